@@ -1,0 +1,113 @@
+//! Personal data and vouchers: readable only on purpose, never printed by accident.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// A text that must never reach a log: an MSISDN, an account, a voucher, a result's body.
+#[derive(Clone, Default)]
+pub struct Private(SecretString);
+
+impl Private {
+    /// Wraps a text.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(SecretString::from(text.into()))
+    }
+
+    /// The text itself. Each caller is a place where personal data leaves its cover.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for Private {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[private]")
+    }
+}
+
+impl PartialEq for Private {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for Private {}
+
+impl From<String> for Private {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+/// The end of an MSISDN or account, enough to recognise one's own: `*******1234`.
+#[must_use]
+pub fn masked(text: &str) -> String {
+    let length = text.chars().count();
+    let shown = if length > 6 { 4 } else { 0 };
+    let hidden = length.saturating_sub(shown);
+    "*".repeat(hidden).chars().chain(text.chars().skip(hidden)).collect()
+}
+
+/// True when a text holds a run of 13–19 digits (blanks and dashes between them do not help) that
+/// passes the Luhn check and begins with 3 to 6: what a card number looks like. No field of ours may
+/// hold one.
+#[must_use]
+pub fn looks_like_a_card_number(text: &str) -> bool {
+    let mut run = Vec::new();
+    for character in text.chars().chain(std::iter::once('x')) {
+        if let Some(digit) = character.to_digit(10) {
+            run.push(digit);
+        } else if !matches!(character, ' ' | '-') {
+            if (13..=19).contains(&run.len())
+                && matches!(run.first(), Some(3..=6))
+                && passes_luhn(&run)
+            {
+                return true;
+            }
+            run.clear();
+        }
+    }
+    false
+}
+
+fn passes_luhn(digits: &[u32]) -> bool {
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(place, digit)| match (place % 2, digit.saturating_mul(2)) {
+            (0, _) => *digit,
+            (_, double) if double > 9 => double.saturating_sub(9),
+            (_, double) => double,
+        })
+        .sum();
+    sum.is_multiple_of(10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_private_text_is_never_printed() {
+        let text = Private::new("+96526925482");
+        assert_eq!(format!("{text:?}"), "[private]");
+    }
+
+    #[test]
+    fn only_the_end_of_a_number_is_shown() {
+        assert_eq!(masked("96526925482"), "*******5482");
+        assert_eq!(masked("12345"), "*****");
+    }
+
+    #[test]
+    fn card_numbers_are_recognised_and_other_digits_are_not() {
+        assert!(looks_like_a_card_number("pay 4111 1111 1111 1111 now"));
+        assert!(looks_like_a_card_number("4111-1111-1111-1111"));
+        assert!(!looks_like_a_card_number("4111111111111112"));
+        assert!(!looks_like_a_card_number("96526925482"));
+    }
+}

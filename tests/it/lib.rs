@@ -1,0 +1,1 @@
+//! The fleet tests stand in `main.rs`.

@@ -1,0 +1,2 @@
+//! Purchase Fleet.
+fn main() {}
