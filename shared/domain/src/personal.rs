@@ -51,9 +51,10 @@ pub fn masked(text: &str) -> String {
     "*".repeat(hidden).chars().chain(text.chars().skip(hidden)).collect()
 }
 
-/// True when a text holds a run of 13–19 digits (blanks and dashes between them do not help) that
-/// passes the Luhn check and begins with 3 to 6: what a card number looks like. No field of ours may
-/// hold one.
+/// True when a text holds what looks like a card number, which no field of ours may hold.
+///
+/// That is a run of 13–19 digits (blanks and dashes between them do not help) that begins with 3 to
+/// 6 and passes the Luhn check.
 #[must_use]
 pub fn looks_like_a_card_number(text: &str) -> bool {
     let mut run = Vec::new();
