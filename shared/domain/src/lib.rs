@@ -1,10 +1,31 @@
 //! What a purchase is: ids, money, personal data, the state machines of its tracks, and what a
 //! worker may decide. No input or output, no clock, no async: everything here is a plain value.
 
+mod decision;
+mod directory;
 mod ids;
 mod money;
 mod personal;
+mod purchase;
+mod task;
+mod tracks;
 
+pub use decision::{
+    Answer, Change, Commit, Decision, FollowUp, LedgerEntry, NewDelivery, Next, Tries,
+};
+pub use directory::{
+    Client, Connector, Directory, FeeRule, Inquiry, Lane, Party, PlanClass, Product, RetryPlan,
+};
 pub use ids::{ClaimToken, ClientId, LaneId, ProductId, PurchaseId};
 pub use money::{Currency, Money, MoneyError};
 pub use personal::{Private, looks_like_a_card_number, masked};
+pub use purchase::{Delivery, Fact, FraudDetails, Job, Order, OrderDetails, Progress, Purchase};
+pub use task::{
+    ClaimAsk, ClaimVerdict, ClaimedTask, CommitVerdict, ParkClass, SentUntil, TaskKey, TaskKind,
+    TaskState,
+};
+pub use tracks::{
+    DeliveryState, DispenseEvent, DispenseState, FundingType, IllegalTransition, PurchaseStatus,
+    ReportState, ReserveEvent, ReserveState, Scenario, SettleAs, SettleEvent, SettleState,
+    transition_table,
+};

@@ -1,0 +1,315 @@
+-- The tables of Purchase Fleet. Times are the database's (fleet_now). Sealed columns hold
+-- key version (2 bytes), nonce (24) and XChaCha20-Poly1305 text, bound to table, column and key;
+-- hashes are keyed (HMAC-SHA256, 16 bytes kept).
+
+-- One clock for every decision; tests move it for all processes at once.
+create table fleet_clock (
+    one boolean primary key default true check (one),
+    ahead interval not null default interval '0'
+);
+insert into fleet_clock default values;
+
+create function fleet_now() returns timestamptz language sql volatile parallel safe as
+$$ select clock_timestamp() + ahead from fleet_clock $$;
+
+-- Data, not constants -----------------------------------------------------------------------------
+
+create table directory_version (
+    one boolean primary key default true check (one),
+    version bigint not null default 1
+);
+insert into directory_version default values;
+
+create table client (
+    client_id bigint primary key,
+    name text not null,
+    active boolean not null default true,
+    api_key_hashes bytea[] not null default '{}' check (array_length(api_key_hashes, 1) <= 4),
+    signature_secret_sealed bytea,
+    signature_required boolean not null default false,
+    broker_users text[] not null default '{}',
+    answer_within_ms integer not null default 5000 check (answer_within_ms between 100 and 60000),
+    start_within_seconds integer not null default 600 check (start_within_seconds between 1 and 86400),
+    default_funding_source text
+);
+
+create table client_channel (
+    client_id bigint not null references client,
+    channel text not null,
+    url text not null,
+    primary key (client_id, channel)
+);
+
+create table connector (
+    name text primary key check (name ~ '^[a-z0-9][a-z0-9-]{0,62}$'),
+    party text not null check (party in ('bank', 'supplier', 'desk')),
+    adapter text not null,
+    base_url text not null,
+    inquiry text not null check (inquiry in ('look_up', 'repeat', 'callback', 'none')),
+    settle_time_seconds integer not null default 0 check (settle_time_seconds >= 0),
+    call_deadline_ms integer not null check (call_deadline_ms between 100 and 120000),
+    callback_wait_seconds integer not null default 0 check (callback_wait_seconds >= 0),
+    hold_seconds integer check (hold_seconds > 0),
+    secret_sealed bytea,
+    codes jsonb not null default '{}',
+    active boolean not null default true
+);
+
+create table product (
+    product_id bigint primary key,
+    name text not null,
+    product_type text not null,
+    supplier text not null references connector,
+    currency text not null check (currency ~ '^[A-Z]{3}$'),
+    min_amount bigint not null check (min_amount > 0),
+    max_amount bigint not null check (max_amount >= min_amount),
+    fee_fixed bigint not null default 0 check (fee_fixed >= 0),
+    fee_basis_points bigint not null default 0 check (fee_basis_points between 0 and 10000),
+    active boolean not null default true
+);
+
+create table lane (
+    lane integer generated always as identity primary key,
+    kind smallint not null,
+    owner text not null,
+    concurrency integer not null check (concurrency between 1 and 10000),
+    rate_per_second integer not null default 0 check (rate_per_second >= 0),
+    unique (kind, owner)
+);
+
+create table retry_plan (
+    kind smallint not null,
+    owner text not null,
+    class text not null check (class in ('not_done', 'unknown', 'pending')),
+    version integer not null,
+    delays_seconds integer[] not null check (array_length(delays_seconds, 1) between 1 and 200),
+    created_at timestamptz not null default fleet_now(),
+    primary key (kind, owner, class, version)
+);
+
+create table source_blacklist (
+    source_hash bytea primary key,
+    reason text not null,
+    created_at timestamptz not null default fleet_now()
+);
+
+-- Purchases ---------------------------------------------------------------------------------------
+
+create table purchase (
+    purchase uuid primary key,
+    client_id bigint not null,
+    client_txn_ref text not null check (length(client_txn_ref) between 1 and 64),
+    fingerprint bytea not null,
+    way_in text not null check (way_in in ('http', 'amqp')),
+    scenario text not null check (scenario in ('client_reserved', 'we_reserve')),
+    funding text not null check (funding in ('client', 'bank', 'mo_charge', 'card_sale')),
+    funding_source text not null,
+    product_id bigint not null,
+    supplier text not null,
+    currency text not null,
+    purchase_amount bigint not null check (purchase_amount > 0),
+    fee_amount bigint not null check (fee_amount >= 0),
+    client_reservation text,
+    channel_id integer not null,
+    source_sealed bytea not null,
+    source_hash bytea not null,
+    target_sealed bytea not null,
+    target_hash bytea not null,
+    account_sealed bytea,
+    account_hash bytea,
+    details_sealed bytea not null,
+    start_by timestamptz not null,
+    created_at timestamptz not null,
+    -- the reserve track, written by reserve tasks only
+    reserve_state text not null,
+    reserve_code text,
+    reservation text,
+    hold_expires_at timestamptz,
+    -- the dispense track, written by dispense tasks only
+    dispense_state text not null,
+    dispense_code text,
+    supplier_ref text,
+    vend_amount bigint,
+    voucher_sealed bytea,
+    settle_as text check (settle_as in ('capture', 'cancel')),
+    -- the settle track, written by settle tasks only
+    settle_state text not null,
+    unique (client_id, client_txn_ref)
+) with (fillfactor = 60);
+
+-- Reservation references of clients and banks, for look-ups; kept out of the purchase row so that
+-- its updates stay in place.
+create table reservation_reference (
+    client_id bigint not null,
+    reference text not null,
+    purchase uuid not null,
+    primary key (client_id, reference, purchase)
+);
+
+-- Tasks: unfinished work. No index names state, lease or token, and a claim touches no indexed
+-- column, so that updates stay in place.
+create table task (
+    purchase uuid not null,
+    kind smallint not null,
+    slot integer not null default 0,
+    state smallint not null,
+    due_at timestamptz not null,
+    lane integer not null,
+    token uuid,
+    claims integer not null default 0,
+    tries integer not null default 0,
+    ref_no integer not null default 0,
+    sent_until timestamptz,
+    -- the value that the running claim found, so that the same claim run again answers the same
+    former_sent_until timestamptz,
+    signals integer not null default 0,
+    lease timestamptz,
+    hinted_at timestamptz,
+    start_by timestamptz,
+    deadline_at timestamptz,
+    park_class text,
+    park_cause text,
+    at_risk_minor bigint,
+    at_risk_currency text,
+    parked_at timestamptz,
+    created_at timestamptz not null,
+    primary key (purchase, kind, slot)
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
+        autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 50000,
+        autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_threshold = 20000,
+        autovacuum_analyze_scale_factor = 0);
+create index task_due on task (kind, due_at);
+
+-- What happened, for ever: one row a commit. Partitions are made ahead; the default one catches.
+create table journal (
+    at timestamptz not null default clock_timestamp(),
+    purchase uuid not null,
+    kind smallint not null,
+    slot integer not null default 0,
+    token uuid,
+    ref_no integer not null default 0,
+    outcome text not null,
+    detail text not null default '' check (length(detail) <= 500),
+    sealed bytea,
+    actor text
+) partition by range (at);
+create table journal_default partition of journal default;
+create index journal_purchase on journal (purchase, at);
+
+-- The books. A step is 1 the hold, 2 its resolution, 3 the money's end: one of each at most.
+create table ledger_entry (
+    purchase uuid not null,
+    step smallint not null check (step between 1 and 3),
+    entry text not null,
+    client_id bigint not null,
+    funding_source text not null,
+    currency text not null,
+    amount bigint not null check (amount > 0),
+    at timestamptz not null default clock_timestamp(),
+    primary key (purchase, step),
+    check ((step, entry) in ((1, 'reserved'), (2, 'captured'), (2, 'cancelled'), (3, 'kept'),
+                             (3, 'refunded'), (3, 'owed')))
+);
+
+create view money_conservation as
+select currency, client_id, funding_source,
+       coalesce(sum(amount) filter (where entry = 'reserved'), 0)::bigint as reserved,
+       coalesce(sum(amount) filter (where entry = 'captured'), 0)::bigint as captured,
+       coalesce(sum(amount) filter (where entry = 'cancelled'), 0)::bigint as cancelled,
+       (coalesce(sum(amount) filter (where step = 1), 0)
+        - coalesce(sum(amount) filter (where step = 2), 0))::bigint as held,
+       coalesce(sum(amount) filter (where entry = 'kept'), 0)::bigint as kept,
+       coalesce(sum(amount) filter (where entry = 'refunded'), 0)::bigint as refunded,
+       coalesce(sum(amount) filter (where entry = 'owed'), 0)::bigint as owed,
+       (coalesce(sum(amount) filter (where entry = 'captured'), 0)
+        - coalesce(sum(amount) filter (where step = 3), 0))::bigint as undecided
+from ledger_entry
+group by currency, client_id, funding_source;
+
+create table delivery (
+    purchase uuid not null,
+    slot integer not null,
+    client_id bigint not null,
+    channel text not null,
+    body_sealed bytea not null,
+    state text not null default 'queued'
+        check (state in ('queued', 'retrying', 'sent', 'failed', 'disabled')),
+    attempts integer not null default 0,
+    first_sent_at timestamptz,
+    last_sent_at timestamptz,
+    last_status integer,
+    created_at timestamptz not null,
+    primary key (purchase, slot)
+) with (fillfactor = 70);
+
+-- What others told us. The second copy of a fact is a no-op.
+create table fact (
+    fact bigint generated always as identity primary key,
+    source text not null,
+    fact_type text not null,
+    reference text not null,
+    status text not null,
+    external_id text not null,
+    purchase uuid,
+    kind smallint,
+    slot integer,
+    body_sealed bytea,
+    received_at timestamptz not null,
+    unique (source, fact_type, reference, status, external_id)
+);
+create index fact_task on fact (purchase, kind, slot) where purchase is not null;
+
+-- The fraud desk's tokens: state, stickiness and "one in flight" belong to the token.
+create table fraud_token (
+    token_hash bytea primary key,
+    token_created_at timestamptz not null,
+    success_reported boolean not null default false,
+    busy_with uuid,
+    busy_until timestamptz
+) with (fillfactor = 70);
+
+create table fraud_report (
+    purchase uuid primary key,
+    token_hash bytea,
+    state text not null check (state in ('queued', 'reported', 'expired', 'dead', 'not_needed')),
+    success boolean,
+    reported_at timestamptz,
+    created_at timestamptz not null
+) with (fillfactor = 70);
+
+-- Operations --------------------------------------------------------------------------------------
+
+create table dead_letter (
+    letter uuid primary key,
+    received_at timestamptz not null,
+    queue text not null,
+    cause text not null,
+    detail text not null default '',
+    message_id text,
+    headers jsonb not null default '{}',
+    body_sealed bytea not null,
+    body_bytes integer not null,
+    state text not null default 'new' check (state in ('new', 'replayed', 'discarded', 'stored')),
+    actor text,
+    decided_at timestamptz
+);
+create index dead_letter_new on dead_letter (received_at);
+
+-- Live processes: the clock reads from them what has reached a worker, and who shares a lane.
+create table heartbeat (
+    process uuid not null,
+    kind smallint not null,
+    service text not null,
+    alive_at timestamptz not null,
+    watermark timestamptz,
+    unclaimed integer not null default 0,
+    primary key (process, kind)
+) with (fillfactor = 50);
+
+-- Where the clock of a kind goes on scanning; one row a kind.
+create table clock_floor (
+    kind smallint primary key,
+    floor timestamptz not null default '-infinity',
+    full_scan_at timestamptz not null default '-infinity'
+) with (fillfactor = 50);
+insert into clock_floor (kind) select generate_series(1, 8);

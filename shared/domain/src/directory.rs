@@ -1,0 +1,235 @@
+//! What is data, not code: clients, products, connectors, lanes and retry plans, as one snapshot.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ClientId, Currency, LaneId, Private, ProductId, TaskKind};
+
+/// A client of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// `clientId`.
+    pub id: ClientId,
+    /// For operators.
+    pub name: String,
+    /// Refused when false.
+    pub active: bool,
+    /// SHA-256 of each valid API key (two during a rotation).
+    pub api_key_hashes: Vec<Vec<u8>>,
+    /// The shared secret of `Signature`, if the client signs and wants signed results.
+    pub signature_secret: Option<Private>,
+    /// Refuse requests of this client without a `Signature`.
+    pub signature_required: bool,
+    /// The broker users that may enqueue for this client.
+    pub broker_users: Vec<String>,
+    /// How long Reserve and Transact may wait for the bank.
+    pub answer_within: Duration,
+    /// How long after acceptance a purchase may still be started.
+    pub start_within: Duration,
+    /// The connector that funds scenario B when the request names none.
+    pub default_funding_source: Option<String>,
+    /// Where results go: channel name to URL (`transact_result`).
+    pub channels: BTreeMap<String, String>,
+}
+
+/// What can be bought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Product {
+    /// `productId`.
+    pub id: ProductId,
+    /// For people.
+    pub name: String,
+    /// `airtime`, `electricity`, `bill`, `lotto`, `data`.
+    pub product_type: String,
+    /// The connector that dispenses it.
+    pub supplier: String,
+    /// Its currency.
+    pub currency: Currency,
+    /// Minor units.
+    pub min_amount: i64,
+    /// Minor units.
+    pub max_amount: i64,
+    /// The fee that a request must carry.
+    pub fee: FeeRule,
+    /// Refused when false.
+    pub active: bool,
+}
+
+/// The fee of a product: a fixed part and a share, rounded half up to the minor unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeeRule {
+    /// Minor units.
+    pub fixed: i64,
+    /// Hundredths of a percent of the purchase amount.
+    pub basis_points: i64,
+}
+
+impl FeeRule {
+    /// The fee of an amount; `None` when it does not fit.
+    #[must_use]
+    pub fn fee_of(self, purchase_amount: i64) -> Option<i64> {
+        let share = purchase_amount.checked_mul(self.basis_points)?.checked_add(5_000)?;
+        self.fixed.checked_add(share.checked_div(10_000)?)
+    }
+}
+
+/// The kind of party behind a connector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Party {
+    /// Reserves, captures, cancels.
+    Bank,
+    /// Dispenses.
+    Supplier,
+    /// Takes fraud reports.
+    Desk,
+}
+
+/// How an unknown outcome can be cleared up with this party.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Inquiry {
+    /// It answers look-ups; "not found" is trusted once `settle_time` has passed.
+    LookUp,
+    /// The same reference again is safe and brings the first answer.
+    Repeat,
+    /// It calls us back, and answers nothing.
+    Callback,
+    /// Neither: a person asks.
+    None,
+}
+
+/// One outside party.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connector {
+    /// Its name in orders, lanes and commands.
+    pub name: String,
+    /// What it is.
+    pub party: Party,
+    /// The adapter that speaks to it (`bank`, `vend`, `fraudstop`).
+    pub adapter: String,
+    /// Where it is.
+    pub base_url: String,
+    /// How an unknown outcome is cleared up.
+    pub inquiry: Inquiry,
+    /// How long after the last possible send a "not found" is trusted.
+    pub settle_time: Duration,
+    /// One call, from connect to the last byte.
+    pub call_deadline: Duration,
+    /// How long a callback is waited for before a person is asked.
+    pub callback_wait: Duration,
+    /// How long a bank holds reserved funds.
+    pub hold: Option<Duration>,
+    /// Its key, password or callback secret.
+    pub secret: Option<Private>,
+    /// Codes beyond the contract's tables, mapped to one that is in them.
+    pub codes: BTreeMap<String, String>,
+    /// No new purchases when false.
+    pub active: bool,
+}
+
+/// The unit of concurrency, rate and circuit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lane {
+    /// Its number in tasks and hints.
+    pub id: LaneId,
+    /// The kind of task that runs on it.
+    pub kind: TaskKind,
+    /// The connector's name, or the client's number for deliver tasks.
+    pub owner: String,
+    /// Calls at the same time, over all processes.
+    pub concurrency: u32,
+    /// Calls a second, over all processes; 0 = no limit.
+    pub rate_per_second: u32,
+}
+
+/// Which of a task's plans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanClass {
+    /// Known not done: try again.
+    NotDone,
+    /// Outcome unknown: look up again.
+    Unknown,
+    /// The other side works on it: look up again.
+    Pending,
+}
+
+/// A retry plan: one version of the waits of a kind, connector and error class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetryPlan {
+    /// The kind of task.
+    pub kind: TaskKind,
+    /// A connector's name, or `*`.
+    pub owner: String,
+    /// Which of its plans.
+    pub class: PlanClass,
+    /// Grows with each change.
+    pub version: i32,
+    /// The waits in seconds; after the last the plan is exhausted.
+    pub delays_seconds: Vec<u32>,
+}
+
+/// A snapshot of all of it.
+#[derive(Debug, Clone, Default)]
+pub struct Directory {
+    /// Grows with each import.
+    pub version: i64,
+    /// By `clientId`.
+    pub clients: HashMap<ClientId, Client>,
+    /// By `productId`.
+    pub products: HashMap<ProductId, Product>,
+    /// By name.
+    pub connectors: HashMap<String, Connector>,
+    /// By number.
+    pub lanes: HashMap<LaneId, Lane>,
+    /// Newest versions only.
+    pub plans: Vec<RetryPlan>,
+    /// Keyed hashes of blacklisted sources.
+    pub blacklist: HashSet<Vec<u8>>,
+}
+
+impl Directory {
+    /// The lane of a kind for a connector's name or a client's number.
+    #[must_use]
+    pub fn lane_of(&self, kind: TaskKind, owner: &str) -> Option<LaneId> {
+        self.lanes
+            .values()
+            .find(|lane| lane.kind == kind && lane.owner == owner)
+            .map(|lane| lane.id)
+    }
+
+    /// The wait after `tries` finished exchanges; `None` when the plan is exhausted or missing.
+    #[must_use]
+    pub fn wait(
+        &self,
+        kind: TaskKind,
+        owner: &str,
+        class: PlanClass,
+        tries: i32,
+    ) -> Option<Duration> {
+        let of = |name: &str| {
+            self.plans.iter().find(|p| p.kind == kind && p.class == class && p.owner == name)
+        };
+        let plan = of(owner).or_else(|| of("*"))?;
+        let index = usize::try_from(tries).ok()?;
+        plan.delays_seconds.get(index).map(|seconds| Duration::from_secs(u64::from(*seconds)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fee_is_rounded_half_up_and_never_overflows() {
+        let rule = FeeRule { fixed: 50, basis_points: 125 };
+        assert_eq!(rule.fee_of(10_000), Some(175));
+        assert_eq!(rule.fee_of(40), Some(51), "0.5 minor units round up");
+        assert_eq!(rule.fee_of(39), Some(50));
+        assert_eq!(rule.fee_of(i64::MAX), None);
+    }
+}

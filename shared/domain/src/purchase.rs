@@ -1,0 +1,229 @@
+//! A purchase: what was ordered, and how far it is.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ClientId, Currency, DeliveryState, DispenseState, FundingType, Money, Private, ProductId,
+    PurchaseId, PurchaseStatus, ReserveState, Scenario, SettleAs, SettleState,
+};
+
+/// What was ordered. Never changes once it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// Our reference (`raasTxnRef`).
+    pub id: PurchaseId,
+    /// Whose purchase (`clientId`).
+    pub client: ClientId,
+    /// The client's reference (`clientTxnRef`), ≤ 64 characters; unique for the client.
+    pub client_txn_ref: String,
+    /// Who reserves the funds.
+    pub scenario: Scenario,
+    /// The kind of funding source.
+    pub funding: FundingType,
+    /// The funding source's connector; empty when the client holds the funds.
+    pub funding_source: String,
+    /// What is bought.
+    pub product: ProductId,
+    /// The supplier's connector.
+    pub supplier: String,
+    /// The currency of all amounts.
+    pub currency: Currency,
+    /// Minor units, without the fee.
+    pub purchase_amount: i64,
+    /// Minor units.
+    pub fee_amount: i64,
+    /// The reservation that the client already holds (`reserveFundsTxnRef`, Transact only).
+    pub client_reservation: Option<String>,
+    /// The buyer, usually an MSISDN (`sourceIdentifier`).
+    pub source: Private,
+    /// The recipient, meter or account (`targetIdentifier`).
+    pub target: Private,
+    /// `accountIdentifier`.
+    pub account: Option<Private>,
+    /// 1 POS, 2 Internet, 3 Mobile, 4 ATM, 6 SMS, 7 USSD, 8 `WhatsApp` (`channelId`).
+    pub channel_id: i32,
+    /// What else was sent along and must be kept under seal.
+    pub details: OrderDetails,
+    /// No reservation may be asked for after this (scenario B), no vend begun (scenario A).
+    pub start_by: DateTime<Utc>,
+}
+
+impl Order {
+    /// What is reserved: the amount and the fee.
+    #[must_use]
+    pub const fn reserve_amount(&self) -> i64 {
+        self.purchase_amount.saturating_add(self.fee_amount)
+    }
+
+    /// The reserved amount as money.
+    #[must_use]
+    pub const fn reserved(&self) -> Money {
+        Money::new(self.reserve_amount(), self.currency)
+    }
+
+    /// The supplier's reference of one vend: the purchase's reference and the vend number.
+    #[must_use]
+    pub fn vend_ref(&self, vend_number: i32) -> String {
+        format!("{}-{vend_number:04}", self.id)
+    }
+}
+
+/// Fields that only connectors read; stored as one sealed document.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OrderDetails {
+    /// `authCode`.
+    pub auth_code: Option<String>,
+    /// `channelName`.
+    pub channel_name: Option<String>,
+    /// `channelSessionId`.
+    pub channel_session_id: Option<String>,
+    /// The client's `timestamp`, as it was sent.
+    pub timestamp: Option<String>,
+    /// Channels of the result besides the client's configured ones.
+    pub deliver: Vec<String>,
+    /// Channels of messages to buyer and recipient.
+    pub notify: Vec<String>,
+    /// What the fraud desk needs.
+    pub fraud: Option<FraudDetails>,
+}
+
+impl std::fmt::Debug for OrderDetails {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OrderDetails([private])")
+    }
+}
+
+/// The `fraud` block of a purchase (contracts, section 4).
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct FraudDetails {
+    /// The desk's token; absent means that nothing is reported.
+    pub token: Option<String>,
+    /// When the token was made; absent means the time of the purchase.
+    pub token_created_at: Option<DateTime<Utc>>,
+    /// The buyer's address.
+    pub user_ip: Option<String>,
+    /// The buyer's browser.
+    pub user_agent: Option<String>,
+    /// The timestamp of the token's validation; a repeat carries the same.
+    pub validate_timestamp: Option<String>,
+    /// `10.00GBP`.
+    pub price_point: Option<String>,
+    /// `Weekly`, `Daily`.
+    pub billing_frequency: Option<String>,
+    /// The short code that bills.
+    pub shortcode: Option<String>,
+    /// ≤ 128 characters.
+    pub external_user_id: Option<String>,
+    /// ≤ 128 characters.
+    pub external_product_id: Option<String>,
+}
+
+impl std::fmt::Debug for FraudDetails {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FraudDetails([private])")
+    }
+}
+
+/// How far a purchase is. Each kind of task writes its own part only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// The funds.
+    pub reserve: ReserveState,
+    /// The funding source's code (`reserveFundsResponseCode`).
+    pub reserve_code: Option<String>,
+    /// The funding source's reference (`reserveFundsTxnRef`).
+    pub reservation: Option<String>,
+    /// When the hold lapses at the funding source.
+    pub hold_expires_at: Option<DateTime<Utc>>,
+    /// The goods.
+    pub dispense: DispenseState,
+    /// The result's code (`transactResultResponseCode`).
+    pub dispense_code: Option<String>,
+    /// The supplier's reference.
+    pub supplier_ref: Option<String>,
+    /// Minor units that were vended.
+    pub vend_amount: Option<i64>,
+    /// The voucher (`token`).
+    pub voucher: Option<Private>,
+    /// What becomes of the hold.
+    pub settle_as: Option<SettleAs>,
+    /// The hold's end.
+    pub settle: SettleState,
+    /// When it was accepted.
+    pub created_at: DateTime<Utc>,
+}
+
+/// A purchase as workers and look-ups see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purchase {
+    /// What was ordered.
+    pub order: Order,
+    /// How far it is.
+    pub progress: Progress,
+}
+
+impl Purchase {
+    /// `transactionStatus`.
+    #[must_use]
+    pub const fn status(&self) -> PurchaseStatus {
+        PurchaseStatus::of(self.progress.reserve, self.progress.dispense)
+    }
+
+    /// The reservation's reference, whoever holds it.
+    #[must_use]
+    pub fn reservation(&self) -> Option<&str> {
+        self.progress.reservation.as_deref().or(self.order.client_reservation.as_deref())
+    }
+}
+
+/// One result on its way to one target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its number within the purchase; the slot of its task.
+    pub slot: i32,
+    /// The channel's name (`transact_result`).
+    pub channel: String,
+    /// The exact bytes that are sent, each time.
+    pub body: Private,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// Attempts that were made.
+    pub attempts: i32,
+    /// The database's time of the first byte of the first attempt.
+    pub first_sent_at: Option<DateTime<Utc>>,
+}
+
+/// Something that was told to us about a task: a callback, or the late answer of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// `call`, or the endpoint that took it in (`supplier_callback`).
+    pub source: String,
+    /// What kind of fact (`vend`, `reserve`, …).
+    pub kind: String,
+    /// The outside reference it speaks of (a vend reference, a `raasTxnRef`).
+    pub reference: String,
+    /// The code or status it tells.
+    pub status: String,
+    /// The other side's id, or the token of the call.
+    pub external_id: String,
+    /// The document itself.
+    pub body: Private,
+    /// The database's time.
+    pub received_at: DateTime<Utc>,
+}
+
+/// Everything a step may know about its task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Counters and times.
+    pub task: crate::ClaimedTask,
+    /// The purchase as it stood at the claim.
+    pub purchase: Purchase,
+    /// The delivery row of a deliver task.
+    pub delivery: Option<Delivery>,
+    /// All facts about this task, oldest first.
+    pub facts: Vec<Fact>,
+}

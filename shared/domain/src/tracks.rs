@@ -1,0 +1,378 @@
+//! The tracks of a purchase: one state machine per kind of work, each written by that kind alone.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// An event that a state does not allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{track} track: {event} is not allowed in state {state}")]
+pub struct IllegalTransition {
+    /// The track.
+    pub track: &'static str,
+    /// The state it is in.
+    pub state: &'static str,
+    /// The event that was refused.
+    pub event: &'static str,
+}
+
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident => $word:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$variant_meta])* #[serde(rename = $word)] $variant),+
+        }
+
+        impl $name {
+            /// Every value, in the order of the source.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word in tables, messages and commands.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            /// The value of a word, if it is one.
+            #[must_use]
+            pub fn from_name(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+    };
+}
+
+words! {
+    /// Who reserves the funds.
+    Scenario {
+        /// The client holds the reservation (Transact).
+        ClientReserved => "client_reserved",
+        /// We reserve at the funding source (Reserve and Transact).
+        WeReserve => "we_reserve",
+    }
+}
+
+words! {
+    /// The kind of funding source.
+    FundingType {
+        /// The client's own reservation.
+        Client => "client",
+        /// A bank: reserve, then capture or cancel.
+        Bank => "bank",
+        /// An operator's SMS charge: money is taken at once.
+        MoCharge => "mo_charge",
+        /// A card sale on a device: money is taken at once.
+        CardSale => "card_sale",
+    }
+}
+
+words! {
+    /// The buyer's funds.
+    ReserveState {
+        /// The client holds them: nothing for us to do.
+        NotNeeded => "not_needed",
+        /// To be reserved.
+        Pending => "pending",
+        /// Nobody knows whether they are reserved.
+        Unknown => "reservation_unknown",
+        /// Reserved.
+        Reserved => "reserved",
+        /// The funding source refused.
+        Refused => "refused",
+        /// Known not to be reserved: the plan or the validity ended.
+        Failed => "failed",
+    }
+}
+
+words! {
+    /// What a reserve task learnt.
+    ReserveEvent {
+        /// The funding source holds the funds.
+        Reserved => "reserved",
+        /// It refused.
+        Refused => "refused",
+        /// The answer got lost.
+        Lost => "lost",
+        /// A trusted look-up says that nothing happened.
+        NotDone => "not_done",
+        /// Known not done, and nothing more will be tried.
+        GaveUp => "gave_up",
+    }
+}
+
+impl ReserveState {
+    /// The state after an event. The same final event again leaves it unchanged.
+    ///
+    /// # Errors
+    /// [`IllegalTransition`] when a final state is contradicted.
+    pub fn on(self, event: ReserveEvent) -> Result<Self, IllegalTransition> {
+        let refuse =
+            || Err(IllegalTransition { track: "reserve", state: self.name(), event: event.name() });
+        match self {
+            Self::Pending | Self::Unknown => Ok(match event {
+                ReserveEvent::Reserved => Self::Reserved,
+                ReserveEvent::Refused => Self::Refused,
+                ReserveEvent::Lost => Self::Unknown,
+                ReserveEvent::NotDone => Self::Pending,
+                ReserveEvent::GaveUp => Self::Failed,
+            }),
+            Self::Reserved if event == ReserveEvent::Reserved => Ok(self),
+            Self::Refused if event == ReserveEvent::Refused => Ok(self),
+            Self::Failed if event == ReserveEvent::GaveUp => Ok(self),
+            Self::NotNeeded | Self::Reserved | Self::Refused | Self::Failed => refuse(),
+        }
+    }
+}
+
+words! {
+    /// The goods.
+    DispenseState {
+        /// No supplier has answered yet.
+        NotStarted => "not_started",
+        /// The supplier works on it.
+        Pending => "dispense_pending",
+        /// Nobody knows whether they were dispensed.
+        Unknown => "dispense_unknown",
+        /// Dispensed.
+        Dispensed => "dispensed",
+        /// Known not to be dispensed, for good.
+        Failed => "failed",
+    }
+}
+
+words! {
+    /// What a dispense task learnt.
+    DispenseEvent {
+        /// The goods are out.
+        Dispensed => "dispensed",
+        /// The supplier accepted and is not done.
+        Accepted => "accepted",
+        /// The answer got lost.
+        Lost => "lost",
+        /// The supplier refused this vend, or a trusted look-up does not know it.
+        NotDone => "not_done",
+        /// Known not done, and nothing more will be tried.
+        GaveUp => "gave_up",
+    }
+}
+
+impl DispenseState {
+    /// The state after an event. The same final event again leaves it unchanged.
+    ///
+    /// # Errors
+    /// [`IllegalTransition`] when a final state is contradicted.
+    pub fn on(self, event: DispenseEvent) -> Result<Self, IllegalTransition> {
+        let refuse = || {
+            Err(IllegalTransition { track: "dispense", state: self.name(), event: event.name() })
+        };
+        match self {
+            Self::NotStarted | Self::Pending | Self::Unknown => Ok(match event {
+                DispenseEvent::Dispensed => Self::Dispensed,
+                DispenseEvent::Accepted => Self::Pending,
+                DispenseEvent::Lost => Self::Unknown,
+                DispenseEvent::NotDone => Self::NotStarted,
+                DispenseEvent::GaveUp => Self::Failed,
+            }),
+            Self::Dispensed if event == DispenseEvent::Dispensed => Ok(self),
+            Self::Failed if event == DispenseEvent::GaveUp => Ok(self),
+            Self::Dispensed | Self::Failed => refuse(),
+        }
+    }
+}
+
+words! {
+    /// What the reservation is to become; written once, by the commit that decides it.
+    SettleAs {
+        /// Deduct the funds.
+        Capture => "capture",
+        /// Give them free.
+        Cancel => "cancel",
+    }
+}
+
+words! {
+    /// The reservation's end.
+    SettleState {
+        /// Nothing decided or nothing answered yet.
+        NotStarted => "not_started",
+        /// Nobody knows whether the funding source did it.
+        Unknown => "settle_unknown",
+        /// The funds are deducted.
+        Captured => "captured",
+        /// The funds are free again.
+        Cancelled => "cancelled",
+        /// The funding source refuses: in front of a person, the money at risk.
+        Refused => "settle_refused",
+    }
+}
+
+words! {
+    /// What a settle task learnt.
+    SettleEvent {
+        /// Deducted.
+        Captured => "captured",
+        /// Given free.
+        Cancelled => "cancelled",
+        /// The answer got lost.
+        Lost => "lost",
+        /// The funding source refused.
+        Refused => "refused",
+    }
+}
+
+impl SettleState {
+    /// The state after an event. The same final event again leaves it unchanged.
+    ///
+    /// # Errors
+    /// [`IllegalTransition`] when a final state is contradicted.
+    pub fn on(self, event: SettleEvent) -> Result<Self, IllegalTransition> {
+        let refuse =
+            || Err(IllegalTransition { track: "settle", state: self.name(), event: event.name() });
+        match self {
+            Self::NotStarted | Self::Unknown | Self::Refused => Ok(match event {
+                SettleEvent::Captured => Self::Captured,
+                SettleEvent::Cancelled => Self::Cancelled,
+                SettleEvent::Lost => Self::Unknown,
+                SettleEvent::Refused => Self::Refused,
+            }),
+            Self::Captured if event == SettleEvent::Captured => Ok(self),
+            Self::Cancelled if event == SettleEvent::Cancelled => Ok(self),
+            Self::Captured | Self::Cancelled => refuse(),
+        }
+    }
+}
+
+words! {
+    /// One result on its way to one target.
+    DeliveryState {
+        /// Not tried yet.
+        Queued => "queued",
+        /// Tried and not acknowledged.
+        Retrying => "retrying",
+        /// Acknowledged.
+        Sent => "sent",
+        /// Its four days are used up.
+        Failed => "failed",
+        /// The endpoint said that it is gone.
+        Disabled => "disabled",
+    }
+}
+
+words! {
+    /// A report to the fraud desk.
+    ReportState {
+        /// Not accepted yet.
+        Queued => "queued",
+        /// Accepted.
+        Reported => "reported",
+        /// Its week is over.
+        Expired => "expired",
+        /// Refused for good.
+        Dead => "dead",
+        /// There was no token to report on.
+        NotNeeded => "not_needed",
+    }
+}
+
+words! {
+    /// `transactionStatus` of the Transaction Lookup.
+    PurchaseStatus {
+        /// Under way.
+        Pending => "PENDING",
+        /// The goods are out.
+        Success => "SUCCESS",
+        /// They never will be.
+        Failed => "FAILED",
+    }
+}
+
+impl PurchaseStatus {
+    /// What the tracks of funds and goods add up to for the client.
+    #[must_use]
+    pub const fn of(reserve: ReserveState, dispense: DispenseState) -> Self {
+        match (reserve, dispense) {
+            (_, DispenseState::Dispensed) => Self::Success,
+            (_, DispenseState::Failed) | (ReserveState::Refused | ReserveState::Failed, _) => {
+                Self::Failed
+            }
+            (
+                ReserveState::NotNeeded
+                | ReserveState::Pending
+                | ReserveState::Unknown
+                | ReserveState::Reserved,
+                DispenseState::NotStarted | DispenseState::Pending | DispenseState::Unknown,
+            ) => Self::Pending,
+        }
+    }
+}
+
+/// The whole table of transitions as text: it stands as a golden file and documents the tracks.
+#[must_use]
+pub fn transition_table() -> String {
+    let mut lines = vec!["track | state | event | next".to_owned()];
+    let mut add = |track: &str, state: &str, event: &str, next: Option<&str>| {
+        lines.push(format!("{track} | {state} | {event} | {}", next.unwrap_or("-")));
+    };
+    for state in ReserveState::ALL {
+        for event in ReserveEvent::ALL {
+            let next = state.on(*event).ok().map(ReserveState::name);
+            add("reserve", state.name(), event.name(), next);
+        }
+    }
+    for state in DispenseState::ALL {
+        for event in DispenseEvent::ALL {
+            let next = state.on(*event).ok().map(DispenseState::name);
+            add("dispense", state.name(), event.name(), next);
+        }
+    }
+    for state in SettleState::ALL {
+        for event in SettleEvent::ALL {
+            let next = state.on(*event).ok().map(SettleState::name);
+            add("settle", state.name(), event.name(), next);
+        }
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_printed_table_is_the_golden_one() {
+        let golden = include_str!("../../../tests/golden/transitions.txt");
+        assert_eq!(transition_table(), golden, "run `make schemas` and read the difference");
+    }
+
+    proptest! {
+        #[test]
+        fn no_sequence_of_events_leaves_a_final_state(
+            events in proptest::collection::vec(0..5_usize, 0..40)
+        ) {
+            let mut dispense = DispenseState::NotStarted;
+            let mut settle = SettleState::NotStarted;
+            for event in events {
+                let before = (dispense, settle);
+                if let Ok(next) = dispense.on(DispenseEvent::ALL[event]) { dispense = next; }
+                if let Some(event) = SettleEvent::ALL.get(event)
+                    && let Ok(next) = settle.on(*event) { settle = next; }
+                if matches!(before.0, DispenseState::Dispensed | DispenseState::Failed) {
+                    prop_assert_eq!(dispense, before.0);
+                }
+                if matches!(before.1, SettleState::Captured | SettleState::Cancelled) {
+                    prop_assert_eq!(settle, before.1);
+                }
+            }
+        }
+    }
+}

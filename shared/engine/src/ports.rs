@@ -1,0 +1,160 @@
+//! What the engine needs from the world: tasks, hints and lanes. It never sees a broker or a
+//! database; whoever composes a worker hands these in.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use fleet_contracts::JobHint;
+use fleet_domain::{
+    ClaimAsk, ClaimVerdict, Commit, CommitVerdict, Directory, Job, LaneId, TaskKey, TaskKind,
+};
+use tokio::sync::watch;
+
+/// Why the store could not do it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreFault {
+    /// Locks, disk, fail-over, no connection, an unknown COMMIT: the whole group again.
+    #[error("store is not available: {0}")]
+    Retry(String),
+    /// SQLSTATE class 22, 23 or P0: a row of the group is refused; split the group.
+    #[error("store refused a row: {0}")]
+    Refused(String),
+}
+
+/// One group of claims, all of one kind.
+#[derive(Debug, Clone)]
+pub struct ClaimGroup {
+    /// The kind.
+    pub kind: TaskKind,
+    /// Each key once.
+    pub asks: Vec<ClaimAsk>,
+    /// The call's deadline + 10 s.
+    pub lease: Duration,
+    /// Skip locked rows (`Locked`) instead of waiting for them.
+    pub skip_locked: bool,
+}
+
+/// A claim given back: nothing of it has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Free {
+    /// Which task.
+    pub key: TaskKey,
+    /// The fence of the claim.
+    pub token: fleet_domain::ClaimToken,
+}
+
+/// One look of the clock at one kind.
+#[derive(Debug, Clone)]
+pub struct Tick {
+    /// The kind.
+    pub kind: TaskKind,
+    /// How many tasks may be taken in this tick.
+    pub take_max: u32,
+    /// What each lane has room for; a lane that is not named takes nothing.
+    pub lane_room: Vec<(LaneId, u32)>,
+    /// Messages that are ready in the kind's queue, if the broker told.
+    pub queue_ready: Option<u64>,
+}
+
+/// A task that the clock queued and that must be published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DueTask {
+    /// Which task.
+    pub key: TaskKey,
+    /// Its lane.
+    pub lane: LaneId,
+}
+
+/// What a tick found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TickReport {
+    /// False when another process holds the clock of this kind.
+    pub ours: bool,
+    /// To be published.
+    pub due: Vec<DueTask>,
+    /// Of these, how many were queued already: their hint was lost.
+    pub lost: u32,
+    /// Parked tasks whose reminder came up.
+    pub reminded: u32,
+}
+
+/// What a live process tells the others.
+#[derive(Debug, Clone)]
+pub struct Heartbeat {
+    /// The kind.
+    pub kind: TaskKind,
+    /// The newest `published_at` received.
+    pub watermark: Option<DateTime<Utc>>,
+    /// Tasks received and not claimed yet.
+    pub unclaimed: u32,
+}
+
+/// The store of tasks.
+pub trait TaskStore: Send + Sync + 'static {
+    /// Claims a group in one round trip; one verdict per ask, in the order of the asks.
+    fn claim(
+        &self,
+        group: &ClaimGroup,
+    ) -> impl Future<Output = Result<Vec<ClaimVerdict<Box<Job>>>, StoreFault>> + Send;
+
+    /// Commits a group in one round trip; one verdict per commit, in their order. The same group
+    /// again with the same tokens answers `Already` for what was written.
+    fn commit(
+        &self,
+        kind: TaskKind,
+        group: &[Commit],
+    ) -> impl Future<Output = Result<Vec<CommitVerdict>, StoreFault>> + Send;
+
+    /// Puts hints back: rows that are still queued become waiting, due now.
+    fn put_back(&self, keys: &[TaskKey]) -> impl Future<Output = Result<(), StoreFault>> + Send;
+
+    /// Gives claims back of which nothing has left.
+    fn free(&self, frees: &[Free]) -> impl Future<Output = Result<(), StoreFault>> + Send;
+
+    /// One look of the clock.
+    fn tick(&self, tick: &Tick) -> impl Future<Output = Result<TickReport, StoreFault>> + Send;
+
+    /// Tells the others what this process has seen; returns the number of live processes of the
+    /// kind, at least 1.
+    fn beat(&self, beat: &Heartbeat) -> impl Future<Output = Result<u32, StoreFault>> + Send;
+}
+
+/// A batch of hints that was published.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Published {
+    /// Messages that the broker confirmed.
+    pub confirmed: usize,
+    /// Blocked, returned or unconfirmed: left to the clock.
+    pub left_to_clock: usize,
+}
+
+/// Where hints go.
+pub trait HintSink: Send + Sync + 'static {
+    /// Publishes hints, pipelined; returns within a bounded time whatever the broker does.
+    fn publish(&self, hints: Vec<JobHint>) -> impl Future<Output = Published> + Send;
+
+    /// False while the connection is down or blocked.
+    fn usable(&self) -> bool;
+
+    /// Messages ready in the queue of a kind, if the broker tells in time.
+    fn ready(&self, kind: TaskKind) -> impl Future<Output = Option<u64>> + Send;
+}
+
+/// A hint that came in. Dropping it without [`ReceivedHint::ack`] gives it back to the broker.
+pub struct ReceivedHint {
+    /// What it names.
+    pub hint: JobHint,
+    /// Acknowledges the message; called once every id got a verdict or was put back.
+    pub ack: Box<dyn FnOnce() + Send>,
+}
+
+impl std::fmt::Debug for ReceivedHint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReceivedHint").field("hint", &self.hint).finish_non_exhaustive()
+    }
+}
+
+/// The present directory, renewed while the process runs.
+pub type DirectoryWatch = watch::Receiver<Arc<Directory>>;
