@@ -1,8 +1,28 @@
 //! What goes over a wire: messages and their versions, queues and routing, the documents' bodies
 //! and codes. It holds no transport and no state.
 
+mod accept;
+mod bank;
+pub mod codes;
+mod dead;
+mod desk;
 mod hint;
+pub mod number;
+mod order;
 mod queues;
+mod reply;
+mod result;
+mod schemas;
+mod supplier;
 
+pub use accept::{AcceptedOrder, accept};
+pub use bank::{BankReply, ReserveFunds};
+pub use dead::{CAUSE_HEADER, DETAIL_HEADER, DeadCause, QUEUE_HEADER};
+pub use desk::{DeskReply, Report};
 pub use hint::{HINT_TASKS_MAX, HINT_VERSION, HintError, JobHint, JobHintV1};
+pub use order::{BODY_BYTES_MAX, FraudBlock, FundingSource, PurchaseBody, Rejection, TextOrNumber};
 pub use queues::{DEAD_EXCHANGE, EXCHANGE, Queue};
+pub use reply::{LookupReply, RequestedOutcome, RequestedReply, TransactReply};
+pub use result::{Outcome, TRANSACT_RESULT, TransactResult, conclude, message_of};
+pub use schemas::json_schemas;
+pub use supplier::{VendReply, VendRequest};

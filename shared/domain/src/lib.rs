@@ -8,6 +8,7 @@ mod money;
 mod personal;
 mod purchase;
 mod task;
+mod time;
 mod tracks;
 
 pub use decision::{
@@ -24,6 +25,7 @@ pub use task::{
     ClaimAsk, ClaimVerdict, ClaimedTask, CommitVerdict, ParkClass, SentUntil, TaskKey, TaskKind,
     TaskState,
 };
+pub use time::{between, later};
 pub use tracks::{
     DeliveryState, DispenseEvent, DispenseState, FundingType, IllegalTransition, PurchaseStatus,
     ReportState, ReserveEvent, ReserveState, Scenario, SettleAs, SettleEvent, SettleState,

@@ -1,0 +1,264 @@
+//! From a body to an order: every rule that decides whether a purchase is taken in. One function
+//! for both ways in.
+
+use chrono::{DateTime, Utc};
+use fleet_domain::{
+    Client, ClientId, Connector, Currency, Directory, FollowUp, FraudDetails, FundingType, Order,
+    OrderDetails, Party, Private, Product, ProductId, PurchaseId, ReserveState, Scenario, TaskKind,
+    later, looks_like_a_card_number,
+};
+
+use crate::{PurchaseBody, Rejection, codes};
+
+/// An order that may be stored, with its first task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcceptedOrder {
+    /// What is stored.
+    pub order: Order,
+    /// What "the same content" means, as text; stored as a keyed hash only.
+    pub content: Private,
+    /// Where its funds begin.
+    pub reserve: ReserveState,
+    /// What is done first.
+    pub first_task: FollowUp,
+}
+
+/// Turns a body into an order.
+///
+/// `is_blacklisted` tells whether a source is blacklisted; `now` is the database's time.
+///
+/// # Errors
+/// [`Rejection`] with the contract's code; it names the field and never repeats a value.
+pub fn accept(
+    directory: &Directory,
+    body: &PurchaseBody,
+    scenario: Scenario,
+    now: DateTime<Utc>,
+    is_blacklisted: &dyn Fn(&str) -> bool,
+) -> Result<AcceptedOrder, Rejection> {
+    check_texts(body)?;
+    let client = client_of(directory, body)?;
+    let product = product_of(directory, body)?;
+    let (currency, fee_amount) = amounts(body, product)?;
+    let source = identifier("sourceIdentifier", &body.source_identifier)?;
+    let target = identifier("targetIdentifier", &body.target_identifier)?;
+    let funding = body.funding_type(scenario)?;
+    let funding_source = funding_source(directory, client, body, scenario)?;
+    if is_blacklisted(&source) {
+        let problem = "is blacklisted";
+        return Err(Rejection::code(codes::SOURCE_BLACKLISTED, "sourceIdentifier", problem));
+    }
+    let start_by = later(now, client.start_within);
+    let order = Order {
+        id: PurchaseId::generate(),
+        client: client.id,
+        client_txn_ref: body.client_txn_ref.clone(),
+        scenario,
+        funding,
+        funding_source,
+        product: product.id,
+        supplier: product.supplier.clone(),
+        currency,
+        purchase_amount: body.purchase_amount,
+        fee_amount,
+        client_reservation: body.reserve_funds_txn_ref.clone().filter(|r| !r.is_empty()),
+        source: Private::new(source),
+        target: Private::new(target),
+        account: body.account_identifier.clone().map(Private::new),
+        channel_id: i32::try_from(body.channel_id)
+            .map_err(|_error| Rejection::field("channelId", "is not a channel"))?,
+        details: details(body),
+        start_by,
+    };
+    let (reserve, kind, owner) = match scenario {
+        Scenario::ClientReserved => (ReserveState::NotNeeded, TaskKind::Dispense, &order.supplier),
+        Scenario::WeReserve => (ReserveState::Pending, TaskKind::Reserve, &order.funding_source),
+    };
+    let lane = directory.lane_of(kind, owner).ok_or_else(|| unavailable("productId"))?;
+    let first_task =
+        FollowUp { kind, slot: 0, lane, start_by: Some(start_by), deadline_at: Some(start_by) };
+    Ok(AcceptedOrder { content: content(&order), order, reserve, first_task })
+}
+
+fn unavailable(field: &str) -> Rejection {
+    Rejection::field(field, "is not available at the moment")
+}
+
+fn client_of<'d>(directory: &'d Directory, body: &PurchaseBody) -> Result<&'d Client, Rejection> {
+    let client = directory.clients.get(&ClientId(body.client_id));
+    client
+        .filter(|client| client.active)
+        .ok_or_else(|| Rejection::field("clientId", "is not an active client"))
+}
+
+fn product_of<'d>(directory: &'d Directory, body: &PurchaseBody) -> Result<&'d Product, Rejection> {
+    let product = directory.products.get(&ProductId(body.product_id));
+    let product = product
+        .filter(|product| product.active)
+        .ok_or_else(|| Rejection::field("productId", "is not an active product"))?;
+    connector(directory, &product.supplier, Party::Supplier)
+        .map(|_connector| product)
+        .ok_or_else(|| unavailable("productId"))
+}
+
+fn connector<'d>(directory: &'d Directory, name: &str, party: Party) -> Option<&'d Connector> {
+    directory.connectors.get(name).filter(|c| c.active && c.party == party)
+}
+
+fn amounts(body: &PurchaseBody, product: &Product) -> Result<(Currency, i64), Rejection> {
+    let currency = Currency::from_code(&body.currency_code)
+        .map_err(|error| Rejection::field("currencyCode", &error.to_string()))?;
+    if currency != product.currency {
+        let problem = format!("must be {}, the product's currency", product.currency);
+        return Err(Rejection::field("currencyCode", &problem));
+    }
+    let amount = body.purchase_amount;
+    if !(1..=999_999_999_999).contains(&amount) {
+        let problem = "must be 1 to 999999999999 minor units";
+        return Err(Rejection::field("purchaseAmount", problem));
+    }
+    if amount > product.max_amount {
+        let problem = format!("is above the maximum of {}", product.max_amount);
+        return Err(Rejection::code(codes::ABOVE_MAX, "purchaseAmount", &problem));
+    }
+    if amount < product.min_amount {
+        let problem = format!("is below the minimum of {}", product.min_amount);
+        return Err(Rejection::code(codes::BELOW_MIN, "purchaseAmount", &problem));
+    }
+    let fee = product.fee.fee_of(amount).ok_or_else(|| unavailable("productId"))?;
+    if body.fee_amount.is_some_and(|sent| sent != fee) {
+        let problem = format!("must be {fee} for this product and amount");
+        return Err(Rejection::code(codes::INVALID_FEE, "feeAmount", &problem));
+    }
+    Ok((currency, fee))
+}
+
+/// The connector that funds the purchase; empty when the client holds the funds.
+fn funding_source(
+    directory: &Directory,
+    client: &Client,
+    body: &PurchaseBody,
+    scenario: Scenario,
+) -> Result<String, Rejection> {
+    let funding = body.funding_type(scenario)?;
+    match (scenario, funding) {
+        (Scenario::ClientReserved, FundingType::Client) => return Ok(String::new()),
+        (Scenario::WeReserve, FundingType::Bank) => {}
+        (Scenario::WeReserve, FundingType::MoCharge | FundingType::CardSale) => {
+            return Err(Rejection::field("fundingSource.type", "is not offered to this client"));
+        }
+        (Scenario::ClientReserved, _) | (Scenario::WeReserve, FundingType::Client) => {
+            let problem = format!("does not fit the scenario {scenario}");
+            return Err(Rejection::field("fundingSource.type", &problem));
+        }
+    }
+    let named = body
+        .funding_source
+        .as_ref()
+        .and_then(|source| source.name.clone())
+        .or_else(|| body.funding_source_id.as_ref().map(crate::TextOrNumber::text))
+        .or_else(|| client.default_funding_source.clone())
+        .ok_or_else(|| Rejection::field("fundingSourceId", "is missing and has no default"))?;
+    match connector(directory, &named, Party::Bank) {
+        Some(connector) => Ok(connector.name.clone()),
+        None => Err(Rejection::field("fundingSourceId", "is not an active funding source")),
+    }
+}
+
+/// An MSISDN, meter or account number: `+`, blanks and dashes go, then 1 to 32 letters or digits.
+fn identifier(field: &str, text: &str) -> Result<String, Rejection> {
+    let bare = text.trim().strip_prefix('+').unwrap_or_else(|| text.trim());
+    let kept: String = bare.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
+    let allowed = kept.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if kept.is_empty() || text.len() > 32 || !allowed {
+        return Err(Rejection::field(field, "must be 1 to 32 letters or digits"));
+    }
+    Ok(kept)
+}
+
+fn check_texts(body: &PurchaseBody) -> Result<(), Rejection> {
+    if body.client_txn_ref.is_empty() {
+        return Err(Rejection::field("clientTxnRef", "is empty"));
+    }
+    let fraud = body.fraud.as_ref();
+    let texts = [
+        ("clientTxnRef", Some(&body.client_txn_ref), 64),
+        ("accountIdentifier", body.account_identifier.as_ref(), 64),
+        ("authCode", body.auth_code.as_ref(), 64),
+        ("channelName", body.channel_name.as_ref(), 64),
+        ("channelSessionId", body.channel_session_id.as_ref(), 64),
+        ("reserveFundsTxnRef", body.reserve_funds_txn_ref.as_ref(), 64),
+        ("timestamp", body.timestamp.as_ref(), 64),
+        ("fraud.token", fraud.and_then(|f| f.token.as_ref()), 512),
+        ("fraud.userIp", fraud.and_then(|f| f.user_ip.as_ref()), 64),
+        ("fraud.userAgent", fraud.and_then(|f| f.user_agent.as_ref()), 1024),
+        ("fraud.validateTimestamp", fraud.and_then(|f| f.validate_timestamp.as_ref()), 64),
+        ("fraud.pricePoint", fraud.and_then(|f| f.price_point.as_ref()), 64),
+        ("fraud.billingFrequency", fraud.and_then(|f| f.billing_frequency.as_ref()), 64),
+        ("fraud.shortcode", fraud.and_then(|f| f.shortcode.as_ref()), 64),
+        ("fraud.externalUserId", fraud.and_then(|f| f.external_user_id.as_ref()), 128),
+        ("fraud.externalProductId", fraud.and_then(|f| f.external_product_id.as_ref()), 128),
+    ];
+    for (field, text, max) in texts {
+        let Some(text) = text else { continue };
+        if text.chars().count() > max {
+            return Err(Rejection::field(field, &format!("is longer than {max} characters")));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(Rejection::field(field, "has control characters"));
+        }
+        // References that reach other systems' logs must not smuggle a card number along.
+        if field != "accountIdentifier" && looks_like_a_card_number(text) {
+            return Err(Rejection::field(field, "looks like a card number, which is not allowed"));
+        }
+    }
+    if let Some(timestamp) = &body.timestamp
+        && !looks_like_iso_8601(timestamp)
+    {
+        return Err(Rejection::field("timestamp", "is not an ISO 8601 date and time"));
+    }
+    for (field, list) in [("deliver", &body.deliver), ("notify", &body.notify)] {
+        if list.as_ref().is_some_and(|list| list.len() > 8 || list.iter().any(|n| n.len() > 64)) {
+            return Err(Rejection::field(field, "has more than 8 names or one over 64 characters"));
+        }
+    }
+    Ok(())
+}
+
+/// Clients send many forms of ISO 8601 (with and without offset or seconds); the text is passed on
+/// as it is, so only its shape is looked at.
+fn looks_like_iso_8601(text: &str) -> bool {
+    let date = text.get(..10).unwrap_or_default();
+    chrono::NaiveDate::parse_from_str(date, "%Y-%m-%d").is_ok()
+        && text.get(10..11).is_none_or(|separator| separator == "T" || separator == " ")
+}
+
+fn details(body: &PurchaseBody) -> OrderDetails {
+    OrderDetails {
+        auth_code: body.auth_code.clone(),
+        channel_name: body.channel_name.clone(),
+        channel_session_id: body.channel_session_id.clone(),
+        timestamp: body.timestamp.clone(),
+        deliver: body.deliver.clone().unwrap_or_default(),
+        notify: body.notify.clone().unwrap_or_default(),
+        fraud: body.fraud.clone().map(FraudDetails::from),
+    }
+}
+
+/// "The same content": product, amounts, currency, source, target, funding source and the client's
+/// reservation; never timestamps or session fields, which a retry renews.
+fn content(order: &Order) -> Private {
+    let parts = [
+        order.scenario.name().to_owned(),
+        order.product.to_string(),
+        order.purchase_amount.to_string(),
+        order.fee_amount.to_string(),
+        order.currency.code().to_owned(),
+        order.source.expose().to_owned(),
+        order.target.expose().to_owned(),
+        order.funding.name().to_owned(),
+        order.funding_source.clone(),
+        order.client_reservation.clone().unwrap_or_default(),
+    ];
+    Private::new(parts.iter().map(|part| format!("{}:{part}", part.len())).collect::<String>())
+}

@@ -1,0 +1,110 @@
+//! Response codes of the purchase process (contracts, section 1) and what each means for us.
+
+/// Accepted, or done.
+pub const OK: &str = "0000";
+/// An unexpected fault of ours.
+pub const UNEXPECTED: &str = "0001";
+/// Insufficient funds.
+pub const INSUFFICIENT_FUNDS: &str = "2010";
+/// Above the product's maximum.
+pub const ABOVE_MAX: &str = "2040";
+/// Below the product's minimum.
+pub const BELOW_MIN: &str = "2050";
+/// Not the fee of the product's rule.
+pub const INVALID_FEE: &str = "2055";
+/// We could not find out in time.
+pub const INTERNAL_TIMEOUT: &str = "2060";
+/// The source is blacklisted.
+pub const SOURCE_BLACKLISTED: &str = "2070";
+/// Unknown fault.
+pub const UNKNOWN: &str = "2090";
+/// The supplier could not complete.
+pub const SUPPLIER_COULD_NOT: &str = "2201";
+/// Malformed; the message names the field.
+pub const BAD_FORMAT: &str = "4000";
+
+/// What a bank's code tells about a reservation or a settlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BankMeaning {
+    /// It did what was asked.
+    Done,
+    /// It refuses, for good.
+    Refused,
+    /// Not decided: the same reference again.
+    Again,
+}
+
+/// Reads a bank's code. A code outside the tables is never taken for a refusal.
+#[must_use]
+pub fn bank_meaning(code: &str) -> BankMeaning {
+    match code {
+        OK => BankMeaning::Done,
+        INSUFFICIENT_FUNDS | "2020" | "2030" | ABOVE_MAX | BELOW_MIN | INVALID_FEE
+        | SOURCE_BLACKLISTED | "2080" | BAD_FORMAT => BankMeaning::Refused,
+        _ => BankMeaning::Again,
+    }
+}
+
+/// What a supplier's code tells about one vend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VendMeaning {
+    /// Dispensed.
+    Done,
+    /// Refused for good: another vend would be refused too.
+    Refused,
+    /// This vend was refused; another may succeed, under a new vend number.
+    NewVend,
+    /// The supplier works on it: look up, never vend again.
+    Pending,
+    /// Nobody can tell: look up first.
+    Unknown,
+}
+
+/// Reads a supplier's code. A code outside the tables means an unknown outcome, never a failure.
+#[must_use]
+pub fn vend_meaning(code: &str) -> VendMeaning {
+    match code {
+        OK => VendMeaning::Done,
+        "2210" | "2213" | "2214" | "2242" => VendMeaning::Refused,
+        SUPPLIER_COULD_NOT | "2225" => VendMeaning::NewVend,
+        "2236" | "2240" => VendMeaning::Pending,
+        _ => VendMeaning::Unknown,
+    }
+}
+
+/// The fraud desk's reason for a failed purchase (contracts, section 4). `barred` is the code that
+/// the supplier itself gave, which a connector may map to another for the client.
+#[must_use]
+pub fn failure_reason(code: &str) -> &'static str {
+    match code {
+        INSUFFICIENT_FUNDS => "no_credit",
+        SOURCE_BLACKLISTED => "blacklisted_msisdn",
+        "2242" => "billing_frequency",
+        "2080" => "service_suspended",
+        "VAS_BARRED" => "vas_bar",
+        "ADULT_BARRED" => "child_bar",
+        _ => "technical_fault",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_code_is_never_a_refusal() {
+        for code in ["", "9999", "2239", "2226", "0000 ", "OK"] {
+            assert_eq!(vend_meaning(code), VendMeaning::Unknown, "{code}");
+        }
+        for code in ["", "9999", "2060", "2090", "0001"] {
+            assert_eq!(bank_meaning(code), BankMeaning::Again, "{code}");
+        }
+    }
+
+    #[test]
+    fn pending_is_looked_up_and_never_vended_again() {
+        for code in ["2236", "2240"] {
+            assert_eq!(vend_meaning(code), VendMeaning::Pending);
+        }
+    }
+}

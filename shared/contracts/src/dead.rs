@@ -1,0 +1,46 @@
+//! Why a message stands in `fleet.dead`.
+
+/// The header that names the cause.
+pub const CAUSE_HEADER: &str = "fleet-cause";
+/// The header that says more: the field and what is wrong with it, never a value.
+pub const DETAIL_HEADER: &str = "fleet-detail";
+/// The header that names the queue it came from.
+pub const QUEUE_HEADER: &str = "fleet-queue";
+
+/// A cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DeadCause {
+    /// Not a purchase: the detail names the field.
+    Invalid,
+    /// The client's reference is taken by another content.
+    Conflict,
+    /// Longer than 64 KiB.
+    TooLong,
+    /// No `message_id`.
+    NoMessageId,
+    /// A later version than this build reads; to be replayed after the upgrade.
+    NewerVersion,
+    /// The broker user may not enqueue for this client.
+    NotAllowed,
+    /// A job queue got something that is no hint.
+    UnreadableHint,
+    /// The broker gave it up (delivery limit, expired, rejected).
+    Broker,
+}
+
+impl DeadCause {
+    /// The word in headers, tables and commands.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid",
+            Self::Conflict => "conflict",
+            Self::TooLong => "too_long",
+            Self::NoMessageId => "no_message_id",
+            Self::NewerVersion => "newer_version",
+            Self::NotAllowed => "not_allowed",
+            Self::UnreadableHint => "unreadable_hint",
+            Self::Broker => "broker",
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! A purchase as it is asked for: the body of Transact, of Reserve and Transact, and of the message
+//! `purchase.requested` (contracts, section 1).
+
+use chrono::{DateTime, Utc};
+use fleet_domain::{FraudDetails, FundingType, Scenario};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::number;
+
+/// The most bytes that a request or a message may have.
+pub const BODY_BYTES_MAX: usize = 65_536;
+
+/// The fields of a purchase. Unknown ones are ignored; integers may be numeric strings.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "purchase.requested, version 1")]
+pub struct PurchaseBody {
+    /// The version of the message; absent means 1. HTTP requests carry none.
+    #[serde(default, deserialize_with = "number::optional")]
+    #[schemars(schema_with = "number::optional_schema")]
+    pub v: Option<i64>,
+    /// `client_reserved` or `we_reserve`; only in messages, HTTP tells it by the path.
+    #[schemars(extend("enum" = ["client_reserved", "we_reserve", null]))]
+    pub scenario: Option<String>,
+    /// The client.
+    #[serde(deserialize_with = "number::required")]
+    #[schemars(schema_with = "number::schema")]
+    pub client_id: i64,
+    /// The client's unique reference: the identity of the purchase.
+    #[schemars(length(min = 1, max = 64))]
+    pub client_txn_ref: String,
+    /// What is bought.
+    #[serde(deserialize_with = "number::required")]
+    #[schemars(schema_with = "number::schema")]
+    pub product_id: i64,
+    /// Minor units, without the fee; at most 12 digits.
+    #[serde(deserialize_with = "number::required")]
+    #[schemars(schema_with = "number::schema")]
+    pub purchase_amount: i64,
+    /// Minor units; absent means the product's fee.
+    #[serde(default, deserialize_with = "number::optional")]
+    #[schemars(schema_with = "number::optional_schema")]
+    pub fee_amount: Option<i64>,
+    /// ISO 4217.
+    #[schemars(length(equal = 3))]
+    pub currency_code: String,
+    /// 1 POS, 2 Internet, 3 Mobile, 4 ATM, 6 SMS, 7 USSD, 8 `WhatsApp`.
+    #[serde(deserialize_with = "number::required")]
+    #[schemars(schema_with = "number::schema")]
+    pub channel_id: i64,
+    /// ≤ 64 characters.
+    #[schemars(length(max = 64))]
+    pub channel_name: Option<String>,
+    /// ≤ 64 characters.
+    #[schemars(length(max = 64))]
+    pub channel_session_id: Option<String>,
+    /// The buyer, usually an MSISDN.
+    #[schemars(length(min = 1, max = 32))]
+    pub source_identifier: String,
+    /// The recipient, meter or account.
+    #[schemars(length(min = 1, max = 32))]
+    pub target_identifier: String,
+    /// ≤ 64 characters.
+    #[schemars(length(max = 64))]
+    pub account_identifier: Option<String>,
+    /// ≤ 64 characters.
+    #[schemars(length(max = 64))]
+    pub auth_code: Option<String>,
+    /// The reservation that the client already holds.
+    #[schemars(length(max = 64))]
+    pub reserve_funds_txn_ref: Option<String>,
+    /// ISO 8601.
+    pub timestamp: Option<String>,
+    /// The funding source's name; absent means the client's configured one.
+    pub funding_source_id: Option<TextOrNumber>,
+    /// The funding source, in messages.
+    pub funding_source: Option<FundingSource>,
+    /// Channels of the result besides the configured ones.
+    #[serde(default)]
+    #[schemars(length(max = 8))]
+    pub deliver: Option<Vec<String>>,
+    /// Channels of messages to buyer and recipient.
+    #[serde(default)]
+    #[schemars(length(max = 8))]
+    pub notify: Option<Vec<String>>,
+    /// What the fraud desk needs.
+    pub fraud: Option<FraudBlock>,
+    /// Over HTTP: `fundingSource`, `deliver`, `notify` and `fraud` sit in here.
+    pub additional_data: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+impl std::fmt::Debug for PurchaseBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PurchaseBody")
+            .field("client_id", &self.client_id)
+            .field("product_id", &self.product_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A name that some clients send as a number.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum TextOrNumber {
+    /// A name.
+    Text(String),
+    /// A number.
+    Number(i64),
+}
+
+impl TextOrNumber {
+    /// As text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Number(number) => number.to_string(),
+        }
+    }
+}
+
+/// Which funding source pays.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FundingSource {
+    /// `client`, `bank`, `mo_charge` or `card_sale`.
+    #[serde(rename = "type")]
+    pub funding_type: String,
+    /// The connector's name; absent means the client's configured one.
+    pub name: Option<String>,
+}
+
+/// The `fraud` block (contracts, section 4).
+#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the names are the document's own")]
+pub struct FraudBlock {
+    pub token: Option<String>,
+    pub token_created_at: Option<DateTime<Utc>>,
+    pub user_ip: Option<String>,
+    pub user_agent: Option<String>,
+    pub validate_timestamp: Option<String>,
+    pub price_point: Option<String>,
+    pub billing_frequency: Option<String>,
+    pub shortcode: Option<String>,
+    #[schemars(length(max = 128))]
+    pub external_user_id: Option<String>,
+    #[schemars(length(max = 128))]
+    pub external_product_id: Option<String>,
+}
+
+impl std::fmt::Debug for FraudBlock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FraudBlock([private])")
+    }
+}
+
+impl From<FraudBlock> for FraudDetails {
+    fn from(block: FraudBlock) -> Self {
+        Self {
+            token: block.token,
+            token_created_at: block.token_created_at,
+            user_ip: block.user_ip,
+            user_agent: block.user_agent,
+            validate_timestamp: block.validate_timestamp,
+            price_point: block.price_point,
+            billing_frequency: block.billing_frequency,
+            shortcode: block.shortcode,
+            external_user_id: block.external_user_id,
+            external_product_id: block.external_product_id,
+        }
+    }
+}
+
+/// Why a body is no purchase: the code, the field, and what to do about it. Never the value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Rejection {
+    /// A code of the contract.
+    pub code: &'static str,
+    /// The field in the sender's own spelling, if it is one field.
+    pub field: Option<String>,
+    /// For people.
+    pub message: String,
+}
+
+impl Rejection {
+    /// A malformed field (`4000`).
+    #[must_use]
+    pub fn field(field: &str, problem: &str) -> Self {
+        Self {
+            code: crate::codes::BAD_FORMAT,
+            field: Some(field.to_owned()),
+            message: format!("{field} {problem}"),
+        }
+    }
+
+    /// Another code.
+    #[must_use]
+    pub fn code(code: &'static str, field: &str, problem: &str) -> Self {
+        Self { code, ..Self::field(field, problem) }
+    }
+}
+
+impl PurchaseBody {
+    /// Reads a body of at most [`BODY_BYTES_MAX`] bytes.
+    ///
+    /// # Errors
+    /// [`Rejection`] with `4000` that names the field and never repeats a value.
+    pub fn from_bytes(body: &[u8]) -> Result<Self, Rejection> {
+        if body.len() > BODY_BYTES_MAX {
+            return Err(Rejection::field("body", "is longer than 65536 bytes"));
+        }
+        let mut deserializer = serde_json::Deserializer::from_slice(body);
+        let parsed =
+            serde_path_to_error::deserialize(&mut deserializer).map_err(|e| unreadable(&e))?;
+        deserializer.end().map_err(|_error| Rejection::field("body", "has text after its end"))?;
+        Ok(parsed)
+    }
+
+    /// Takes the extras out of `additionalData`, where they sit over HTTP; top-level ones are not
+    /// read there.
+    ///
+    /// # Errors
+    /// [`Rejection`] naming the field inside `additionalData`.
+    pub fn extras_from_additional_data(mut self) -> Result<Self, Rejection> {
+        let mut data = self.additional_data.take().unwrap_or_default();
+        self.scenario = None;
+        self.funding_source = extra(&mut data, "fundingSource")?;
+        self.deliver = extra(&mut data, "deliver")?;
+        self.notify = extra(&mut data, "notify")?;
+        self.fraud = extra(&mut data, "fraud")?;
+        Ok(self)
+    }
+
+    /// The funding type that the body names.
+    ///
+    /// # Errors
+    /// [`Rejection`] for a word that is none.
+    pub fn funding_type(&self, scenario: Scenario) -> Result<FundingType, Rejection> {
+        match (&self.funding_source, scenario) {
+            (None, Scenario::ClientReserved) => Ok(FundingType::Client),
+            (None, Scenario::WeReserve) => Ok(FundingType::Bank),
+            (Some(source), _) => FundingType::from_name(&source.funding_type).ok_or_else(|| {
+                Rejection::field(
+                    "fundingSource.type",
+                    "must be one of client, bank, mo_charge, card_sale",
+                )
+            }),
+        }
+    }
+}
+
+fn extra<T: serde::de::DeserializeOwned>(
+    data: &mut serde_json::Map<String, serde_json::Value>,
+    name: &str,
+) -> Result<Option<T>, Rejection> {
+    let Some(value) = data.remove(name) else { return Ok(None) };
+    let parsed: Result<Option<T>, _> = serde_path_to_error::deserialize(value);
+    parsed.map_err(|error| {
+        let inner = error.path().to_string();
+        let path = if inner == "." { String::new() } else { format!(".{inner}") };
+        Rejection::field(&format!("additionalData.{name}{path}"), "has the wrong type")
+    })
+}
+
+/// Says what is wrong with a document without repeating any of it: serde's own text would quote
+/// values.
+fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> Rejection {
+    let path = error.path().to_string();
+    let cause = error.inner();
+    if !cause.is_data() {
+        let at = format!("line {}, column {}", cause.line(), cause.column());
+        let text = if cause.to_string().starts_with("recursion limit") {
+            format!("is nested too deeply ({at})")
+        } else {
+            format!("is not well-formed JSON ({at})")
+        };
+        return Rejection::field("body", &text);
+    }
+    let text = cause.to_string();
+    for (start, problem) in
+        [("missing field `", "is missing"), ("duplicate field `", "stands there twice")]
+    {
+        if let Some(name) = text.strip_prefix(start).and_then(|rest| rest.split('`').next()) {
+            let parent = if path == "." { String::new() } else { format!("{path}.") };
+            return Rejection::field(&format!("{parent}{name}"), problem);
+        }
+    }
+    let field = if path == "." { "body" } else { path.as_str() };
+    Rejection::field(field, "has the wrong type")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(change: impl Fn(&mut serde_json::Value)) -> Result<PurchaseBody, Rejection> {
+        let mut value: serde_json::Value = serde_json::from_str(include_str!(
+            "../../../schemas/messages/purchase.requested/v1.example.json"
+        ))
+        .unwrap();
+        change(&mut value);
+        PurchaseBody::from_bytes(&serde_json::to_vec(&value).unwrap())
+    }
+
+    #[test]
+    fn integers_may_be_numeric_strings() {
+        let read = body(|v| v["purchaseAmount"] = "1500".into()).unwrap();
+        assert_eq!(read.purchase_amount, 1500);
+    }
+
+    #[test]
+    fn an_error_names_the_field_and_never_its_value() {
+        let secret = "4111111111111111x";
+        let error = body(|v| v["purchaseAmount"] = secret.into()).unwrap_err();
+        assert_eq!(error.field.as_deref(), Some("purchaseAmount"));
+        assert!(!error.message.contains("4111"), "{error}");
+        let error = body(|v| v["fraud"]["token"] = 7.into()).unwrap_err();
+        assert_eq!(error.field.as_deref(), Some("fraud.token"));
+        let error = body(|v| drop(v.as_object_mut().unwrap().remove("clientTxnRef"))).unwrap_err();
+        assert_eq!(error.to_string(), "clientTxnRef is missing");
+    }
+
+    #[test]
+    fn hostile_documents_are_refused_and_nothing_crashes() {
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(60_000), "");
+        let twice = r#"{"clientId":1,"clientId":2}"#;
+        for text in ["", "[]", "\u{feff}{}", "{", "nul", deep.as_str(), twice, "{} {}"] {
+            let error = PurchaseBody::from_bytes(text.as_bytes()).unwrap_err();
+            assert_eq!(error.code, crate::codes::BAD_FORMAT, "{error}");
+        }
+        assert!(PurchaseBody::from_bytes(b"\xff\xfe").is_err());
+        assert!(PurchaseBody::from_bytes(&vec![b' '; BODY_BYTES_MAX + 1]).is_err());
+        assert_eq!(
+            PurchaseBody::from_bytes(twice.as_bytes()).unwrap_err().field.as_deref(),
+            Some("clientId")
+        );
+    }
+
+    #[test]
+    fn over_http_the_extras_sit_in_additional_data() {
+        let read = body(|v| {
+            v["additionalData"] = serde_json::json!({"deliver": ["ipn"], "other": 1});
+        })
+        .unwrap()
+        .extras_from_additional_data()
+        .unwrap();
+        assert_eq!(read.deliver, Some(vec!["ipn".to_owned()]));
+        assert!(read.fraud.is_none(), "top-level extras are not read over HTTP");
+        let error = body(|v| v["additionalData"] = serde_json::json!({"fraud": {"token": 1}}))
+            .unwrap()
+            .extras_from_additional_data()
+            .unwrap_err();
+        assert_eq!(error.field.as_deref(), Some("additionalData.fraud.token"));
+    }
+}

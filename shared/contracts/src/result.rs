@@ -1,0 +1,164 @@
+//! Transact Result (contracts, section 1): the same body for the client and for the bank.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use fleet_domain::{
+    Directory, DispenseState, FollowUp, NewDelivery, Private, Purchase, PurchaseStatus, TaskKind,
+    later,
+};
+use serde::{Deserialize, Serialize};
+
+/// The channel of Transact Result in a client's settings and in delivery rows.
+pub const TRANSACT_RESULT: &str = "transact_result";
+
+/// How a purchase ended, for the one whose task ends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// `0000`, or why not.
+    pub code: String,
+    /// Minor units that were vended; `None` when nothing was.
+    pub vend_amount: Option<i64>,
+    /// The voucher.
+    pub voucher: Option<Private>,
+    /// The reservation's reference, when this very task learnt it.
+    pub reservation: Option<String>,
+}
+
+/// The body.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the names are the document's own")]
+pub struct TransactResult {
+    pub client_txn_ref: String,
+    pub raas_txn_ref: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserve_funds_txn_ref: Option<String>,
+    pub response_code: String,
+    pub timestamp: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    pub reserve_amount: i64,
+    pub fee_amount: i64,
+    pub settlement_amount: i64,
+    pub vend_amount: i64,
+    pub client_share_amount: i64,
+    pub vendor_share_amount: i64,
+}
+
+impl std::fmt::Debug for TransactResult {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TransactResult")
+            .field("raas_txn_ref", &self.raas_txn_ref)
+            .field("response_code", &self.response_code)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TransactResult {
+    /// The result of a purchase. Settlement and shares follow the purchase's amount and fee until
+    /// terms say otherwise: the fee is the client's share, the amount the vendor's.
+    #[must_use]
+    pub fn of(purchase: &Purchase, outcome: &Outcome, now: DateTime<Utc>) -> Self {
+        let order = &purchase.order;
+        let done = outcome.code == crate::codes::OK;
+        let if_done = |amount: i64| if done { amount } else { 0 };
+        Self {
+            client_txn_ref: order.client_txn_ref.clone(),
+            raas_txn_ref: order.id.to_string(),
+            reserve_funds_txn_ref: outcome
+                .reservation
+                .clone()
+                .or_else(|| purchase.reservation().map(str::to_owned)),
+            response_code: outcome.code.clone(),
+            timestamp: now.to_rfc3339_opts(SecondsFormat::Millis, true),
+            token: outcome.voucher.as_ref().map(|voucher| voucher.expose().to_owned()),
+            reserve_amount: order.reserve_amount(),
+            fee_amount: order.fee_amount,
+            settlement_amount: if_done(order.reserve_amount()),
+            vend_amount: outcome.vend_amount.unwrap_or(0),
+            client_share_amount: if_done(order.fee_amount),
+            vendor_share_amount: if_done(order.purchase_amount),
+        }
+    }
+
+    /// The result of a purchase whose goods are decided, for the bank: read from what is stored, so
+    /// that each repetition says the same.
+    #[must_use]
+    pub fn for_bank(purchase: &Purchase, now: DateTime<Utc>) -> Self {
+        let progress = &purchase.progress;
+        let dispensed = progress.dispense == DispenseState::Dispensed;
+        let code = if dispensed {
+            crate::codes::OK.to_owned()
+        } else {
+            let code = progress.dispense_code.clone();
+            code.filter(|code| code != crate::codes::OK)
+                .unwrap_or_else(|| crate::codes::SUPPLIER_COULD_NOT.to_owned())
+        };
+        let outcome =
+            Outcome { code, vend_amount: progress.vend_amount, voucher: None, reservation: None };
+        Self::of(purchase, &outcome, now)
+    }
+
+    /// The bytes to freeze.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// What the end of a purchase makes: a result for each of the client's channels, and the report to
+/// the fraud desk.
+#[must_use]
+pub fn conclude(
+    directory: &Directory,
+    purchase: &Purchase,
+    outcome: &Outcome,
+    now: DateTime<Utc>,
+) -> (Vec<NewDelivery>, Vec<FollowUp>) {
+    let order = &purchase.order;
+    let mut deliveries = Vec::new();
+    let mut follow_ups = Vec::new();
+    let has_channel = directory
+        .clients
+        .get(&order.client)
+        .is_some_and(|client| client.channels.contains_key(TRANSACT_RESULT));
+    if has_channel
+        && let Some(lane) = directory.lane_of(TaskKind::Deliver, &order.client.to_string())
+    {
+        let body = TransactResult::of(purchase, outcome, now).to_text();
+        let channel = TRANSACT_RESULT.to_owned();
+        deliveries.push(NewDelivery { slot: 1, channel, body: Private::new(body) });
+        let kind = TaskKind::Deliver;
+        follow_ups.push(FollowUp { kind, slot: 1, lane, start_by: None, deadline_at: None });
+    }
+    if let Some(lane) = desk_lane(directory) {
+        let fraud = order.details.fraud.as_ref();
+        let token_created_at = fraud.and_then(|fraud| fraud.token_created_at);
+        let begin = token_created_at.unwrap_or(purchase.progress.created_at);
+        let deadline = later(begin, REPORT_WEEK);
+        follow_ups.push(FollowUp {
+            kind: TaskKind::Report,
+            slot: 0,
+            lane,
+            start_by: None,
+            deadline_at: Some(deadline),
+        });
+    }
+    (deliveries, follow_ups)
+}
+
+/// A token may be updated for one week after it was made.
+const REPORT_WEEK: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3600);
+
+fn desk_lane(directory: &Directory) -> Option<fleet_domain::LaneId> {
+    directory.lanes.values().filter(|lane| lane.kind == TaskKind::Report).map(|lane| lane.id).min()
+}
+
+/// The message of a reply for people.
+#[must_use]
+pub fn message_of(status: PurchaseStatus) -> &'static str {
+    match status {
+        PurchaseStatus::Pending => "Processing Request",
+        PurchaseStatus::Success => "Success",
+        PurchaseStatus::Failed => "Failed",
+    }
+}
