@@ -226,6 +226,8 @@ pub struct Commit {
 /// The answer of a call, kept as a fact (source `call`) when its commit comes too late.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
+    /// What kind of fact (`reserve`, `vend`, `settle`).
+    pub kind: &'static str,
     /// The outside reference.
     pub reference: String,
     /// The code it told, or `unknown`.

@@ -131,6 +131,14 @@ pub struct Connector {
     pub active: bool,
 }
 
+impl Connector {
+    /// The contract's code for a code of this party: its own map first, then the code itself.
+    #[must_use]
+    pub fn code<'c>(&'c self, code: &'c str) -> &'c str {
+        self.codes.get(code).map_or(code, String::as_str)
+    }
+}
+
 /// The unit of concurrency, rate and circuit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lane {
@@ -200,6 +208,13 @@ impl Directory {
             .values()
             .find(|lane| lane.kind == kind && lane.owner == owner)
             .map(|lane| lane.id)
+    }
+
+    /// The longest call of any connector of a party; 10 s when there is none.
+    #[must_use]
+    pub fn longest_call(&self, party: Party) -> Duration {
+        let deadlines = self.connectors.values().filter(|c| c.party == party);
+        deadlines.map(|c| c.call_deadline).max().unwrap_or(Duration::from_secs(10))
     }
 
     /// The wait after `tries` finished exchanges; `None` when the plan is exhausted or missing.

@@ -4,6 +4,7 @@
 
 mod ports;
 mod step;
+pub mod waiting;
 
 pub use ports::{
     ClaimGroup, DirectoryWatch, DueTask, Free, Heartbeat, HintSink, Published, ReceivedHint,

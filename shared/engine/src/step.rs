@@ -33,6 +33,9 @@ pub enum CallError {
         /// What it said.
         refusal: Refusal,
     },
+    /// The other side accepted it and works on it.
+    #[error("pending at the other side")]
+    Pending,
     /// It may have taken effect.
     #[error("outcome unknown: {cause}")]
     Unknown {
@@ -70,6 +73,23 @@ pub enum LookUp<T> {
     Unclear,
     /// This party answers no look-ups.
     Unsupported,
+}
+
+impl<T> LookUp<T> {
+    /// What a repeated call tells, where the other side deduplicates on our reference: its answer
+    /// is the first one's.
+    ///
+    /// # Errors
+    /// The call's own, when it learnt nothing.
+    pub fn from_repeated(reply: Result<T, CallError>) -> Result<Self, CallError> {
+        match reply {
+            Ok(reply) => Ok(Self::Done(reply)),
+            Err(CallError::Refused { refusal }) if refusal.retryable => Ok(Self::Unclear),
+            Err(CallError::Refused { refusal }) => Ok(Self::Refused(refusal)),
+            Err(CallError::Pending) => Ok(Self::Pending),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// Why nothing was done and nothing more will be tried.
