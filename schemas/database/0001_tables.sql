@@ -147,7 +147,8 @@ create table reservation_reference (
 );
 
 -- Tasks: unfinished work. No index names state, lease or token, and a claim touches no indexed
--- column, so that updates stay in place.
+-- column, so that updates stay in place: a claimed row is a third larger than a queued one, and a
+-- page must have room for both forms of all its rows (fillfactor 45).
 create table task (
     purchase uuid not null,
     kind smallint not null,
@@ -174,11 +175,11 @@ create table task (
     parked_at timestamptz,
     created_at timestamptz not null,
     primary key (purchase, kind, slot)
-) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
+) with (fillfactor = 45, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
         autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 50000,
         autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_threshold = 20000,
         autovacuum_analyze_scale_factor = 0);
-create index task_due on task (kind, due_at);
+create index task_due on task (kind, lane, due_at);
 
 -- What happened, for ever: one row a commit. Partitions are made ahead; the default one catches.
 create table journal (
@@ -305,11 +306,3 @@ create table heartbeat (
     unclaimed integer not null default 0,
     primary key (process, kind)
 ) with (fillfactor = 50);
-
--- Where the clock of a kind goes on scanning; one row a kind.
-create table clock_floor (
-    kind smallint primary key,
-    floor timestamptz not null default '-infinity',
-    full_scan_at timestamptz not null default '-infinity'
-) with (fillfactor = 50);
-insert into clock_floor (kind) select generate_series(1, 8);

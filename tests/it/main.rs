@@ -1,1 +1,11 @@
 //! Fleet tests.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "all of this binary is tests; clippy sees only functions marked as such"
+)]
+
+mod purchase;
+mod tidy;

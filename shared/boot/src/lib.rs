@@ -1,1 +1,23 @@
-//! Purchase Fleet.
+//! What composes a program: settings, signals, health, drain, exit codes, and the adapters between
+//! engine, store, broker and outbound. It holds no rule about purchases.
+
+mod adapters;
+mod check;
+mod directory;
+mod exchange;
+mod hints;
+mod intake;
+mod program;
+mod serve;
+mod settings;
+mod worker;
+
+pub use adapters::{HintPublisher, StoreTasks};
+pub use directory::StoreDirectory;
+pub use exchange::{Answer, Exchange, Request};
+pub use hints::dead_letter;
+pub use intake::{Intake, IntakeOutcome};
+pub use program::{Arguments, Program, run};
+pub use serve::{bind, serve};
+pub use settings::{Settings, SettingsError};
+pub use worker::Worker;

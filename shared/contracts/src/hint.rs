@@ -18,6 +18,9 @@ pub struct JobHint {
     pub kind: TaskKind,
     /// The database's time when it was made.
     pub published_at: DateTime<Utc>,
+    /// True when the clock doled these tasks out: they had waited for room in their lane, so they
+    /// are not put back behind others that wait.
+    pub paced: bool,
     /// The tasks, 1 to 32, and the lane of each.
     pub tasks: Vec<(TaskKey, LaneId)>,
 }
@@ -32,6 +35,9 @@ pub struct JobHintV1 {
     pub kind: i16,
     /// RFC 3339.
     pub published_at: DateTime<Utc>,
+    /// True when the clock doled these tasks out; absent means false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paced: bool,
     /// (purchase, slot, lane), 1 to 32 of them.
     #[schemars(length(min = 1, max = 32))]
     pub tasks: Vec<(Uuid, i32, i32)>,
@@ -56,6 +62,7 @@ impl JobHint {
             v: HINT_VERSION,
             kind: self.kind.code(),
             published_at: self.published_at,
+            paced: self.paced,
             tasks: self
                 .tasks
                 .iter()
@@ -74,7 +81,11 @@ impl JobHint {
         struct Version {
             v: u16,
         }
-        let unreadable = |error: serde_json::Error| HintError::Unreadable(error.to_string());
+        // serde's own text would quote what stands there, which may be anybody's data.
+        let unreadable = |error: serde_json::Error| {
+            let (line, column) = (error.line(), error.column());
+            HintError::Unreadable(format!("not a hint, line {line}, column {column}"))
+        };
         let version: Version = serde_json::from_slice(body).map_err(unreadable)?;
         if version.v > HINT_VERSION {
             return Err(HintError::NewerVersion(version.v));
@@ -91,6 +102,7 @@ impl JobHint {
         Ok(Self {
             kind,
             published_at: wire.published_at,
+            paced: wire.paced,
             tasks: wire.tasks.into_iter().map(task).collect(),
         })
     }
@@ -102,7 +114,8 @@ mod tests {
 
     fn hint() -> JobHint {
         let key = TaskKey { purchase: PurchaseId::generate(), kind: TaskKind::Settle, slot: 0 };
-        JobHint { kind: TaskKind::Settle, published_at: Utc::now(), tasks: vec![(key, LaneId(7))] }
+        let tasks = vec![(key, LaneId(7))];
+        JobHint { kind: TaskKind::Settle, published_at: Utc::now(), paced: true, tasks }
     }
 
     #[test]

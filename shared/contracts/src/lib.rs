@@ -14,6 +14,7 @@ mod reply;
 mod result;
 mod schemas;
 mod supplier;
+mod unknown;
 
 pub use accept::{AcceptedOrder, accept};
 pub use bank::{BankReply, ReserveFunds};
@@ -26,3 +27,4 @@ pub use reply::{LookupReply, RequestedOutcome, RequestedReply, TransactReply};
 pub use result::{Outcome, TRANSACT_RESULT, TransactResult, conclude, message_of};
 pub use schemas::json_schemas;
 pub use supplier::{VendReply, VendRequest};
+pub use unknown::unknown_fields;

@@ -8,6 +8,7 @@ mod money;
 mod personal;
 mod purchase;
 mod task;
+mod task_ops;
 mod time;
 mod tracks;
 
@@ -20,14 +21,17 @@ pub use directory::{
 pub use ids::{ClaimToken, ClientId, LaneId, ProductId, PurchaseId};
 pub use money::{Currency, Money, MoneyError};
 pub use personal::{Private, looks_like_a_card_number, masked};
-pub use purchase::{Delivery, Fact, FraudDetails, Job, Order, OrderDetails, Progress, Purchase};
+pub use purchase::{
+    Delivery, Fact, FraudDetails, Job, NewFact, Order, OrderDetails, Progress, Purchase,
+};
 pub use task::{
     ClaimAsk, ClaimVerdict, ClaimedTask, CommitVerdict, ParkClass, SentUntil, TaskKey, TaskKind,
     TaskState,
 };
+pub use task_ops::{ClaimGroup, DueTask, FactOutcome, Free, Heartbeat, Tick, TickReport};
 pub use time::{between, later};
 pub use tracks::{
     DeliveryState, DispenseEvent, DispenseState, FundingType, IllegalTransition, PurchaseStatus,
-    ReportState, ReserveEvent, ReserveState, Scenario, SettleAs, SettleEvent, SettleState,
+    ReportState, ReserveEvent, ReserveState, Scenario, SettleAs, SettleEvent, SettleState, WayIn,
     transition_table,
 };

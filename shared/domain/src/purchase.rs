@@ -215,6 +215,26 @@ pub struct Fact {
     pub received_at: DateTime<Utc>,
 }
 
+/// A fact to be stored: unique by source, kind, reference, status and id; the second copy is a
+/// no-op.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFact {
+    /// `call`, or the endpoint that took it in.
+    pub source: String,
+    /// What kind of fact (`vend`, `reserve`, …).
+    pub kind: String,
+    /// The task it is about, if it can be told.
+    pub task: Option<crate::TaskKey>,
+    /// The outside reference it speaks of.
+    pub reference: String,
+    /// The code or status it tells.
+    pub status: String,
+    /// The other side's id.
+    pub external_id: String,
+    /// The document itself.
+    pub body: Private,
+}
+
 /// Everything a step may know about its task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {

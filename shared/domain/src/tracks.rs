@@ -60,6 +60,16 @@ words! {
 }
 
 words! {
+    /// How a purchase came in.
+    WayIn {
+        /// The gateway.
+        Http => "http",
+        /// A `purchase.requested` message.
+        Amqp => "amqp",
+    }
+}
+
+words! {
     /// The kind of funding source.
     FundingType {
         /// The client's own reservation.

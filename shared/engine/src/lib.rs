@@ -2,12 +2,27 @@
 //! commit, publish. It never sees a broker, a database or a transport, and it never decides what an
 //! answer means: that is a step's.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "instants, durations and small counters; money is never added up here"
+)]
+
+mod claimer;
+mod clock;
+mod commit;
+mod exchange;
+mod lane;
 mod ports;
+mod runner;
+mod settings;
 mod step;
 pub mod waiting;
+mod window;
 
+pub use commit::hints_of;
 pub use ports::{
-    ClaimGroup, DirectoryWatch, DueTask, Free, Heartbeat, HintSink, Published, ReceivedHint,
-    StoreFault, TaskStore, Tick, TickReport,
+    Committed, DirectoryWatch, HintSink, Published, ReceivedHint, StoreFault, TaskStore,
 };
+pub use runner::Engine;
+pub use settings::{EngineSettings, LEASE_EXTRA};
 pub use step::{Attempt, CallError, Ended, Learnt, LookUp, Refusal, Step};

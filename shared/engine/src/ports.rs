@@ -3,12 +3,12 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fleet_contracts::JobHint;
 use fleet_domain::{
-    ClaimAsk, ClaimVerdict, Commit, CommitVerdict, Directory, Job, LaneId, TaskKey, TaskKind,
+    ClaimGroup, ClaimVerdict, Commit, CommitVerdict, Directory, FactOutcome, Free, Heartbeat, Job,
+    NewFact, TaskKey, TaskKind, Tick, TickReport,
 };
 use tokio::sync::watch;
 
@@ -23,72 +23,13 @@ pub enum StoreFault {
     Refused(String),
 }
 
-/// One group of claims, all of one kind.
-#[derive(Debug, Clone)]
-pub struct ClaimGroup {
-    /// The kind.
-    pub kind: TaskKind,
-    /// Each key once.
-    pub asks: Vec<ClaimAsk>,
-    /// The call's deadline + 10 s.
-    pub lease: Duration,
-    /// Skip locked rows (`Locked`) instead of waiting for them.
-    pub skip_locked: bool,
-}
-
-/// A claim given back: nothing of it has left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Free {
-    /// Which task.
-    pub key: TaskKey,
-    /// The fence of the claim.
-    pub token: fleet_domain::ClaimToken,
-}
-
-/// One look of the clock at one kind.
-#[derive(Debug, Clone)]
-pub struct Tick {
-    /// The kind.
-    pub kind: TaskKind,
-    /// How many tasks may be taken in this tick.
-    pub take_max: u32,
-    /// What each lane has room for; a lane that is not named takes nothing.
-    pub lane_room: Vec<(LaneId, u32)>,
-    /// Messages that are ready in the kind's queue, if the broker told.
-    pub queue_ready: Option<u64>,
-}
-
-/// A task that the clock queued and that must be published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DueTask {
-    /// Which task.
-    pub key: TaskKey,
-    /// Its lane.
-    pub lane: LaneId,
-}
-
-/// What a tick found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TickReport {
-    /// False when another process holds the clock of this kind.
-    pub ours: bool,
-    /// To be published.
-    pub due: Vec<DueTask>,
-    /// Of these, how many were queued already: their hint was lost.
-    pub lost: u32,
-    /// Parked tasks whose reminder came up.
-    pub reminded: u32,
-}
-
-/// What a live process tells the others.
-#[derive(Debug, Clone)]
-pub struct Heartbeat {
-    /// The kind.
-    pub kind: TaskKind,
-    /// The newest `published_at` received.
-    pub watermark: Option<DateTime<Utc>>,
-    /// Tasks received and not claimed yet.
-    pub unclaimed: u32,
+/// A group of commits that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// One verdict per commit, in their order.
+    pub verdicts: Vec<CommitVerdict>,
+    /// The database's time of the commit: `published_at` of the hints that follow.
+    pub now: DateTime<Utc>,
 }
 
 /// The store of tasks.
@@ -105,7 +46,13 @@ pub trait TaskStore: Send + Sync + 'static {
         &self,
         kind: TaskKind,
         group: &[Commit],
-    ) -> impl Future<Output = Result<Vec<CommitVerdict>, StoreFault>> + Send;
+    ) -> impl Future<Output = Result<Committed, StoreFault>> + Send;
+
+    /// Stores a fact; the second copy is a no-op.
+    fn store_fact(
+        &self,
+        fact: &NewFact,
+    ) -> impl Future<Output = Result<FactOutcome, StoreFault>> + Send;
 
     /// Puts hints back: rows that are still queued become waiting, due now.
     fn put_back(&self, keys: &[TaskKey]) -> impl Future<Output = Result<(), StoreFault>> + Send;

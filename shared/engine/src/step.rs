@@ -119,8 +119,6 @@ pub enum Learnt<T> {
         cause: String,
         /// What the other side asked for.
         retry_after: Option<Duration>,
-        /// True when it was our own circuit or limit: no try is used up.
-        held_back: bool,
     },
     /// A trusted look-up: nothing took effect; the same reference may be sent again.
     NotDone,
@@ -138,8 +136,11 @@ pub trait Step: Send + Sync + 'static {
     /// What the other side answers.
     type Reply: Send + 'static;
 
-    /// The longest that a call of this job may take; the lease is this + 10 s.
-    fn call_deadline(&self, directory: &Directory) -> Duration;
+    /// The longest that any call may take; the lease is this + 10 s.
+    fn longest_call(&self, directory: &Directory) -> Duration;
+
+    /// The longest that a call of this job may take.
+    fn call_deadline(&self, directory: &Directory, job: &Job) -> Duration;
 
     /// One call outside, under the job's reference. Called only when nothing is out.
     fn call(

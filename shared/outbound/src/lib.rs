@@ -1,1 +1,26 @@
-//! Purchase Fleet.
+//! Requests to banks, suppliers and clients: each is sent at most once, and every failure says
+//! whether anything can have left.
+//!
+//! [`SendError::NotSent`] is promised only while no connection for the request was open, so that
+//! not one of its bytes can have left; everything that goes wrong later is
+//! [`SendError::Unknown`]. This crate never repeats a request, follows no redirect, asks no
+//! proxy, reads no endless body, and connects to no address that the [`AddressPolicy`] of the
+//! call does not allow. Its errors and debug output hold no query, header or body.
+
+mod address;
+mod call;
+mod cause;
+mod clients;
+mod handover;
+mod resolver;
+mod retry_after;
+mod send;
+mod signature;
+#[cfg(test)]
+mod tests;
+
+pub use address::{AddressPolicy, Blocked};
+pub use call::{Body, Call, Method, Reply, Reuse};
+pub use cause::{Cause, SendError, SetupError};
+pub use send::{BODY_BYTES_MAX, CONNECT_SECONDS_MAX, Outbound};
+pub use signature::{hmac_sha256_base64, verify_signature};

@@ -1,1 +1,31 @@
-//! Purchase Fleet.
+//! Postgres, the truth of the fleet: purchases, tasks, facts, the books and the directory.
+//!
+//! It runs statements and seals what is personal; it decides nothing about a purchase. What a task
+//! may become is decided in the database's functions (`schemas/database`), one round trip each,
+//! under the fence of the claim. It never hands out an open transaction.
+
+mod directory;
+mod error;
+mod operations;
+mod pool;
+mod purchases;
+mod schema;
+mod seal;
+mod tasks;
+
+pub use directory::{
+    ClientRow, ConnectorRow, DirectoryImport, ImportError, ImportMode, ImportReport, PlanRow,
+    ProductRow, SourceRow,
+};
+pub use error::StoreError;
+pub use operations::{
+    BacklogRow, Count, DeadLetterFilter, DeadLetterRow, DeadLetterState, DeadLetterView,
+    DeliveryView, FactView, FleetSummary, JournalView, LedgerView, MoneyRow, NewDeadLetter,
+    ParkedCause, ParkedFilter, ParkedTask, PurchaseCount, PurchaseView, ReportView, StageTime,
+    TaskView,
+};
+pub use pool::{Store, StoreSettings};
+pub use purchases::{Accepted, NewPurchase, Reference, Stored};
+pub use schema::schema_fingerprint;
+pub use seal::{Keyring, SealError};
+pub use tasks::CommitOutcome;

@@ -1,1 +1,14 @@
-//! Purchase Fleet.
+//! The gateway: takes purchases in over HTTP, answers look-ups and stores what suppliers confirm.
+//! It calls nobody and moves no purchase: workers do.
+
+mod answers;
+mod caller;
+mod compose;
+mod problem;
+pub mod routes;
+mod state;
+
+pub use answers::Answers;
+pub use compose::{PROGRAM, compose};
+pub use routes::router;
+pub use state::Gateway;

@@ -1,1 +1,140 @@
-//! Purchase Fleet.
+//! What operators do: migrate, import, look at purchases and dead letters. It decides nothing about
+//! a purchase's outcome by itself, and it never prints personal data or a voucher.
+
+mod commands;
+mod output;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use fleet_boot::Settings;
+use fleet_store::Store;
+
+use crate::output::Output;
+
+/// Something was asked for that is not there, or a check failed.
+const EXIT_NO: u8 = 1;
+/// Arguments or settings are refused.
+const EXIT_SETTINGS: u8 = 2;
+
+/// Purchase Fleet's command for operators
+#[derive(Debug, Parser)]
+#[command(
+    name = "fleet",
+    version,
+    after_help = "Settings: every key stands in \
+    deploy/settings/default.toml; FLEET__DATABASE__URL sets database.url, and so on.\n\
+    Exit codes: 0 done, 1 not found or not as it should be, 2 arguments, settings or input refused."
+)]
+struct Cli {
+    /// A TOML file with settings that go over the defaults
+    #[arg(long, global = true, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// Print JSON instead of tables
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Bring the database's schema up to this build
+    Migrate,
+    /// Load clients, products, connectors, plans and the blacklist from TOML files
+    Import(commands::import::Arguments),
+    /// Look at purchases
+    Purchase {
+        #[command(subcommand)]
+        command: commands::purchase::Command,
+    },
+    /// Look at what waits for a person: parked tasks and dead letters
+    Dead {
+        #[command(subcommand)]
+        command: commands::dead::Command,
+    },
+    /// What the fleet has done, in figures
+    Summary(commands::summary::Arguments),
+    /// Print the completion script of a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Why a command ends without success.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// Not found, or a check failed.
+    #[error("{0}")]
+    No(String),
+    /// Input is refused.
+    #[error("{0}")]
+    Refused(String),
+    /// Anything else.
+    #[error(transparent)]
+    Other(#[from] anyhow::Error),
+}
+
+impl From<fleet_store::StoreError> for Failure {
+    fn from(error: fleet_store::StoreError) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+/// Runs the command line.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    if let Command::Completions { shell } = cli.command {
+        let mut command = Cli::command();
+        clap_complete::generate(shell, &mut command, "fleet", &mut std::io::stdout());
+        return ExitCode::SUCCESS;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ended = match runtime {
+        Ok(runtime) => runtime.block_on(execute(cli)),
+        Err(error) => Err(Failure::Other(error.into())),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Other(error)) => output::error(EXIT_NO, &format!("{error:#}")),
+        Err(Failure::No(text)) => output::error(EXIT_NO, &text),
+        Err(Failure::Refused(text)) => output::error(EXIT_SETTINGS, &text),
+    }
+}
+
+async fn execute(cli: Cli) -> Result<(), Failure> {
+    let settings = Settings::load(cli.settings.as_deref())
+        .map_err(|error| Failure::Refused(error.to_string()))?;
+    let store = settings.open_store("fleet")?;
+    let output = Output::new(cli.json);
+    if !matches!(cli.command, Command::Migrate) {
+        store.check_schema().await?;
+    }
+    let done = dispatch(cli.command, &store, output).await;
+    store.close().await;
+    done
+}
+
+async fn dispatch(command: Command, store: &Store, output: Output) -> Result<(), Failure> {
+    match command {
+        Command::Migrate => commands::migrate(store, output).await,
+        Command::Import(arguments) => commands::import::run(&arguments, store, output).await,
+        Command::Purchase { command } => commands::purchase::run(&command, store, output).await,
+        Command::Dead { command } => commands::dead::run(&command, store, output).await,
+        Command::Summary(arguments) => commands::summary::run(&arguments, store, output).await,
+        Command::Completions { .. } => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

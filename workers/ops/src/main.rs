@@ -1,2 +1,7 @@
-//! Purchase Fleet.
-fn main() {}
+//! `fleet`, the operators' command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fleet_ops::run()
+}

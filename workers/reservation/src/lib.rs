@@ -1,1 +1,15 @@
-//! Purchase Fleet.
+//! The reservation worker: takes enqueued purchases in, reserves funds, captures or cancels them,
+//! and keeps dead letters.
+
+mod compose;
+mod letters;
+mod requested;
+mod reserve;
+mod settle;
+pub mod sources;
+
+pub use compose::{PROGRAM, compose};
+pub use letters::keep_letters;
+pub use requested::take_requests;
+pub use reserve::Reserve;
+pub use settle::Settle;

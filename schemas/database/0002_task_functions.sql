@@ -1,0 +1,551 @@
+-- Claim, commit, put back, free, fact and clock: one round trip each. Rows are locked in key order
+-- before anything is written; only rows that pass the fence are written; every row gets a verdict.
+-- States: 1 queued, 2 running, 3 waiting, 4 parked.
+
+-- The answer holds everything that a job is made of, read after the locks were taken: the caller's
+-- own snapshot is older than they are.
+create function fleet_claim_v1(
+    p_kind smallint, p_purchase uuid[], p_slot integer[], p_lane integer[], p_token uuid[],
+    p_lease_ms bigint, p_skip_locked boolean
+) returns table (
+    idx integer, verdict text, true_lane integer, claimed_at timestamptz,
+    t_claims integer, t_tries integer, t_ref_no integer, t_former timestamptz, t_signals integer,
+    t_start_by timestamptz, t_deadline_at timestamptz, about purchase,
+    d_channel text, d_body bytea, d_state text, d_attempts integer, d_first_sent_at timestamptz,
+    f_source text[], f_type text[], f_reference text[], f_status text[], f_external_id text[],
+    f_body bytea[], f_received_at timestamptz[]
+) language plpgsql volatile set enable_seqscan = off as $$
+declare
+    v_now constant timestamptz := fleet_now();
+    v_lease constant timestamptz := v_now + p_lease_ms * interval '1 millisecond';
+    v_locked integer[];
+    v_verdict text[];
+    v_facts uuid[];
+begin
+    if p_skip_locked then
+        select array_agg(locked.i) into v_locked from (
+            select ask.i::integer as i
+            from unnest(p_purchase, p_slot) with ordinality as ask (purchase, slot, i)
+            join task t on t.purchase = ask.purchase and t.kind = p_kind and t.slot = ask.slot
+            order by t.purchase, t.slot
+            for update of t skip locked) locked;
+    else
+        select array_agg(locked.i) into v_locked from (
+            select ask.i::integer as i
+            from unnest(p_purchase, p_slot) with ordinality as ask (purchase, slot, i)
+            join task t on t.purchase = ask.purchase and t.kind = p_kind and t.slot = ask.slot
+            order by t.purchase, t.slot
+            for update of t) locked;
+    end if;
+
+    select array_agg(case
+            when t.purchase is null then 'gone'
+            when ask.i <> all (coalesce(v_locked, '{}')) then 'locked'
+            when t.state = 2 and t.token = ask.token then 'again'
+            when t.state = 4 then 'parked'
+            when t.state = 3 then 'not_due'
+            when t.state = 2 and t.lease > v_now then 'busy'
+            when t.lane <> ask.lane then 'other_lane'
+            else 'claim' end order by ask.i)
+    into v_verdict
+    from unnest(p_purchase, p_slot, p_lane, p_token)
+         with ordinality as ask (purchase, slot, lane, token, i)
+    left join task t on t.purchase = ask.purchase and t.kind = p_kind and t.slot = ask.slot;
+
+    -- Nothing may leave of an expired task of which nothing is out: sent_until stays empty.
+    update task t
+    set state = 2, token = ask.token, claims = t.claims + 1, lease = v_lease,
+        former_sent_until = t.sent_until,
+        sent_until = case when t.sent_until is null and v_now >= t.start_by then null
+                     else v_lease end
+    from unnest(v_verdict, p_purchase, p_slot, p_token) as ask (verdict, purchase, slot, token)
+    where ask.verdict = 'claim'
+      and t.purchase = ask.purchase and t.kind = p_kind and t.slot = ask.slot;
+
+    -- Few tasks have facts.
+    select array_agg(distinct f.purchase) into v_facts
+    from unnest(p_purchase) as ask (purchase)
+    join fact f on f.purchase = ask.purchase and f.kind = p_kind;
+
+    -- A claim run again with its own token: its row still says what the first one found. Facts are
+    -- ordered by a sum, which no index offers: walking all facts in the order of their numbers
+    -- looks cheap to the planner while there are few.
+    return query
+    select ask.i::integer,
+           case
+               when ask.verdict not in ('claim', 'again') then ask.verdict
+               when began.claimed >= t.start_by then 'expired'
+               when t.former_sent_until is not null then 'resumed'
+               else 'started' end,
+           t.lane, coalesce(began.claimed, v_now), t.claims, t.tries, t.ref_no, t.former_sent_until,
+           t.signals, t.start_by, t.deadline_at, p,
+           d.channel, d.body_sealed, d.state, d.attempts, d.first_sent_at,
+           f.source, f.fact_type, f.reference, f.status, f.external_id, f.body, f.received_at
+    from unnest(v_verdict, p_purchase, p_slot)
+         with ordinality as ask (verdict, purchase, slot, i)
+    left join task t on t.purchase = ask.purchase and t.kind = p_kind and t.slot = ask.slot
+    left join lateral (select t.lease - p_lease_ms * interval '1 millisecond' as claimed) began on true
+    left join purchase p on ask.verdict in ('claim', 'again') and p.purchase = ask.purchase
+    left join delivery d on p_kind = 5 and d.purchase = p.purchase and d.slot = ask.slot
+    left join lateral (
+        select array_agg(x.source order by x.fact) as source,
+               array_agg(x.fact_type order by x.fact) as fact_type,
+               array_agg(x.reference order by x.fact) as reference,
+               array_agg(x.status order by x.fact) as status,
+               array_agg(x.external_id order by x.fact) as external_id,
+               array_agg(x.body_sealed order by x.fact) as body,
+               array_agg(x.received_at order by x.fact) as received_at
+        from (select y.* from fact y
+              where y.purchase = p.purchase and y.kind = p_kind and y.slot = ask.slot
+              order by y.fact + 0 limit 100) x
+        where p.purchase = any (v_facts)
+    ) f on true
+    order by ask.i;
+end $$;
+
+-- What a contrary fact means for a track that has ended: null when it says nothing new. The
+-- journal knows under which number the goods went out.
+create function fleet_contradiction(
+    p_type text, p_status text, p_reference text, p_purchase uuid
+) returns text language sql stable as $$
+    select case
+        when p_type = 'vend' and p_status = '0000' and p.dispense_state = 'failed'
+            then 'the supplier says dispensed, but the purchase had failed'
+        when p_type = 'vend' and p_status = '0000' and p.dispense_state = 'dispensed'
+             and p_reference <> vend.reference
+            then 'the supplier says dispensed under a second vend reference'
+        when p_type = 'vend' and p_status in ('2210', '2213', '2214', '2242')
+             and p.dispense_state = 'dispensed' and p_reference = vend.reference
+            then 'the supplier says refused, but the purchase had been dispensed'
+        when p_type = 'reserve' and p_status = '0000' and p.reserve_state in ('refused', 'failed')
+            then 'the funding source says reserved, but the purchase had ended without funds'
+        end
+    from purchase p
+    left join lateral (
+        select p.purchase::text || '-' || lpad(j.ref_no::text, 4, '0') as reference
+        from journal j
+        where j.purchase = p.purchase and j.kind = 2 and j.outcome = 'dispensed'
+        order by j.at desc limit 1) vend on true
+    where p.purchase = p_purchase
+$$;
+
+create function fleet_open_case(p_purchase uuid, p_cause text, p_now timestamptz) returns void
+language plpgsql volatile as $$
+begin
+    -- Two cases of one purchase at the same time would take the same slot.
+    perform 1 from purchase p where p.purchase = p_purchase for no key update;
+    insert into task (purchase, kind, slot, state, due_at, lane, park_class, park_cause,
+                      at_risk_minor, at_risk_currency, parked_at, created_at)
+    select p_purchase, 8, coalesce((select max(t.slot) + 1 from task t
+                                    where t.purchase = p_purchase and t.kind = 8), 0),
+           4, p_now + interval '1 day', 0, 'unknown_outcome', p_cause,
+           p.purchase_amount + p.fee_amount, p.currency, p_now, p_now
+    from purchase p where p.purchase = p_purchase;
+    insert into journal (purchase, kind, outcome, detail)
+    values (p_purchase, 8, 'case_opened', p_cause);
+end $$;
+
+-- Stores a fact. Verdicts: stored, duplicate, unmatched. A waiting or parked task is queued.
+create function fleet_fact_v1(
+    p_source text, p_type text, p_reference text, p_status text, p_external text,
+    p_purchase uuid, p_kind smallint, p_slot integer, p_body bytea
+) returns table (verdict text, woken_lane integer)
+language plpgsql volatile set enable_seqscan = off as $$
+declare
+    v_now constant timestamptz := fleet_now();
+    v_fact bigint;
+    v_task task%rowtype;
+    v_contrary text;
+begin
+    -- The task first, as everywhere: a commit that holds it must see this fact or be seen by it.
+    select * into v_task from task t
+    where t.purchase = p_purchase and t.kind = p_kind and t.slot = p_slot for update;
+    insert into fact (source, fact_type, reference, status, external_id, purchase, kind, slot,
+                      body_sealed, received_at)
+    values (p_source, p_type, p_reference, p_status, p_external,
+            (select p.purchase from purchase p where p.purchase = p_purchase), p_kind, p_slot,
+            p_body, v_now)
+    on conflict do nothing
+    returning fact into v_fact;
+    if v_fact is null then
+        return query select 'duplicate'::text, null::integer;
+        return;
+    end if;
+    if v_task.purchase is not null then
+        update task t
+        set signals = t.signals + 1,
+            state = case when t.state in (3, 4) then 1 else t.state end,
+            due_at = case when t.state in (3, 4) then v_now + interval '10 seconds'
+                     else t.due_at end,
+            hinted_at = case when t.state in (3, 4) then v_now else t.hinted_at end,
+            park_class = null, park_cause = null, parked_at = null,
+            at_risk_minor = null, at_risk_currency = null
+        where t.purchase = p_purchase and t.kind = p_kind and t.slot = p_slot;
+        return query select 'stored'::text,
+            case when v_task.state in (3, 4) then v_task.lane end;
+        return;
+    end if;
+    if not exists (select 1 from purchase p where p.purchase = p_purchase) then
+        return query select 'unmatched'::text, null::integer;
+        return;
+    end if;
+    v_contrary := fleet_contradiction(p_type, p_status, p_reference, p_purchase);
+    if v_contrary is not null then
+        perform fleet_open_case(p_purchase, v_contrary, v_now);
+    end if;
+    return query select 'stored'::text, null::integer;
+end $$;
+
+-- Commits a group. Verdicts: 1 done, 2 already, 3 fact first, 4 late, 5 late and gone.
+-- Next: 1 finish, 2 now, 3 wait, 4 park. Sent: 0 clear, 1 keep, 2 restore. Tries: 0 keep, 1 count,
+-- 2 restart.
+create function fleet_commit_v1(
+    p_kind smallint, p_purchase uuid[], p_slot integer[], p_token uuid[], p_signals integer[],
+    p_definite boolean[], p_sent smallint[], p_sent_value timestamptz[], p_next smallint[],
+    p_wait_ms bigint[], p_tries smallint[], p_new_ref boolean[], p_outcome text[], p_detail text[],
+    p_park_class text[], p_park_cause text[], p_risk_minor bigint[], p_risk_currency text[],
+    p_track text[], p_code text[], p_ref text[], p_hold_ms bigint[], p_vend_amount bigint[],
+    p_voucher bytea[], p_settle_as text[], p_flag boolean[], p_http integer[],
+    p_answer_type text[], p_answer_ref text[], p_answer_status text[], p_answer_body bytea[],
+    f_i integer[], f_kind smallint[], f_slot integer[], f_lane integer[], f_start_by timestamptz[],
+    f_deadline timestamptz[],
+    d_i integer[], d_slot integer[], d_channel text[], d_body bytea[],
+    l_i integer[], l_entry text[], l_amount bigint[], l_currency text[]
+) returns table (idx integer, verdict smallint, db_now timestamptz)
+language plpgsql volatile set enable_seqscan = off as $$
+declare
+    v_now constant timestamptz := fleet_now();
+    v_verdict smallint[];
+    v_moved boolean[];
+    v_ref_no integer[];
+    v_late record;
+begin
+    perform 1 from unnest(p_purchase, p_slot) as ask (purchase, slot)
+        join task t on t.purchase = ask.purchase and t.kind = p_kind and t.slot = ask.slot
+        order by t.purchase, t.slot for update of t;
+    if p_kind in (1, 2, 3) then
+        perform 1 from purchase p where p.purchase = any (p_purchase)
+            order by p.purchase for no key update;
+    end if;
+
+    select array_agg(case
+            when t.token = ask.token and t.state = 2 then
+                case when t.signals <> ask.signals and not ask.definite then 3 else 1 end
+            when exists (select 1 from journal j
+                         where j.purchase = ask.purchase and j.token = ask.token) then 2
+            when t.purchase is not null then 4
+            else 5 end::smallint order by ask.i),
+        array_agg(coalesce(t.signals <> ask.signals, false) order by ask.i),
+        array_agg(coalesce(t.ref_no, 0) order by ask.i)
+    into v_verdict, v_moved, v_ref_no
+    from unnest(p_purchase, p_slot, p_token, p_signals, p_definite)
+         with ordinality as ask (purchase, slot, token, signals, definite, i)
+    left join task t on t.purchase = ask.purchase and t.kind = p_kind and t.slot = ask.slot;
+
+    -- The tracks. A commit that a fact or another claim overtook still says "unknown" when that is
+    -- what it learnt; it never takes back what is decided.
+    if p_kind = 1 then
+        update purchase p
+        set reserve_state = c.track, reserve_code = coalesce(c.code, p.reserve_code),
+            reservation = coalesce(c.ref, p.reservation),
+            hold_expires_at = coalesce(v_now + make_interval(secs => c.hold_ms / 1000.0),
+                                       p.hold_expires_at)
+        from unnest(v_verdict, p_purchase, p_track, p_code, p_ref, p_hold_ms)
+             as c (verdict, purchase, track, code, ref, hold_ms)
+        where p.purchase = c.purchase and c.track is not null
+          and (c.verdict = 1 or c.verdict in (3, 4) and c.track = 'reservation_unknown'
+               and p.reserve_state = 'pending');
+        insert into reservation_reference (client_id, reference, purchase)
+        select p.client_id, c.ref, p.purchase
+        from unnest(v_verdict, p_purchase, p_ref) as c (verdict, purchase, ref)
+        join purchase p on p.purchase = c.purchase
+        where c.verdict = 1 and c.ref is not null
+        on conflict do nothing;
+    elsif p_kind = 2 then
+        if exists (
+            select 1 from unnest(v_verdict, p_purchase, p_settle_as)
+                     as c (verdict, purchase, settle_as)
+            join purchase p on p.purchase = c.purchase
+            where c.verdict = 1 and c.settle_as <> p.settle_as) then
+            raise exception 'a settlement was decided before and is contradicted now'
+                using errcode = 'P0001';
+        end if;
+        update purchase p
+        set dispense_state = c.track, dispense_code = coalesce(c.code, p.dispense_code),
+            supplier_ref = coalesce(c.ref, p.supplier_ref),
+            vend_amount = coalesce(c.vend_amount, p.vend_amount),
+            voucher_sealed = coalesce(c.voucher, p.voucher_sealed),
+            settle_as = coalesce(c.settle_as, p.settle_as)
+        from unnest(v_verdict, p_purchase, p_track, p_code, p_ref, p_vend_amount, p_voucher,
+                    p_settle_as)
+             as c (verdict, purchase, track, code, ref, vend_amount, voucher, settle_as)
+        where p.purchase = c.purchase and c.track is not null
+          and (c.verdict = 1 or c.verdict in (3, 4) and c.track = 'dispense_unknown'
+               and p.dispense_state in ('not_started', 'dispense_pending'));
+    elsif p_kind = 3 then
+        update purchase p set settle_state = c.track
+        from unnest(v_verdict, p_purchase, p_track) as c (verdict, purchase, track)
+        where p.purchase = c.purchase and c.track is not null
+          and (c.verdict = 1 or c.verdict in (3, 4) and c.track = 'settle_unknown'
+               and p.settle_state in ('not_started', 'settle_refused'));
+    elsif p_kind = 5 then
+        update delivery d
+        set state = c.track, attempts = d.attempts + case when c.sent then 1 else 0 end,
+            first_sent_at = case when c.sent then coalesce(d.first_sent_at, v_now)
+                            else d.first_sent_at end,
+            last_sent_at = case when c.sent then v_now else d.last_sent_at end,
+            last_status = coalesce(c.http, d.last_status)
+        from unnest(v_verdict, p_purchase, p_slot, p_track, p_flag, p_http)
+             as c (verdict, purchase, slot, track, sent, http)
+        where c.verdict = 1 and c.track is not null
+          and d.purchase = c.purchase and d.slot = c.slot;
+    elsif p_kind = 7 then
+        insert into fraud_report as r (purchase, state, success, reported_at, created_at)
+        select c.purchase, c.track, c.success,
+               case when c.track = 'reported' then v_now end, v_now
+        from unnest(v_verdict, p_purchase, p_track, p_flag)
+             as c (verdict, purchase, track, success)
+        where c.verdict = 1 and c.track is not null
+        on conflict (purchase) do update
+        set state = excluded.state, success = coalesce(excluded.success, r.success),
+            reported_at = coalesce(excluded.reported_at, r.reported_at);
+    end if;
+
+    -- The books. A step written twice is refused by the primary key, never overwritten.
+    if cardinality(l_i) > 0 then
+        insert into ledger_entry (purchase, step, entry, client_id, funding_source, currency, amount)
+        select p.purchase, case l.entry when 'reserved' then 1 when 'captured' then 2
+                                        when 'cancelled' then 2 else 3 end,
+               l.entry, p.client_id, p.funding_source, l.currency, l.amount
+        from unnest(l_i, l_entry, l_amount, l_currency) as l (i, entry, amount, currency)
+        join purchase p on p.purchase = p_purchase[l.i]
+        where v_verdict[l.i] = 1;
+    end if;
+    if cardinality(d_i) > 0 then
+        insert into delivery (purchase, slot, client_id, channel, body_sealed, created_at)
+        select p.purchase, d.slot, p.client_id, d.channel, d.body, v_now
+        from unnest(d_i, d_slot, d_channel, d_body) as d (i, slot, channel, body)
+        join purchase p on p.purchase = p_purchase[d.i]
+        where v_verdict[d.i] = 1
+        on conflict do nothing;
+    end if;
+
+    -- The tasks: follow-ups, then the task itself.
+    if cardinality(f_i) > 0 then
+        insert into task (purchase, kind, slot, state, due_at, lane, hinted_at, start_by,
+                          deadline_at, created_at)
+        select p_purchase[f.i], f.kind, f.slot, 1, v_now + interval '10 seconds', f.lane, v_now,
+               f.start_by, f.deadline_at, v_now
+        from unnest(f_i, f_kind, f_slot, f_lane, f_start_by, f_deadline)
+             as f (i, kind, slot, lane, start_by, deadline_at)
+        where v_verdict[f.i] = 1
+        order by p_purchase[f.i], f.kind, f.slot
+        on conflict do nothing;
+    end if;
+    delete from task t
+    using unnest(v_verdict, p_purchase, p_slot, p_next) as c (verdict, purchase, slot, next)
+    where c.verdict = 1 and c.next = 1
+      and t.purchase = c.purchase and t.kind = p_kind and t.slot = c.slot;
+    -- A definite answer is applied whatever came in between, but then the task is looked at again
+    -- at once (the clock queues what waits and is due): the facts may say more than it knew.
+    update task t
+    set state = case when c.verdict = 3 or c.next = 2 then 1
+                     when c.next = 3 or c.moved then 3
+                     else 4 end,
+        due_at = case when c.verdict = 3 or c.next = 2 then v_now + interval '10 seconds'
+                      when c.moved then v_now
+                      when c.next = 3 then v_now + c.wait_ms * interval '1 millisecond'
+                      else v_now + interval '1 day' end,
+        hinted_at = case when c.verdict = 3 or c.next = 2 then v_now else t.hinted_at end,
+        token = null, claims = 0, lease = null, former_sent_until = null,
+        -- Only what is applied may say that nothing is out any more.
+        sent_until = case when c.sent = 1 then t.sent_until
+                          when c.sent = 2 then c.sent_value
+                          when c.verdict = 3 then coalesce(t.former_sent_until, t.sent_until) end,
+        tries = case when c.verdict = 3 or c.tries = 0 then t.tries
+                     when c.tries = 1 then t.tries + 1 else 0 end,
+        ref_no = t.ref_no + case when c.verdict = 1 and c.new_ref then 1 else 0 end,
+        park_class = case when c.parks then c.park_class end,
+        park_cause = case when c.parks then c.park_cause end,
+        at_risk_minor = case when c.parks then c.risk_minor end,
+        at_risk_currency = case when c.parks then c.risk_currency end,
+        parked_at = case when c.parks then v_now end
+    from (select u.*, u.verdict = 1 and u.next = 4 and not u.moved as parks
+          from unnest(v_verdict, v_moved, p_purchase, p_slot, p_next, p_wait_ms, p_sent,
+                      p_sent_value, p_tries, p_new_ref, p_park_class, p_park_cause, p_risk_minor,
+                      p_risk_currency)
+               as u (verdict, moved, purchase, slot, next, wait_ms, sent, sent_value, tries,
+                     new_ref, park_class, park_cause, risk_minor, risk_currency)) c
+    where (c.verdict = 1 and c.next <> 1 or c.verdict = 3)
+      and t.purchase = c.purchase and t.kind = p_kind and t.slot = c.slot;
+
+    insert into journal (purchase, kind, slot, token, ref_no, outcome, detail, sealed)
+    select c.purchase, p_kind, c.slot, c.token, c.ref_no,
+           case when c.verdict = 3 then 'fact_first' else c.outcome end, c.detail,
+           case when c.park_class = 'our_fault' then c.answer_body end
+    from unnest(v_verdict, p_purchase, p_slot, p_token, v_ref_no, p_outcome, p_detail,
+                p_park_class, p_answer_body)
+         as c (verdict, purchase, slot, token, ref_no, outcome, detail, park_class, answer_body)
+    where c.verdict in (1, 3);
+
+    -- A fact that came in while a definite answer ended the task is compared with what it ended as.
+    if true = any (v_moved) then
+        perform fleet_open_case(contrary.purchase, contrary.cause, v_now)
+        from (select distinct c.purchase,
+                     fleet_contradiction(f.fact_type, f.status, f.reference, c.purchase) as cause
+              from unnest(v_verdict, v_moved, p_purchase, p_slot, p_next)
+                   as c (verdict, moved, purchase, slot, next)
+              join fact f on f.purchase = c.purchase and f.kind = p_kind and f.slot = c.slot
+              where c.verdict = 1 and c.moved and c.next = 1) contrary
+        where contrary.cause is not null;
+    end if;
+
+    -- Answers that nobody may apply any more, or not yet, are facts like any other's.
+    for v_late in
+        select c.* from unnest(v_verdict, p_purchase, p_slot, p_token, p_answer_type, p_answer_ref,
+                               p_answer_status, p_answer_body)
+             as c (verdict, purchase, slot, token, type, ref, status, body)
+        where c.verdict in (3, 4, 5) and c.type is not null
+        order by c.purchase, c.slot
+    loop
+        if v_late.verdict = 3 then
+            insert into fact (source, fact_type, reference, status, external_id, purchase, kind,
+                              slot, body_sealed, received_at)
+            values ('call', v_late.type, v_late.ref, v_late.status, v_late.token::text,
+                    v_late.purchase, p_kind, v_late.slot, v_late.body, v_now)
+            on conflict do nothing;
+            update task set signals = signals + 1
+            where purchase = v_late.purchase and kind = p_kind and slot = v_late.slot;
+        else
+            perform 1 from fleet_fact_v1('call', v_late.type, v_late.ref, v_late.status,
+                v_late.token::text, v_late.purchase, p_kind, v_late.slot, v_late.body);
+        end if;
+    end loop;
+
+    return query select i, v_verdict[i], v_now from generate_subscripts(v_verdict, 1) as i;
+end $$;
+
+-- Hints that found no room: rows still queued wait, due now; the clock doles them out.
+create function fleet_put_back_v1(p_kind smallint, p_purchase uuid[], p_slot integer[])
+returns integer language plpgsql volatile set enable_seqscan = off as $$
+declare
+    v_now constant timestamptz := fleet_now();
+    v_count integer;
+begin
+    with locked as (
+        select t.purchase, t.slot
+        from unnest(p_purchase, p_slot) as ask (purchase, slot)
+        join task t on t.purchase = ask.purchase and t.kind = p_kind and t.slot = ask.slot
+        where t.state = 1
+        order by t.purchase, t.slot
+        for update of t skip locked
+    )
+    update task t set state = 3, due_at = v_now
+    from locked l
+    where t.purchase = l.purchase and t.kind = p_kind and t.slot = l.slot;
+    get diagnostics v_count = row_count;
+    return v_count;
+end $$;
+
+-- Claims of which nothing has left: as if they had never been made.
+create function fleet_free_v1(p_kind smallint, p_purchase uuid[], p_slot integer[], p_token uuid[])
+returns integer language plpgsql volatile set enable_seqscan = off as $$
+declare
+    v_now constant timestamptz := fleet_now();
+    v_count integer;
+begin
+    with locked as (
+        select t.purchase, t.slot
+        from unnest(p_purchase, p_slot, p_token) as ask (purchase, slot, token)
+        join task t on t.purchase = ask.purchase and t.kind = p_kind and t.slot = ask.slot
+        where t.state = 2 and t.token = ask.token
+        order by t.purchase, t.slot
+        for update of t
+    )
+    update task t
+    set state = 3, due_at = v_now, claims = greatest(t.claims - 1, 0), token = null, lease = null,
+        sent_until = t.former_sent_until, former_sent_until = null
+    from locked l
+    where t.purchase = l.purchase and t.kind = p_kind and t.slot = l.slot;
+    get diagnostics v_count = row_count;
+    return v_count;
+end $$;
+
+-- One look of the clock at one kind. Only lanes that are named are looked at, each for as many
+-- tasks as it has room. Every row that is read gets a new due time, except those that found no
+-- room: they keep their place, because they are the next to go.
+create function fleet_tick_v1(
+    p_kind smallint, p_take integer, p_lane integer[], p_room integer[], p_queue_ready bigint
+) returns table (ours boolean, db_now timestamptz, purchase uuid, slot integer, lane integer,
+                 lost boolean, reminded boolean)
+language plpgsql volatile set enable_seqscan = off as $$
+declare
+    v_now constant timestamptz := fleet_now();
+    v_watermark timestamptz;
+    v_idle boolean;
+begin
+    if not pg_try_advisory_xact_lock(70, p_kind) then
+        return query select false, v_now, null::uuid, null::integer, null::integer, false, false;
+        return;
+    end if;
+    select max(h.watermark), coalesce(sum(h.unclaimed), 0) = 0
+    into v_watermark, v_idle
+    from heartbeat h where h.kind = p_kind and h.alive_at > v_now - interval '5 seconds';
+    return query select true, v_now, null::uuid, null::integer, null::integer, false, false;
+
+    return query
+    with due as (
+        select t.purchase, t.slot, t.lane, t.state, t.lease, t.due_at, room.room,
+               t.state = 1 and (
+                   coalesce(v_watermark > t.hinted_at + interval '10 seconds', false)
+                   or coalesce(p_queue_ready = 0 and v_idle, false)
+                   or coalesce(t.hinted_at < v_now - interval '10 minutes', true)) as lost
+        from (select r.lane, least(r.room, p_take) as room
+              from unnest(p_lane, p_room) as r (lane, room) where r.room > 0) room
+        cross join lateral (
+            select c.* from task c
+            where c.kind = p_kind and c.lane = room.lane and c.due_at <= v_now
+            order by c.due_at
+            limit room.room + 16
+            for update skip locked) t
+    ), sorted as (
+        select d.*, w.wants,
+               count(*) filter (where w.wants)
+                   over (partition by d.lane order by d.due_at, d.purchase, d.slot) as nth
+        from due d
+        cross join lateral (
+            select d.state = 3 or d.lost or (d.state = 2 and d.lease <= v_now) as wants) w
+    ), written as (
+        update task t
+        set state = case when s.wants then 1 else t.state end,
+            hinted_at = case when s.wants then v_now else t.hinted_at end,
+            due_at = case
+                when s.wants then v_now + interval '10 seconds'
+                when s.state = 2 then s.lease
+                when s.state = 4 then v_now + interval '1 day'
+                else v_now + interval '2 minutes' end
+        from sorted s
+        where t.purchase = s.purchase and t.kind = p_kind and t.slot = s.slot
+          and (not s.wants or s.nth <= s.room)
+        returning t.purchase, t.slot, t.lane, s.wants, s.lost, s.state = 4 as reminded
+    )
+    select true, v_now, w.purchase, w.slot, w.lane, w.lost, w.reminded
+    from written w where w.wants or w.reminded;
+end $$;
+
+-- A live process tells what it has seen; the answer is how many of its kind are alive.
+create function fleet_beat_v1(
+    p_process uuid, p_kind smallint, p_service text, p_watermark timestamptz, p_unclaimed integer
+) returns integer language plpgsql volatile as $$
+declare
+    v_now constant timestamptz := fleet_now();
+begin
+    insert into heartbeat as h (process, kind, service, alive_at, watermark, unclaimed)
+    values (p_process, p_kind, p_service, v_now, p_watermark, p_unclaimed)
+    on conflict (process, kind) do update
+    set alive_at = excluded.alive_at, unclaimed = excluded.unclaimed,
+        watermark = greatest(excluded.watermark, h.watermark);
+    delete from heartbeat where alive_at < v_now - interval '1 hour';
+    return greatest(1, (select count(*)::integer from heartbeat
+                        where kind = p_kind and alive_at > v_now - interval '5 seconds'));
+end $$;

@@ -1,0 +1,191 @@
+-- Intake, imports of the directory, and the journal's partitions.
+
+-- Stores purchases with their first task and says what is there now, in one round trip. The insert
+-- waits for whoever stores the same reference at this moment; the second statement then sees it.
+create function fleet_accept_v1(
+    p_purchase uuid[], p_client bigint[], p_ref text[], p_fingerprint bytea[], p_way_in text[],
+    p_scenario text[], p_funding text[], p_funding_source text[], p_product bigint[],
+    p_supplier text[], p_currency text[], p_amount bigint[], p_fee bigint[],
+    p_reservation text[], p_channel integer[], p_source bytea[], p_source_hash bytea[],
+    p_target bytea[], p_target_hash bytea[], p_account bytea[], p_account_hash bytea[],
+    p_details bytea[], p_start_by timestamptz[], p_reserve_state text[],
+    t_kind smallint[], t_slot integer[], t_lane integer[], t_start_by timestamptz[],
+    t_deadline timestamptz[]
+) returns table (idx integer, db_now timestamptz, is_new boolean, is_same boolean, about purchase)
+language plpgsql volatile set enable_seqscan = off as $$
+declare
+    v_now constant timestamptz := fleet_now();
+    v_new uuid[];
+begin
+    with stored as (
+        insert into purchase (
+            purchase, client_id, client_txn_ref, fingerprint, way_in, scenario, funding,
+            funding_source, product_id, supplier, currency, purchase_amount, fee_amount,
+            client_reservation, channel_id, source_sealed, source_hash, target_sealed, target_hash,
+            account_sealed, account_hash, details_sealed, start_by, created_at, reserve_state,
+            dispense_state, settle_state)
+        select a.purchase, a.client, a.ref, a.fingerprint, a.way_in, a.scenario, a.funding,
+               a.funding_source, a.product, a.supplier, a.currency, a.amount, a.fee, a.reservation,
+               a.channel, a.source, a.source_hash, a.target, a.target_hash, a.account,
+               a.account_hash, a.details, a.start_by, v_now, a.reserve_state, 'not_started',
+               'not_started'
+        from unnest(p_purchase, p_client, p_ref, p_fingerprint, p_way_in, p_scenario, p_funding,
+                    p_funding_source, p_product, p_supplier, p_currency, p_amount, p_fee,
+                    p_reservation, p_channel, p_source, p_source_hash, p_target, p_target_hash,
+                    p_account, p_account_hash, p_details, p_start_by, p_reserve_state)
+             with ordinality
+             as a (purchase, client, ref, fingerprint, way_in, scenario, funding, funding_source,
+                   product, supplier, currency, amount, fee, reservation, channel, source,
+                   source_hash, target, target_hash, account, account_hash, details, start_by,
+                   reserve_state, i)
+        -- In key order: two batches of the same references wait for each other, never in a ring.
+        order by a.client, a.ref, a.i
+        on conflict do nothing
+        returning purchase.purchase)
+    select coalesce(array_agg(stored.purchase), '{}') into v_new from stored;
+
+    insert into task (purchase, kind, slot, state, due_at, lane, hinted_at, start_by, deadline_at,
+                      created_at)
+    select a.purchase, a.kind, a.slot, 1, v_now + interval '10 seconds', a.lane, v_now, a.start_by,
+           a.deadline, v_now
+    from unnest(p_purchase, t_kind, t_slot, t_lane, t_start_by, t_deadline)
+         as a (purchase, kind, slot, lane, start_by, deadline)
+    where a.purchase = any (v_new);
+
+    insert into reservation_reference (client_id, reference, purchase)
+    select a.client, a.reservation, a.purchase
+    from unnest(p_purchase, p_client, p_reservation) as a (purchase, client, reservation)
+    where a.purchase = any (v_new) and a.reservation is not null;
+
+    return query
+    select a.i::integer, v_now, p.purchase = a.purchase and p.purchase = any (v_new),
+           p.fingerprint = a.fingerprint, p
+    from unnest(p_purchase, p_client, p_ref, p_fingerprint)
+         with ordinality as a (purchase, client, ref, fingerprint, i)
+    left join purchase p on p.client_id = a.client and p.client_txn_ref = a.ref
+    order by a.i;
+end $$;
+
+-- Writes the rows of an import that differ from what is there. The caller compared them with one
+-- version of the directory: when that is no longer the present one, nothing is written and the
+-- answer is null.
+create function fleet_import_v1(p_seen_version bigint, p_rows jsonb) returns bigint
+language plpgsql volatile as $$
+declare
+    v_version bigint;
+begin
+    select version into v_version from directory_version for update;
+    if v_version <> p_seen_version then
+        return null;
+    end if;
+
+    insert into client as c (client_id, name, active, api_key_hashes, signature_secret_sealed,
+                             signature_required, broker_users, answer_within_ms,
+                             start_within_seconds, default_funding_source)
+    select r.client_id, r.name, r.active,
+           array(select decode(h, 'hex') from unnest(r.api_key_hashes) h),
+           decode(r.signature_secret_sealed, 'hex'), r.signature_required, r.broker_users,
+           r.answer_within_ms, r.start_within_seconds, r.default_funding_source
+    from jsonb_to_recordset(p_rows -> 'clients') as r (
+        client_id bigint, name text, active boolean, api_key_hashes text[],
+        signature_secret_sealed text, signature_required boolean, broker_users text[],
+        answer_within_ms integer, start_within_seconds integer, default_funding_source text)
+    on conflict (client_id) do update
+    set name = excluded.name, active = excluded.active, api_key_hashes = excluded.api_key_hashes,
+        signature_secret_sealed = excluded.signature_secret_sealed,
+        signature_required = excluded.signature_required, broker_users = excluded.broker_users,
+        answer_within_ms = excluded.answer_within_ms,
+        start_within_seconds = excluded.start_within_seconds,
+        default_funding_source = excluded.default_funding_source;
+    delete from client_channel h
+    using jsonb_to_recordset(p_rows -> 'clients') as r (client_id bigint)
+    where h.client_id = r.client_id;
+    insert into client_channel (client_id, channel, url)
+    select r.client_id, h.key, h.value
+    from jsonb_to_recordset(p_rows -> 'clients') as r (client_id bigint, channels jsonb)
+    cross join lateral jsonb_each_text(r.channels) h;
+
+    insert into connector (name, party, adapter, base_url, inquiry, settle_time_seconds,
+                           call_deadline_ms, callback_wait_seconds, hold_seconds, secret_sealed,
+                           codes, active)
+    select r.name, r.party, r.adapter, r.base_url, r.inquiry, r.settle_time_seconds,
+           r.call_deadline_ms, r.callback_wait_seconds, r.hold_seconds,
+           decode(r.secret_sealed, 'hex'), r.codes, r.active
+    from jsonb_to_recordset(p_rows -> 'connectors') as r (
+        name text, party text, adapter text, base_url text, inquiry text,
+        settle_time_seconds integer, call_deadline_ms integer, callback_wait_seconds integer,
+        hold_seconds integer, secret_sealed text, codes jsonb, active boolean)
+    on conflict (name) do update
+    set party = excluded.party, adapter = excluded.adapter, base_url = excluded.base_url,
+        inquiry = excluded.inquiry, settle_time_seconds = excluded.settle_time_seconds,
+        call_deadline_ms = excluded.call_deadline_ms,
+        callback_wait_seconds = excluded.callback_wait_seconds,
+        hold_seconds = excluded.hold_seconds, secret_sealed = excluded.secret_sealed,
+        codes = excluded.codes, active = excluded.active;
+
+    insert into product (product_id, name, product_type, supplier, currency, min_amount, max_amount,
+                         fee_fixed, fee_basis_points, active)
+    select r.product_id, r.name, r.product_type, r.supplier, r.currency, r.min_amount,
+           r.max_amount, r.fee_fixed, r.fee_basis_points, r.active
+    from jsonb_to_recordset(p_rows -> 'products') as r (
+        product_id bigint, name text, product_type text, supplier text, currency text,
+        min_amount bigint, max_amount bigint, fee_fixed bigint, fee_basis_points bigint,
+        active boolean)
+    on conflict (product_id) do update
+    set name = excluded.name, product_type = excluded.product_type, supplier = excluded.supplier,
+        currency = excluded.currency, min_amount = excluded.min_amount,
+        max_amount = excluded.max_amount, fee_fixed = excluded.fee_fixed,
+        fee_basis_points = excluded.fee_basis_points, active = excluded.active;
+
+    insert into lane (kind, owner, concurrency, rate_per_second)
+    select r.kind, r.owner, r.concurrency, r.rate_per_second
+    from jsonb_to_recordset(p_rows -> 'lanes') as r (
+        kind smallint, owner text, concurrency integer, rate_per_second integer)
+    on conflict (kind, owner) do update
+    set concurrency = excluded.concurrency, rate_per_second = excluded.rate_per_second;
+
+    insert into retry_plan (kind, owner, class, version, delays_seconds)
+    select r.kind, r.owner, r.class, r.version, r.delays_seconds
+    from jsonb_to_recordset(p_rows -> 'plans') as r (
+        kind smallint, owner text, class text, version integer, delays_seconds integer[]);
+
+    insert into source_blacklist (source_hash, reason)
+    select decode(r.source_hash, 'hex'), r.reason
+    from jsonb_to_recordset(p_rows -> 'sources') as r (source_hash text, reason text)
+    on conflict (source_hash) do update set reason = excluded.reason;
+
+    update directory_version set version = version + 1 returning version into v_version;
+    return v_version;
+end $$;
+
+-- Makes the journal's partitions for the present month and the next ones. A month that has rows in
+-- the default partition already stays there.
+create function fleet_prepare_partitions(p_months_ahead integer) returns integer
+language plpgsql volatile as $$
+declare
+    v_begin timestamptz;
+    v_end timestamptz;
+    v_name text;
+    v_made integer := 0;
+begin
+    perform pg_advisory_xact_lock(71, 0);
+    for v_month in 0 .. p_months_ahead loop
+        v_begin := (date_trunc('month', clock_timestamp() at time zone 'utc')
+                    + make_interval(months => v_month)) at time zone 'utc';
+        v_end := (date_trunc('month', clock_timestamp() at time zone 'utc')
+                  + make_interval(months => v_month + 1)) at time zone 'utc';
+        v_name := 'journal_' || to_char(v_begin at time zone 'utc', 'YYYY_MM');
+        continue when to_regclass(v_name) is not null;
+        continue when exists (select 1 from journal_default j
+                              where j.at >= v_begin and j.at < v_end);
+        -- Made apart and attached: that does not lock out those who write to other partitions.
+        execute format('create table %I (like journal including defaults including constraints)',
+                       v_name);
+        execute format('alter table journal attach partition %I for values from (%L) to (%L)',
+                       v_name, v_begin, v_end);
+        v_made := v_made + 1;
+    end loop;
+    return v_made;
+end $$;
+
+select fleet_prepare_partitions(2);

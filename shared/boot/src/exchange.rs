@@ -1,0 +1,177 @@
+//! How a step speaks to the outside: requests to connectors and clients, and the one place where
+//! a transport's failure becomes "not sent" or "unknown".
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use fleet_domain::{Connector, Private};
+use fleet_engine::{Attempt, CallError, Refusal};
+use fleet_outbound::{AddressPolicy, Body, Call, Method, Outbound, Reuse, SendError};
+use secrecy::SecretString;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The sender that all steps of a process share.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    outbound: Outbound,
+    to_clients: AddressPolicy,
+}
+
+/// One request.
+#[derive(Debug)]
+pub struct Request {
+    method: Method,
+    url: String,
+    body: Body,
+    headers: Vec<(&'static str, SecretString)>,
+    to_client: bool,
+}
+
+impl Request {
+    /// A POST to a connector's path.
+    #[must_use]
+    pub fn post(connector: &Connector, path: &str) -> Self {
+        Self::to(Method::Post, connector, path)
+    }
+
+    /// A GET of a connector's path.
+    #[must_use]
+    pub fn get(connector: &Connector, path: &str) -> Self {
+        Self::to(Method::Get, connector, path)
+    }
+
+    fn to(method: Method, connector: &Connector, path: &str) -> Self {
+        let url = format!("{}/{path}", connector.base_url.trim_end_matches('/'));
+        Self { method, url, body: Body::Empty, headers: Vec::new(), to_client: false }
+    }
+
+    /// A POST to a client's own endpoint: only public addresses, unless the settings allow more.
+    #[must_use]
+    pub fn to_client(url: &str) -> Self {
+        Self {
+            method: Method::Post,
+            url: url.to_owned(),
+            body: Body::Empty,
+            headers: Vec::new(),
+            to_client: true,
+        }
+    }
+
+    /// A JSON body.
+    #[must_use]
+    pub fn json(self, body: &impl Serialize) -> Self {
+        // These bodies are plain structs of strings and numbers: they always serialise.
+        self.body(serde_json::to_vec(body).unwrap_or_default())
+    }
+
+    /// A JSON body that is bytes already.
+    #[must_use]
+    pub fn body(mut self, body: Vec<u8>) -> Self {
+        self.body = Body::Json(Bytes::from(body));
+        self
+    }
+
+    /// A multipart form.
+    #[must_use]
+    pub fn multipart(mut self, fields: Vec<(&'static str, String)>) -> Self {
+        let fields = fields.into_iter().map(|(name, text)| (name.to_owned(), text)).collect();
+        self.body = Body::Multipart(fields);
+        self
+    }
+
+    /// The header `Signature` over the body, when there is a secret.
+    #[must_use]
+    pub fn signed_by(mut self, secret: Option<&Private>) -> Self {
+        if let (Some(secret), Body::Json(body)) = (secret, &self.body) {
+            let signature = fleet_outbound::hmac_sha256_base64(secret.expose(), body);
+            self.headers.push(("signature", SecretString::from(signature)));
+        }
+        self
+    }
+}
+
+/// What came back, whatever its status.
+#[derive(Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// What the other side asked for.
+    pub retry_after: Option<Duration>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    /// The decision in a 2xx answer.
+    ///
+    /// # Errors
+    /// 429 is a refusal for now; everything else that is no readable 2xx leaves the outcome unknown.
+    pub fn decision<T: DeserializeOwned>(&self) -> Result<T, CallError> {
+        if self.status == 429 {
+            let refusal = Refusal {
+                code: "429".to_owned(),
+                retryable: true,
+                reference_used: false,
+                retry_after: self.retry_after,
+            };
+            return Err(CallError::Refused { refusal });
+        }
+        if !(200..300).contains(&self.status) {
+            return Err(CallError::Unknown { cause: format!("HTTP status {}", self.status) });
+        }
+        serde_json::from_slice(&self.body)
+            .map_err(|_error| CallError::Unknown { cause: "the reply is unreadable".to_owned() })
+    }
+}
+
+impl Exchange {
+    /// A sender; `to_clients` says where clients' endpoints may be.
+    #[must_use]
+    pub const fn new(outbound: Outbound, to_clients: AddressPolicy) -> Self {
+        Self { outbound, to_clients }
+    }
+
+    /// Sends once and reads the answer.
+    ///
+    /// # Errors
+    /// `NotSent` when nothing has left, `Unknown` for anything after the first byte.
+    pub async fn send(&self, request: Request, attempt: Attempt) -> Result<Answer, CallError> {
+        let policy =
+            if request.to_client { self.to_clients.clone() } else { AddressPolicy::trusted() };
+        let call = Call {
+            method: request.method,
+            url: request.url,
+            headers: request.headers,
+            body: request.body,
+            deadline: attempt.deadline,
+            send_before: attempt.send_before,
+            reuse: Reuse::Fresh,
+            policy,
+        };
+        match self.outbound.send(call).await {
+            Ok(reply) => Ok(Answer {
+                status: reply.status,
+                retry_after: reply.retry_after,
+                body: reply.body,
+            }),
+            Err(SendError::NotSent { cause }) => {
+                Err(CallError::NotSent { cause: cause.to_string(), retry_after: None })
+            }
+            Err(SendError::Unknown { cause }) => {
+                Err(CallError::Unknown { cause: cause.to_string() })
+            }
+        }
+    }
+
+    /// Sends once and reads the decision in a 2xx answer.
+    ///
+    /// # Errors
+    /// As [`Exchange::send`] and [`Answer::decision`].
+    pub async fn send_decision<T: DeserializeOwned>(
+        &self,
+        request: Request,
+        attempt: Attempt,
+    ) -> Result<T, CallError> {
+        self.send(request, attempt).await?.decision()
+    }
+}

@@ -1,0 +1,86 @@
+//! From messages to hints: each goes to the engine of its kind. What is no hint of ours is
+//! published to the dead letters before it is acknowledged; a newer version is acknowledged, the
+//! clock covers it.
+
+use std::time::Duration;
+
+use fleet_broker::{Incoming, Outgoing, Publisher, Target};
+use fleet_contracts::{
+    CAUSE_HEADER, DETAIL_HEADER, DeadCause, HintError, JobHint, QUEUE_HEADER, Queue,
+};
+use fleet_engine::ReceivedHint;
+use tokio::sync::mpsc;
+
+pub(crate) use crate::worker::Kinds as Routes;
+
+/// Runs until the consumer ends.
+pub(crate) async fn route(
+    queue: Queue,
+    mut incoming: mpsc::Receiver<Incoming>,
+    routes: Routes,
+    publisher: Publisher,
+) {
+    while let Some(message) = incoming.recv().await {
+        let detail = match JobHint::from_bytes(&message.body) {
+            Ok(hint) => match routes.get(&hint.kind) {
+                Some(engine) => {
+                    let ack = message.ack;
+                    let received = ReceivedHint { hint, ack: Box::new(move || ack.ack()) };
+                    // A closed engine has stopped: the message goes back to the broker.
+                    drop(engine.send(received).await);
+                    continue;
+                }
+                None => format!("tasks of kind {} do not belong into this queue", hint.kind),
+            },
+            Err(HintError::NewerVersion(version)) => {
+                tracing::info!(queue = queue.name(), version, "a newer hint is left to the clock");
+                message.ack.ack();
+                continue;
+            }
+            Err(HintError::Unreadable(detail)) => detail,
+        };
+        dead_letter(&publisher, queue, message, DeadCause::UnreadableHint, &detail).await;
+    }
+}
+
+/// Publishes a message to the dead letters with its cause, the original intact, and acknowledges it
+/// once that is confirmed. Unconfirmed to the end, it stays with the broker and comes again.
+pub async fn dead_letter(
+    publisher: &Publisher,
+    queue: Queue,
+    message: Incoming,
+    cause: DeadCause,
+    detail: &str,
+) {
+    if message.body.len() < message.body_bytes {
+        // Only its beginning is here: the broker dead-letters the whole of it.
+        tracing::warn!(queue = queue.name(), bytes = message.body_bytes, "rejected: too long");
+        message.ack.reject();
+        return;
+    }
+    let detail: String = detail.chars().filter(|c| !c.is_control()).take(200).collect();
+    tracing::warn!(queue = queue.name(), cause = cause.name(), detail, "dead letter");
+    let letter = Outgoing {
+        target: Target::Dead,
+        body: message.body,
+        message_id: message.message_id.unwrap_or_default(),
+        correlation_id: message.correlation_id,
+        headers: vec![
+            (CAUSE_HEADER, cause.name().to_owned()),
+            (DETAIL_HEADER, detail),
+            (QUEUE_HEADER, queue.name().to_owned()),
+        ],
+    };
+    for _ in 0..TRIES {
+        if publisher.publish(vec![letter.clone()]).await == [true] {
+            message.ack.ack();
+            return;
+        }
+        tokio::time::sleep(AGAIN_AFTER).await;
+    }
+    tracing::error!(queue = queue.name(), "a dead letter could not be published yet");
+}
+
+/// How often a letter is published before it is left with the broker.
+const TRIES: u32 = 10;
+const AGAIN_AFTER: Duration = Duration::from_millis(500);

@@ -1,0 +1,103 @@
+//! Taking purchases in: one way for both HTTP and messages. It stores first; hints follow.
+
+use std::collections::HashMap;
+
+use fleet_contracts::{AcceptedOrder, PurchaseBody, Rejection, accept};
+use fleet_domain::{Directory, Progress, PurchaseId, Scenario, WayIn};
+use fleet_store::{NewPurchase, Store, Stored};
+
+use crate::HintPublisher;
+
+/// What became of one body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IntakeOutcome {
+    /// Stored, now or before with the same content.
+    Stored {
+        /// Our reference.
+        id: PurchaseId,
+        /// How far it is.
+        progress: Box<Progress>,
+    },
+    /// The client's reference is taken by another content.
+    Conflict,
+    /// Refused, with the code and the field.
+    Rejected(Rejection),
+    /// The store did not do it, or did not say so: the same again is safe.
+    Unavailable,
+}
+
+/// Takes purchases in.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    store: Store,
+    hints: HintPublisher,
+}
+
+impl Intake {
+    /// An intake into this store.
+    #[must_use]
+    pub const fn new(store: Store, hints: HintPublisher) -> Self {
+        Self { store, hints }
+    }
+
+    /// Takes a batch in, in one round trip, and publishes the first hints of what is new.
+    pub async fn take_in(
+        &self,
+        directory: &Directory,
+        bodies: Vec<(PurchaseBody, Scenario)>,
+        way_in: WayIn,
+    ) -> Vec<IntakeOutcome> {
+        let Ok(now) = self.store.now().await else {
+            return vec![IntakeOutcome::Unavailable; bodies.len()];
+        };
+        let keyring = self.store.keyring();
+        let is_blacklisted =
+            |source: &str| directory.blacklist.contains(&keyring.lookup_hash("source", source));
+        let mut outcomes = HashMap::new();
+        let mut orders = Vec::new();
+        for (index, (body, scenario)) in bodies.iter().enumerate() {
+            match accept(directory, body, *scenario, now, &is_blacklisted) {
+                Ok(order) => orders.push((index, order)),
+                Err(rejection) => drop(outcomes.insert(index, IntakeOutcome::Rejected(rejection))),
+            }
+        }
+        self.store_orders(orders, way_in, &mut outcomes).await;
+        let missing = IntakeOutcome::Unavailable;
+        (0..bodies.len()).map(|i| outcomes.remove(&i).unwrap_or_else(|| missing.clone())).collect()
+    }
+
+    async fn store_orders(
+        &self,
+        orders: Vec<(usize, AcceptedOrder)>,
+        way_in: WayIn,
+        outcomes: &mut HashMap<usize, IntakeOutcome>,
+    ) {
+        if orders.is_empty() {
+            return;
+        }
+        let first_tasks: HashMap<PurchaseId, _> =
+            orders.iter().map(|(_, o)| (o.order.id, o.first_task.clone())).collect();
+        let (indexes, new): (Vec<usize>, Vec<NewPurchase>) =
+            orders.into_iter().map(|(index, order)| (index, NewPurchase { order, way_in })).unzip();
+        let accepted = match self.store.accept(&new).await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::error!(error = %error, "purchases could not be stored");
+                return;
+            }
+        };
+        let mut hints = Vec::new();
+        for (index, stored) in indexes.into_iter().zip(accepted.stored) {
+            let outcome = match stored {
+                Stored::New(id, progress) => {
+                    hints.extend(first_tasks.get(&id).map(|task| (id, task.clone())));
+                    IntakeOutcome::Stored { id, progress }
+                }
+                Stored::Same(id, progress) => IntakeOutcome::Stored { id, progress },
+                Stored::Conflict => IntakeOutcome::Conflict,
+            };
+            outcomes.insert(index, outcome);
+        }
+        self.hints.publish_first(hints, accepted.now).await;
+    }
+}

@@ -1,0 +1,150 @@
+//! What every program does alike: arguments, settings, logs, signals, exit codes.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use fleet_store::{Store, StoreError};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Settings, Worker};
+
+/// Settings or arguments are refused.
+const EXIT_SETTINGS: u8 = 2;
+/// The database's schema is not this build's.
+const EXIT_SCHEMA: u8 = 3;
+
+/// How a program is named and explained.
+#[derive(Debug, Clone, Copy)]
+pub struct Program {
+    /// Its name, also in logs and at the broker.
+    pub name: &'static str,
+    /// One line for `--help`.
+    pub about: &'static str,
+    /// True when it speaks to the broker.
+    pub needs_broker: bool,
+}
+
+/// The arguments of every worker and of the gateway.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    version,
+    after_help = "Settings: every key stands in deploy/settings/default.toml; \
+    FLEET__DATABASE__URL sets database.url, and so on.\n\
+    Exit codes: 0 stopped in order, 1 failed, 2 settings refused, 3 other schema."
+)]
+pub struct Arguments {
+    /// A TOML file with settings that go over the defaults
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+    /// Check settings, database, schema and connection counts, then exit
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// Runs a program until SIGTERM or SIGINT; `compose` adds its parts to the worker.
+pub fn run<F, Fut>(program: Program, compose: F) -> ExitCode
+where
+    F: FnOnce(Worker) -> Fut,
+    Fut: Future<Output = anyhow::Result<Worker>>,
+{
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let arguments = parse(program);
+    let settings = match Settings::load(arguments.settings.as_deref()) {
+        Ok(settings) => settings,
+        Err(error) => return fail(EXIT_SETTINGS, &error.to_string()),
+    };
+    if let Err(error) = fleet_telemetry::init(program.name, &settings.log()) {
+        return fail(EXIT_SETTINGS, &error.to_string());
+    }
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(1, &format!("no runtime: {error}")),
+    };
+    let ended = runtime.block_on(async {
+        if arguments.check {
+            return crate::check::check(program, &settings).await;
+        }
+        work(program, settings, compose).await
+    });
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let schema = matches!(error.downcast_ref(), Some(StoreError::Schema(_)));
+            fail(if schema { EXIT_SCHEMA } else { 1 }, &format!("{error:#}"))
+        }
+    }
+}
+
+fn parse(program: Program) -> Arguments {
+    use clap::{CommandFactory, FromArgMatches};
+    let command = Arguments::command().name(program.name).about(program.about);
+    let matches = command.get_matches();
+    Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+#[expect(clippy::print_stderr, reason = "the last word before the exit, where no log may be")]
+fn fail(code: u8, text: &str) -> ExitCode {
+    eprintln!("error: {text}");
+    ExitCode::from(code)
+}
+
+async fn work<F, Fut>(program: Program, settings: Settings, compose: F) -> anyhow::Result<()>
+where
+    F: FnOnce(Worker) -> Fut,
+    Fut: Future<Output = anyhow::Result<Worker>>,
+{
+    let stop = CancellationToken::new();
+    tokio::spawn(signals(stop.clone()));
+    let Some(worker) = Worker::start(program, settings, stop).await? else { return Ok(()) };
+    compose(worker).await?.run().await
+}
+
+/// The first signal stops in order; the second ends at once.
+async fn signals(stop: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("signals cannot be listened for");
+        return;
+    };
+    for second in [false, true] {
+        tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+        if second {
+            exit_at_once();
+        }
+        tracing::info!("stopping: work in flight is finished first");
+        stop.cancel();
+    }
+}
+
+#[expect(clippy::exit, reason = "a second signal means now; nothing is lost, leases cover it")]
+fn exit_at_once() {
+    std::process::exit(130);
+}
+
+/// Waits until Postgres answers, then refuses another schema. `None` when stopped meanwhile.
+pub(crate) async fn store_at_start(
+    store: &Store,
+    stop: &CancellationToken,
+) -> anyhow::Result<Option<()>> {
+    loop {
+        match store.check_schema().await {
+            Ok(()) => return Ok(Some(())),
+            Err(error @ (StoreError::Schema(_) | StoreError::Refused { .. })) => {
+                return Err(error.into());
+            }
+            Err(error) => tracing::warn!(error = %error, "postgres is not there yet"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            () = stop.cancelled() => return Ok(None),
+        }
+    }
+}

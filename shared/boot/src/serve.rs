@@ -1,0 +1,146 @@
+//! HTTP serving with the time-outs and caps that plain `axum::serve` lacks.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
+
+/// A connection that has not sent its next header by then is closed; so is a silent one.
+const HEADER_WITHIN: Duration = Duration::from_secs(10);
+/// A body that makes no progress for this long ends its request.
+const BODY_WITHIN: Duration = Duration::from_secs(15);
+/// Headers and their values, all together.
+const HEADER_BYTES_MAX: usize = 32_768;
+
+/// Serves until `stop`, then finishes open requests within `grace`.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    connections_max: usize,
+    grace: Duration,
+    stop: CancellationToken,
+) {
+    let router = router
+        .layer(axum::middleware::from_fn(refuse_ambiguous_length))
+        .layer(RequestBodyTimeoutLayer::new(BODY_WITHIN))
+        .layer(CatchPanicLayer::new());
+    let open = Arc::new(Semaphore::new(connections_max));
+    let graceful = GracefulShutdown::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => break,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                // More connections than allowed are closed at once: the caller sees it and retries.
+                let Ok(slot) = Arc::clone(&open).try_acquire_owned() else { continue };
+                let connection = graceful.watch(connection(stream, router.clone()));
+                tokio::spawn(async move {
+                    if let Err(error) = connection.await {
+                        tracing::debug!(error = %error, "connection ended");
+                    }
+                    drop(slot);
+                });
+            }
+            Err(error) => {
+                // Out of files, for example: the listener must survive it.
+                tracing::warn!(error = %error, "accept failed");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(listener);
+    if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
+        tracing::warn!("grace time is over, requests are left");
+    }
+}
+
+fn connection(
+    stream: TcpStream,
+    router: Router,
+) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + Send {
+    let nodelay = stream.set_nodelay(true);
+    if let Err(error) = nodelay {
+        tracing::debug!(error = %error, "no delay could not be set");
+    }
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let router = router.clone();
+        async move { answer(router, request).await }
+    });
+    hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_WITHIN)
+        .max_buf_size(HEADER_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service)
+}
+
+async fn answer(router: Router, request: hyper::Request<Incoming>) -> Result<Response, Infallible> {
+    router.oneshot(request.map(axum::body::Body::new)).await
+}
+
+/// A message with both lengths is read differently by different software: refuse it.
+async fn refuse_ambiguous_length(request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let lengths = headers.get_all(header::CONTENT_LENGTH).iter().count();
+    let encoded = headers.contains_key(header::TRANSFER_ENCODING);
+    if lengths > 1 || (lengths == 1 && encoded) {
+        let close = [(header::CONNECTION, "close")];
+        return (StatusCode::BAD_REQUEST, close).into_response();
+    }
+    next.run(request).await
+}
+
+/// Binds, with an error that names the setting.
+///
+/// # Errors
+/// A text for the operator.
+pub async fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| anyhow::anyhow!("{key}: cannot listen on {address}: {error}"))
+}
+
+/// What `/ready` asks.
+pub(crate) trait Ready: Clone + Send + Sync + 'static {
+    /// Why the program cannot do its job now; `None` when it can.
+    fn problem(&self) -> impl Future<Output = Option<&'static str>> + Send;
+}
+
+/// `/live`, `/ready` and `/metrics`.
+pub(crate) fn admin_router(ready: impl Ready) -> Router {
+    let is_ready = move || {
+        let ready = ready.clone();
+        async move {
+            match ready.problem().await {
+                None => (StatusCode::OK, "ready\n".to_owned()),
+                Some(problem) => (StatusCode::SERVICE_UNAVAILABLE, format!("{problem}\n")),
+            }
+        }
+    };
+    let metrics = || async {
+        let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+        (kind, fleet_telemetry::render())
+    };
+    Router::new()
+        .route("/live", axum::routing::get(|| async { "live\n" }))
+        .route("/ready", axum::routing::get(is_ready))
+        .route("/metrics", axum::routing::get(metrics))
+}

@@ -1,0 +1,209 @@
+//! A running program: store, directory, broker, its engines and its admin port.
+
+use std::collections::HashMap;
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fleet_broker::{Incoming, Publisher};
+use fleet_contracts::Queue;
+use fleet_domain::TaskKind;
+use fleet_engine::{Engine, ReceivedHint, Step};
+use fleet_outbound::Outbound;
+use fleet_store::Store;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::program::{Program, store_at_start};
+use crate::serve::{Ready, admin_router, bind, serve};
+use crate::{Exchange, HintPublisher, Settings, StoreDirectory, StoreTasks, hints};
+
+/// How often the fleet's backlog is asked for, for the metrics.
+const BACKLOG_EVERY: Duration = Duration::from_secs(10);
+
+/// The parts of a program.
+#[derive(Debug)]
+pub struct Worker {
+    /// Its name and needs.
+    pub program: Program,
+    /// Its settings.
+    pub settings: Settings,
+    /// Postgres.
+    pub store: Store,
+    /// Clients, products, connectors, lanes, plans.
+    pub directory: StoreDirectory,
+    /// Where hints go.
+    pub hints: HintPublisher,
+    /// Everything else that is published.
+    pub publisher: Publisher,
+    /// Cancelled by SIGTERM.
+    pub stop: CancellationToken,
+    tasks: Arc<StoreTasks>,
+    routes: HashMap<Queue, hints::Routes>,
+    tracker: TaskTracker,
+    publishing: tokio::task::JoinHandle<()>,
+    stop_publishing: CancellationToken,
+}
+
+impl Worker {
+    /// Opens everything. `None` when it was stopped while it waited for Postgres.
+    pub(crate) async fn start(
+        program: Program,
+        settings: Settings,
+        stop: CancellationToken,
+    ) -> anyhow::Result<Option<Self>> {
+        let store = settings.open_store(program.name)?;
+        let tracker = TaskTracker::new();
+        let broker = settings.broker(program.name);
+        broker.check()?;
+        // Publishing goes on until everything else has ended.
+        let stop_publishing = CancellationToken::new();
+        let (publisher, publishing) = Publisher::start(broker, stop_publishing.clone());
+        let ready = ProgramReady { store: store.clone(), publisher: publisher.clone(), program };
+        let listener = bind("admin.listen", settings.admin.listen).await?;
+        let admin = listener.local_addr()?;
+        tracker.spawn(serve(
+            listener,
+            admin_router(ready),
+            64,
+            Duration::from_secs(1),
+            stop.clone(),
+        ));
+        if store_at_start(&store, &stop).await?.is_none() {
+            return Ok(None);
+        }
+        let (directory, renewing) = StoreDirectory::load(&store, stop.clone()).await?;
+        tracker.spawn(renewing);
+        tracker.spawn(watch_backlog(store.clone(), stop.clone()));
+        tracing::info!(admin.listen = %admin, "started");
+        Ok(Some(Self {
+            program,
+            tasks: Arc::new(StoreTasks::new(store.clone())),
+            hints: HintPublisher::new(publisher.clone()),
+            settings,
+            store,
+            directory,
+            publisher,
+            stop,
+            routes: HashMap::new(),
+            tracker,
+            publishing,
+            stop_publishing,
+        }))
+    }
+
+    /// A sender for the program's steps.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up, or a setting is wrong.
+    pub fn exchange(&self) -> anyhow::Result<Exchange> {
+        let to_clients = self.settings.to_clients().map_err(anyhow::Error::msg)?;
+        Ok(Exchange::new(Outbound::new()?, to_clients))
+    }
+
+    /// Runs an engine for a step; its hints come from the queue of its kind.
+    pub fn engine<S: Step>(&mut self, step: S) {
+        let settings = self.settings.engine();
+        let (tell, hints) = mpsc::channel::<ReceivedHint>(64);
+        if let Some(queue) = Queue::of(S::KIND) {
+            self.routes.entry(queue).or_default().insert(S::KIND, tell);
+        }
+        let engine = Engine {
+            step,
+            store: Arc::clone(&self.tasks),
+            sink: Arc::new(self.hints.clone()),
+            hints,
+            directory: self.directory.watch(),
+            settings,
+        };
+        self.tracker.spawn(engine.run(self.stop.clone()));
+    }
+
+    /// Consumes a queue that carries no hints.
+    #[must_use]
+    pub fn consume(&self, queue: Queue, prefetch: u16) -> mpsc::Receiver<Incoming> {
+        let prefetch = NonZeroU16::new(prefetch).unwrap_or(NonZeroU16::MIN);
+        let (into, incoming) = mpsc::channel(usize::from(prefetch.get()).min(256));
+        let broker = self.settings.broker(self.program.name);
+        let consuming = fleet_broker::consume(broker, queue, prefetch, into, self.stop.clone());
+        self.tracker.spawn(async move { drop(consuming.await) });
+        incoming
+    }
+
+    /// Runs something beside; it must end soon after the stop.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tracker.spawn(work);
+    }
+
+    /// Starts to consume and runs until everything has ended.
+    pub(crate) async fn run(mut self) -> anyhow::Result<()> {
+        for (queue, routes) in std::mem::take(&mut self.routes) {
+            let incoming = self.consume(queue, self.settings.broker.prefetch);
+            self.tracker.spawn(hints::route(queue, incoming, routes, self.publisher.clone()));
+        }
+        self.stop.cancelled().await;
+        self.tracker.close();
+        // The engines keep to the grace time themselves; this is for what hangs.
+        let patience = self.settings.grace().saturating_add(Duration::from_secs(5));
+        if tokio::time::timeout(patience, self.tracker.wait()).await.is_err() {
+            tracing::warn!("stopped with work left");
+        }
+        self.stop_publishing.cancel();
+        drop(tokio::time::timeout(Duration::from_secs(5), self.publishing).await);
+        self.store.close().await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+#[derive(Debug, Clone)]
+struct ProgramReady {
+    store: Store,
+    publisher: Publisher,
+    program: Program,
+}
+
+impl Ready for ProgramReady {
+    async fn problem(&self) -> Option<&'static str> {
+        let ping = tokio::time::timeout(Duration::from_secs(2), self.store.ping()).await;
+        if !matches!(ping, Ok(Ok(()))) {
+            return Some("postgres does not answer");
+        }
+        let broker_missing = self.program.needs_broker && !self.publisher.usable();
+        broker_missing.then_some("the broker cannot be published to")
+    }
+}
+
+async fn watch_backlog(store: Store, stop: CancellationToken) {
+    loop {
+        match (store.backlog().await, store.parked_counts().await) {
+            (Ok(backlog), Ok(parked)) => {
+                let metrics = fleet_telemetry::metrics();
+                for row in backlog {
+                    metrics.backlog(row.kind.name(), row.state.name(), count(row.tasks));
+                    if row.state == fleet_domain::TaskState::Queued {
+                        metrics.oldest_due_seconds(row.kind.name(), count(row.oldest_due_seconds));
+                    }
+                }
+                for (class, tasks) in parked {
+                    metrics.parked(class.name(), count(tasks));
+                }
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::warn!(error = %error, "backlog is not known");
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(BACKLOG_EVERY) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+fn count(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+/// Every kind that a program may have an engine for.
+pub(crate) type Kinds = HashMap<TaskKind, mpsc::Sender<ReceivedHint>>;

@@ -1,0 +1,169 @@
+//! Where the broker is and how we speak to it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use lapin::uri::{AMQPScheme, AMQPUri};
+use secrecy::{ExposeSecret, SecretString};
+
+/// Both sides give the other up after twice this long without a frame.
+const HEARTBEAT_SECONDS: u16 = 10;
+/// Room for " consume fleet.requested" behind the service's name.
+const SERVICE_BYTES_MAX: usize = 64;
+
+/// Where the broker is and how we speak to it.
+#[derive(Debug, Clone)]
+pub struct BrokerSettings {
+    /// `amqp://user:password@host:port/vhost`, or `amqps`.
+    pub url: SecretString,
+    /// The name of our connections, and the `app_id` of what we publish.
+    pub service: String,
+    /// How long a confirm may take.
+    pub confirm_timeout: Duration,
+    /// How long a stopped consumer waits for the acknowledgements of what it handed out.
+    pub grace: Duration,
+    /// Allows plain text and `guest` on other hosts than this one.
+    pub insecure: bool,
+}
+
+/// What is wrong with the settings or with the broker's answer.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// Not readable as a url.
+    #[error("the broker's url is no amqp or amqps url with a host")]
+    NotAUrl,
+    /// The client would take it for this host.
+    #[error("the broker's url has an ipv6 literal: use a host name")]
+    Ipv6Literal,
+    /// Passwords and purchases would be readable on the way.
+    #[error("the broker's url is plain text to another host: use amqps or set `insecure`")]
+    PlainText,
+    /// The well-known user.
+    #[error("the broker's user is guest on another host: use an own user or set `insecure`")]
+    Guest,
+    /// No name, or one that does not fit.
+    #[error("the service's name has to be 1 to {SERVICE_BYTES_MAX} bytes long")]
+    Service,
+    /// A time that is zero.
+    #[error("the confirm time-out has to be longer than zero")]
+    ConfirmTimeout,
+    /// The topology could not be declared.
+    #[error("declaring the topology failed")]
+    Topology(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl BrokerSettings {
+    /// Settings with the usual times: 5 s for a confirm, 25 s of grace, and nothing insecure.
+    #[must_use]
+    pub fn new(url: SecretString, service: impl Into<String>) -> Self {
+        Self {
+            url,
+            service: service.into(),
+            confirm_timeout: Duration::from_secs(5),
+            grace: Duration::from_secs(25),
+            insecure: false,
+        }
+    }
+
+    /// Checks everything that can be checked without a broker.
+    ///
+    /// # Errors
+    /// [`BrokerError`] names the first thing that is wrong, never the url.
+    pub fn check(&self) -> Result<(), BrokerError> {
+        self.uri().map(drop)
+    }
+
+    /// The checked url as the client wants it.
+    pub(crate) fn uri(&self) -> Result<AMQPUri, BrokerError> {
+        if self.service.is_empty() || self.service.len() > SERVICE_BYTES_MAX {
+            return Err(BrokerError::Service);
+        }
+        if self.confirm_timeout.is_zero() {
+            return Err(BrokerError::ConfirmTimeout);
+        }
+        let text = self.url.expose_secret();
+        // The client's parser replaces such hosts, and missing ones, by "localhost" without a word.
+        if text.contains('[') {
+            return Err(BrokerError::Ipv6Literal);
+        }
+        let authority = text.split("://").nth(1).and_then(|rest| rest.split(['/', '?']).next());
+        let host = authority.and_then(|authority| authority.rsplit('@').next());
+        if host.is_none_or(|host| host.is_empty() || host.starts_with(':')) {
+            return Err(BrokerError::NotAUrl);
+        }
+        // The parser's own text may quote the url.
+        let mut uri: AMQPUri = text.parse().ok().ok_or(BrokerError::NotAUrl)?;
+        let trusted = self.insecure || is_loopback(&uri.authority.host);
+        if !trusted && uri.scheme == AMQPScheme::AMQP {
+            return Err(BrokerError::PlainText);
+        }
+        if !trusted && uri.authority.userinfo.username == "guest" {
+            return Err(BrokerError::Guest);
+        }
+        uri.query.heartbeat = Some(HEARTBEAT_SECONDS);
+        Ok(uri)
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(url: &str, insecure: bool) -> Result<(), BrokerError> {
+        let mut settings = BrokerSettings::new(url.into(), "test");
+        settings.insecure = insecure;
+        settings.check()
+    }
+
+    #[test]
+    fn plain_text_and_guest_stay_on_this_host() {
+        assert!(check("amqp://guest:guest@127.0.0.1:5672/%2f", false).is_ok());
+        assert!(check("amqp://localhost", false).is_ok());
+        assert!(check("amqps://worker:secret@mq.example:5671/fleet", false).is_ok());
+        assert!(matches!(check("amqp://a:b@mq.example", false), Err(BrokerError::PlainText)));
+        assert!(matches!(
+            check("amqp://a:b@127.0.0.1.example", false),
+            Err(BrokerError::PlainText)
+        ));
+        assert!(matches!(check("amqps://guest:b@mq.example", false), Err(BrokerError::Guest)));
+        assert!(matches!(check("amqps://mq.example", false), Err(BrokerError::Guest)));
+        assert!(check("amqp://guest:guest@mq.example", true).is_ok());
+    }
+
+    #[test]
+    fn an_address_that_the_client_would_misread_is_refused() {
+        assert!(matches!(check("amqp://a:b@[2001:db8::1]/", true), Err(BrokerError::Ipv6Literal)));
+        for url in [
+            "",
+            "mq.example",
+            "http://mq.example",
+            "amqp:///fleet",
+            "amqp://h:99999/",
+            "amqp://a:b@/",
+        ] {
+            assert!(matches!(check(url, true), Err(BrokerError::NotAUrl)), "{url}");
+        }
+    }
+
+    #[test]
+    fn no_error_and_no_debug_output_shows_the_password() {
+        let settings = BrokerSettings::new("amqp:s3cret".into(), "test");
+        let error = settings.check().unwrap_err();
+        assert!(!format!("{settings:?} {error:?} {error}").contains("s3cret"));
+    }
+
+    #[test]
+    fn a_service_without_a_name_and_a_time_of_zero_are_refused() {
+        let mut settings = BrokerSettings::new("amqp://localhost".into(), "");
+        assert!(matches!(settings.check(), Err(BrokerError::Service)));
+        settings.service = "x".repeat(65);
+        assert!(matches!(settings.check(), Err(BrokerError::Service)));
+        settings.service = "x".to_owned();
+        settings.confirm_timeout = Duration::ZERO;
+        assert!(matches!(settings.check(), Err(BrokerError::ConfirmTimeout)));
+    }
+}

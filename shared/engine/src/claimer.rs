@@ -1,0 +1,300 @@
+//! The claimer: asks for groups, spawns what it got, gives back what may not start.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fleet_domain::{ClaimAsk, ClaimGroup, ClaimVerdict, Free, Job, LaneId, TaskKey};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::commit::{Decided, retry_delays, size};
+use crate::exchange::{self, Allowed, Health, POISON_CLAIMS};
+use crate::lane::Gate;
+use crate::runner::Shared;
+use crate::{HintSink, LEASE_EXTRA, Step, StoreFault, TaskStore};
+
+/// How long a job that may take its process down waits for the others to finish.
+const ALONE_WITHIN: Duration = Duration::from_secs(4);
+/// How long a group of which every row was locked waits before it is asked for again.
+const LOCKED_PAUSE: Duration = Duration::from_millis(5);
+
+/// A claimed job on its way through this process.
+struct Running<S> {
+    step: Arc<S>,
+    job: Box<Job>,
+    allowed: Allowed,
+    claim_began: Instant,
+    lease: Duration,
+}
+
+pub(crate) struct Claimer<S, T, H> {
+    pub(crate) shared: Arc<Shared<T, H>>,
+    pub(crate) step: Arc<S>,
+    pub(crate) decide: mpsc::Sender<Decided>,
+    pub(crate) tracker: TaskTracker,
+    /// Jobs hold it for reading; one that took processes down before runs alone, writing.
+    pub(crate) alone: Arc<tokio::sync::RwLock<()>>,
+    pub(crate) stop: CancellationToken,
+}
+
+impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
+    /// Runs until the stop.
+    pub(crate) async fn run(self) {
+        let this = Arc::new(self);
+        let slots = Arc::new(Semaphore::new(this.shared.settings.groups_at_once));
+        let mut last_size = 0;
+        while !this.stop.is_cancelled() {
+            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+            this.put_back();
+            let linger = this.shared.settings.linger;
+            let ready = this.shared.window().ready_count();
+            if ready > 0 && last_size > 8 && ready < this.shared.settings.group_max / 4 {
+                tokio::time::sleep(linger).await;
+            }
+            let asks = this.shared.window().next_group();
+            if asks.is_empty() {
+                drop(slot);
+                tokio::select! {
+                    () = this.shared.changed.notified() => {}
+                    () = this.stop.cancelled() => {}
+                }
+                continue;
+            }
+            last_size = asks.len();
+            let claimer = Arc::clone(&this);
+            this.tracker.spawn(async move {
+                claimer.claim(asks).await;
+                drop(slot);
+                claimer.shared.changed.notify_one();
+            });
+        }
+    }
+
+    /// Writes what goes back to the table, beside the claims.
+    fn put_back(self: &Arc<Self>) {
+        let keys = self.shared.window().take_returning();
+        if keys.is_empty() {
+            return;
+        }
+        let this = Arc::clone(self);
+        self.tracker.spawn(async move {
+            match this.shared.store.put_back(&keys).await {
+                Ok(()) => this.shared.window().returned(&keys),
+                Err(error) => {
+                    tracing::warn!(error = %error, "hints could not be put back yet");
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                    this.shared.window().not_returned(keys);
+                }
+            }
+            this.shared.changed.notify_one();
+        });
+    }
+
+    async fn claim(self: &Arc<Self>, asks: Vec<ClaimAsk>) {
+        let directory = self.shared.directory.borrow().clone();
+        let lease = self.step.longest_call(&directory) + LEASE_EXTRA;
+        let claim_began = Instant::now();
+        let kind = self.shared.kind;
+        let group = ClaimGroup { kind, asks, lease, skip_locked: true };
+        let verdicts = self.claim_until_told(&group, claim_began).await;
+        let metrics = fleet_telemetry::metrics();
+        metrics.group("claim", kind.name(), size(group.asks.len()));
+        if verdicts.iter().all(|verdict| matches!(verdict, ClaimVerdict::Locked)) {
+            tokio::time::sleep(LOCKED_PAUSE).await;
+        }
+        let now = Instant::now();
+        for (ask, verdict) in group.asks.iter().zip(verdicts) {
+            metrics.claim_verdict(kind.name(), verdict.name(), 1);
+            let key = &ask.key;
+            let (job, allowed) = match verdict {
+                ClaimVerdict::Started(job) => (job, Allowed::Call),
+                ClaimVerdict::Resumed(job) => (job, Allowed::LookUp),
+                ClaimVerdict::Expired(job) => (job, Allowed::OnlyLookUp),
+                ClaimVerdict::Busy
+                | ClaimVerdict::NotDue
+                | ClaimVerdict::Parked
+                | ClaimVerdict::Gone => {
+                    self.shared.window().dismissed(key, now);
+                    continue;
+                }
+                ClaimVerdict::OtherLane(_) => {
+                    self.shared.window().other_lane(key, now);
+                    continue;
+                }
+                ClaimVerdict::Locked => {
+                    self.shared.window().locked(key, now);
+                    continue;
+                }
+                ClaimVerdict::Unreadable(cause) => {
+                    self.unreadable(ask, &cause).await;
+                    continue;
+                }
+            };
+            self.shared.window().claimed(key);
+            if self.stop.is_cancelled() {
+                self.free(ask).await;
+                continue;
+            }
+            let step = Arc::clone(&self.step);
+            self.spawn(Running { step, job, allowed, claim_began, lease });
+        }
+    }
+
+    /// The verdicts of a group. An unknown outcome is resolved by the same claim again with the
+    /// same tokens; once half the lease is over the group is left to lease and clock.
+    async fn claim_until_told(
+        &self,
+        group: &ClaimGroup,
+        claim_began: Instant,
+    ) -> Vec<ClaimVerdict<Box<Job>>> {
+        let mut delays = retry_delays();
+        loop {
+            match self.shared.store.claim(group).await {
+                Ok(verdicts) => return verdicts,
+                Err(StoreFault::Refused(cause)) => {
+                    tracing::error!(cause, "the store refuses a claim");
+                    return vec![ClaimVerdict::Busy; group.asks.len()];
+                }
+                Err(StoreFault::Retry(cause)) => {
+                    tracing::warn!(kind = group.kind.name(), cause, "not claimed, again");
+                }
+            }
+            if claim_began.elapsed() > group.lease / 2 {
+                return vec![ClaimVerdict::Busy; group.asks.len()];
+            }
+            tokio::time::sleep(delays.next().unwrap_or(Duration::from_secs(1))).await;
+        }
+    }
+
+    fn spawn(self: &Arc<Self>, running: Running<S>) {
+        let this = Arc::clone(self);
+        let key = running.job.task.key;
+        let lane = running.job.task.lane;
+        // A panic leaves the attempt open: lease and clock bring the task back, and count it.
+        let work = tokio::spawn({
+            let this = Arc::clone(&this);
+            async move { this.work(running).await }
+        });
+        self.tracker.spawn(async move {
+            let now = Instant::now;
+            match work.await {
+                Ok(Some(decided)) => {
+                    if this.decide.send(decided).await.is_err() {
+                        this.shared.window().finished(&key, now());
+                    }
+                }
+                Ok(None) => this.shared.window().finished(&key, now()),
+                Err(_panic) => {
+                    tracing::error!(task = %key, "a step panicked; its lease brings it back");
+                    this.shared.window().release(lane, now());
+                    this.shared.window().finished(&key, now());
+                    this.shared.changed.notify_one();
+                }
+            }
+        });
+    }
+
+    /// One claim, one exchange. `None` when the claim was given back.
+    async fn work(&self, running: Running<S>) -> Option<Decided> {
+        let claims = running.job.task.claims;
+        let lane = running.job.task.lane;
+        if claims >= POISON_CLAIMS {
+            self.release(lane);
+            let commit = exchange::poison(&running.job);
+            return Some(Decided { commit, lane, alone: true });
+        }
+        if claims < 3 {
+            let _among_others = self.alone.read().await;
+            return self.exchange(running).await;
+        }
+        // Alone if that can be had before leases suffer; a slow neighbour must not keep it waiting
+        // for ever. It reaches the end of its claims before any neighbour does.
+        let _alone = tokio::time::timeout(ALONE_WITHIN, self.alone.write()).await;
+        self.exchange(running).await
+    }
+
+    async fn exchange(&self, running: Running<S>) -> Option<Decided> {
+        let Running { step, job, allowed, claim_began, lease } = running;
+        let directory = self.shared.directory.borrow().clone();
+        let lane = job.task.lane;
+        let alone = job.task.claims > 1;
+        if let Some(exchanged) = exchange::from_facts(&*step, &directory, &job) {
+            self.release(lane);
+            let commit = exchange::commit_of(&*step, &directory, &job, exchanged);
+            return Some(Decided { commit, lane, alone });
+        }
+        let began = Instant::now();
+        // Whoever may only end needs no open circuit for that.
+        let asks = allowed != Allowed::OnlyLookUp || job.task.former_sent_until.is_some();
+        let gate = if asks { self.shared.window().gate(lane, began) } else { Gate::Go };
+        if let Gate::HeldBack(wait) = gate {
+            self.release(lane);
+            return Some(Decided { commit: exchange::held_back(&job, wait), lane, alone });
+        }
+        let deadline = step.call_deadline(&directory, &job);
+        let attempt = exchange::attempt(claim_began, lease, deadline);
+        let exchanged = exchange::exchange(&*step, &directory, &job, allowed, attempt).await;
+        self.told(&directory, lane, &exchanged, began);
+        let commit = exchange::commit_of(&*step, &directory, &job, exchanged);
+        Some(Decided { commit, lane, alone })
+    }
+
+    /// The call has ended: its permit, the lane's circuit and the metrics are told.
+    fn told(
+        &self,
+        directory: &fleet_domain::Directory,
+        lane: LaneId,
+        exchanged: &exchange::Exchanged<S::Reply>,
+        began: Instant,
+    ) {
+        let owner = directory.lanes.get(&lane).map_or("", |lane| lane.owner.as_str());
+        let kind = self.shared.kind.name();
+        let now = Instant::now();
+        fleet_telemetry::metrics().exchange(kind, owner, exchanged.word(), now - began);
+        {
+            let mut window = self.shared.window();
+            window.release(lane, now);
+            if exchanged.health == Health::NotAsked {
+                window.call_not_made(lane);
+            } else if window.call_ended(lane, exchanged.health == Health::Failed, now) {
+                tracing::warn!(kind, owner, "circuit opened");
+            }
+        }
+        self.shared.changed.notify_one();
+    }
+
+    fn release(&self, lane: LaneId) {
+        self.shared.window().release(lane, Instant::now());
+        self.shared.changed.notify_one();
+    }
+
+    /// A row that cannot be read is parked by a commit that needs nothing of it.
+    async fn unreadable(&self, ask: &ClaimAsk, cause: &str) {
+        tracing::error!(task = %ask.key, cause, "a task's rows cannot be read");
+        self.shared.window().claimed(&ask.key);
+        self.release(ask.lane);
+        let commit = exchange::unreadable(ask, cause);
+        let decided = Decided { commit, lane: ask.lane, alone: true };
+        if self.decide.send(decided).await.is_err() {
+            self.shared.window().finished(&ask.key, Instant::now());
+        }
+    }
+
+    async fn free(&self, ask: &ClaimAsk) {
+        self.release(ask.lane);
+        self.give_back(Free { key: ask.key, token: ask.token }).await;
+        self.forget(&ask.key);
+    }
+
+    async fn give_back(&self, free: Free) {
+        if let Err(error) = self.shared.store.free(&[free]).await {
+            tracing::warn!(error = %error, "a claim could not be given back; its lease ends it");
+        }
+    }
+
+    fn forget(&self, key: &TaskKey) {
+        self.shared.window().finished(key, Instant::now());
+    }
+}

@@ -1,0 +1,45 @@
+//! The limits of one engine.
+
+use std::time::Duration;
+
+/// What the engine adds to the longest call for a lease.
+pub const LEASE_EXTRA: Duration = Duration::from_secs(10);
+
+/// Limits and intervals; every buffer of the engine has its size from here.
+#[derive(Debug, Clone, Copy)]
+pub struct EngineSettings {
+    /// Tasks that a process may hold at once, claimed or not.
+    pub window_tasks: usize,
+    /// Tasks in one claim or commit.
+    pub group_max: usize,
+    /// How long a group waits for company, only under load.
+    pub linger: Duration,
+    /// Claims, and commits, under way at the same time.
+    pub groups_at_once: usize,
+    /// How often the clock looks.
+    pub clock_every: Duration,
+    /// Tasks of one lane that a look of the clock takes at most.
+    pub take_max: u32,
+    /// Failures in a row that open a lane's circuit.
+    pub circuit_failures: u32,
+    /// How long a circuit stays open at first; it doubles up to 30 s.
+    pub circuit_open: Duration,
+    /// How long work in flight may go on after the stop.
+    pub grace: Duration,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            window_tasks: 4096,
+            group_max: 256,
+            linger: Duration::from_millis(3),
+            groups_at_once: 2,
+            clock_every: Duration::from_millis(200),
+            take_max: 512,
+            circuit_failures: 10,
+            circuit_open: Duration::from_secs(2),
+            grace: Duration::from_secs(25),
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! What a process holds of one kind of task: hints that wait for a permit, claims under way, jobs
+//! in flight. Plain bookkeeping without any waiting; the runner drives it.
+//!
+//! A message is acknowledged once every task that it names got a verdict or was put back. A task is
+//! asked for only with its lane's permit in hand. What finds no room goes back to the table, from
+//! where the clock doles it out, so that one slow lane never fills the window.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use fleet_domain::{ClaimAsk, ClaimToken, Directory, DueTask, LaneId, TaskKey, TaskKind};
+use tokio::time::Instant;
+
+use crate::lane::{Gate, Lane};
+use crate::{EngineSettings, ReceivedHint};
+
+/// How long a locked row is asked for again before the clock gets it.
+const LOCKED_FOR: Duration = Duration::from_secs(2);
+
+type AckFn = Box<dyn FnOnce() + Send>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Without a permit, in its lane's queue.
+    Waiting,
+    /// With a permit, to be claimed.
+    Ready,
+    /// In a claim.
+    Claiming,
+    /// Claimed by us: called, decided or committed right now.
+    Running,
+    /// On its way back to the table.
+    Returning,
+}
+
+struct Entry {
+    lane: LaneId,
+    place: Place,
+    messages: Vec<u64>,
+    again: bool,
+    locked_since: Option<Instant>,
+}
+
+struct Message {
+    left: usize,
+    ack: Option<AckFn>,
+}
+
+/// The bookkeeping.
+pub(crate) struct Window {
+    settings: EngineSettings,
+    kind: TaskKind,
+    processes: u32,
+    lanes: HashMap<LaneId, Lane>,
+    tasks: HashMap<TaskKey, Entry>,
+    ready: VecDeque<TaskKey>,
+    returning: Vec<TaskKey>,
+    messages: HashMap<u64, Message>,
+    next_message: u64,
+    watermark: Option<DateTime<Utc>>,
+}
+
+impl Window {
+    pub(crate) fn new(kind: TaskKind, settings: EngineSettings) -> Self {
+        Self {
+            settings,
+            kind,
+            processes: 1,
+            lanes: HashMap::new(),
+            tasks: HashMap::new(),
+            ready: VecDeque::new(),
+            returning: Vec::new(),
+            messages: HashMap::new(),
+            next_message: 0,
+            watermark: None,
+        }
+    }
+
+    /// Applies the directory's lanes and the number of live processes.
+    pub(crate) fn configure(&mut self, directory: &Directory, processes: u32, now: Instant) {
+        self.processes = processes;
+        for lane in directory.lanes.values().filter(|lane| lane.kind == self.kind) {
+            let state = self.lanes.entry(lane.id).or_default();
+            state.limits(lane.concurrency, lane.rate_per_second, processes);
+        }
+        self.promote_all(now);
+    }
+
+    /// True while more hints may be read.
+    pub(crate) fn has_room(&self) -> bool {
+        self.tasks.len() < self.settings.window_tasks
+    }
+
+    /// Takes a hint in.
+    pub(crate) fn receive(&mut self, received: ReceivedHint, now: Instant) {
+        let hint = received.hint;
+        self.watermark = self.watermark.max(Some(hint.published_at));
+        let message = self.next_message;
+        self.next_message = self.next_message.wrapping_add(1);
+        self.messages.insert(message, Message { left: hint.tasks.len(), ack: Some(received.ack) });
+        for task in hint.tasks {
+            self.receive_task(task, hint.paced, Some(message), now);
+        }
+    }
+
+    fn receive_task(
+        &mut self,
+        (key, lane_id): (TaskKey, LaneId),
+        paced: bool,
+        message: Option<u64>,
+        now: Instant,
+    ) {
+        if let Some(entry) = self.tasks.get_mut(&key) {
+            if entry.place == Place::Running {
+                entry.again = true;
+                self.settle(message);
+            } else {
+                entry.messages.extend(message);
+            }
+            return;
+        }
+        // A lane that the directory does not know yet gets one permit until it does.
+        let lane = self.lanes.entry(lane_id).or_insert_with(|| {
+            let mut lane = Lane::default();
+            lane.limits(1, 0, 1);
+            lane
+        });
+        lane.came_back(&key);
+        let cap = self.settings.window_tasks / 4;
+        let crowded = lane.waiting.len() >= cap && self.lanes.len() > 1;
+        let Some(lane) = self.lanes.get_mut(&lane_id) else { return };
+        let behind = !paced && lane.is_backlogged(now);
+        let mut entry = Entry {
+            lane: lane_id,
+            place: Place::Waiting,
+            messages: message.into_iter().collect(),
+            again: false,
+            locked_since: None,
+        };
+        if crowded || behind {
+            lane.has_backlog(now);
+            entry.place = Place::Returning;
+            self.returning.push(key);
+            self.tasks.insert(key, entry);
+        } else {
+            lane.waiting.push_back(key);
+            self.tasks.insert(key, entry);
+            self.promote(lane_id, now);
+        }
+    }
+
+    fn promote(&mut self, lane_id: LaneId, now: Instant) {
+        let Some(lane) = self.lanes.get_mut(&lane_id) else { return };
+        while !lane.waiting.is_empty() && lane.take_permit(now) {
+            let Some(key) = lane.waiting.pop_front() else { break };
+            if let Some(entry) = self.tasks.get_mut(&key) {
+                entry.place = Place::Ready;
+            }
+            self.ready.push_back(key);
+        }
+    }
+
+    /// Gives permits to whoever may have one by now (rates).
+    pub(crate) fn promote_all(&mut self, now: Instant) {
+        let hungry = self.lanes.iter().filter(|(_, lane)| !lane.waiting.is_empty());
+        let hungry: Vec<LaneId> = hungry.map(|(id, _)| *id).collect();
+        for lane in hungry {
+            self.promote(lane, now);
+        }
+    }
+
+    /// How many could be claimed now.
+    pub(crate) fn ready_count(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// The next group of claims, each with a permit and a new token.
+    pub(crate) fn next_group(&mut self) -> Vec<ClaimAsk> {
+        let count = self.ready.len().min(self.settings.group_max);
+        let keys: Vec<TaskKey> = self.ready.drain(..count).collect();
+        let mut asks = Vec::with_capacity(keys.len());
+        for key in keys {
+            let Some(entry) = self.tasks.get_mut(&key) else { continue };
+            entry.place = Place::Claiming;
+            asks.push(ClaimAsk { key, lane: entry.lane, token: ClaimToken::generate() });
+        }
+        asks
+    }
+
+    /// The claim is ours: its messages are settled, its permit stays until the call ends.
+    pub(crate) fn claimed(&mut self, key: &TaskKey) {
+        let Some(entry) = self.tasks.get_mut(key) else { return };
+        entry.place = Place::Running;
+        for message in std::mem::take(&mut entry.messages) {
+            self.settle(Some(message));
+        }
+    }
+
+    /// The task is nothing for us (gone, busy, not due, parked).
+    pub(crate) fn dismissed(&mut self, key: &TaskKey, now: Instant) {
+        let Some(entry) = self.tasks.remove(key) else { return };
+        self.release(entry.lane, now);
+        for message in entry.messages {
+            self.settle(Some(message));
+        }
+    }
+
+    /// The row is locked by somebody: ask again in the next group, for 2 s at most.
+    pub(crate) fn locked(&mut self, key: &TaskKey, now: Instant) {
+        let Some(entry) = self.tasks.get_mut(key) else { return };
+        let since = *entry.locked_since.get_or_insert(now);
+        if now - since < LOCKED_FOR {
+            entry.place = Place::Ready;
+            self.ready.push_back(*key);
+        } else {
+            self.dismissed(key, now);
+        }
+    }
+
+    /// The task belongs to another lane: it goes back, and the clock publishes it anew.
+    pub(crate) fn other_lane(&mut self, key: &TaskKey, now: Instant) {
+        let Some(entry) = self.tasks.get_mut(key) else { return };
+        entry.place = Place::Returning;
+        let lane = entry.lane;
+        self.returning.push(*key);
+        self.release(lane, now);
+    }
+
+    /// What has to be put back, in one update.
+    pub(crate) fn take_returning(&mut self) -> Vec<TaskKey> {
+        let count = self.returning.len().min(self.settings.group_max);
+        self.returning.drain(..count).collect()
+    }
+
+    /// The update that puts these back has not been written.
+    pub(crate) fn not_returned(&mut self, keys: Vec<TaskKey>) {
+        self.returning.extend(keys);
+    }
+
+    /// These are back in the table.
+    pub(crate) fn returned(&mut self, keys: &[TaskKey]) {
+        for key in keys {
+            let Some(entry) = self.tasks.remove(key) else { continue };
+            for message in entry.messages {
+                self.settle(Some(message));
+            }
+        }
+    }
+
+    /// A call ended: its permit is free for the next.
+    pub(crate) fn release(&mut self, lane_id: LaneId, now: Instant) {
+        if let Some(lane) = self.lanes.get_mut(&lane_id) {
+            lane.release();
+        }
+        self.promote(lane_id, now);
+    }
+
+    /// A job's commit is written, or it was given up. A hint that came meanwhile is looked at now.
+    pub(crate) fn finished(&mut self, key: &TaskKey, now: Instant) {
+        let Some(entry) = self.tasks.remove(key) else { return };
+        if entry.again {
+            self.receive_task((*key, entry.lane), true, None, now);
+        }
+    }
+
+    /// Asks a lane's circuit before a call.
+    pub(crate) fn gate(&mut self, lane: LaneId, now: Instant) -> Gate {
+        self.lanes.get_mut(&lane).map_or(Gate::Go, |lane| lane.gate(now))
+    }
+
+    /// A lane's gate was passed and no call was made.
+    pub(crate) fn call_not_made(&mut self, lane: LaneId) {
+        if let Some(lane) = self.lanes.get_mut(&lane) {
+            lane.call_not_made();
+        }
+    }
+
+    /// Tells a lane's circuit how a call ended; true when that opened it.
+    pub(crate) fn call_ended(&mut self, lane: LaneId, failed: bool, now: Instant) -> bool {
+        let (max, open) = (self.settings.circuit_failures, self.settings.circuit_open);
+        let lane = self.lanes.get_mut(&lane);
+        lane.is_some_and(|lane| lane.call_ended(failed, now, max, open))
+    }
+
+    /// What the clock may dole out, per lane.
+    pub(crate) fn rooms(&mut self, now: Instant) -> Vec<(LaneId, u32)> {
+        self.lanes.iter_mut().map(|(id, lane)| (*id, lane.room(now))).collect()
+    }
+
+    /// What the clock doled out. A lane whose room was filled has more waiting in the table; true
+    /// when there is such a lane.
+    pub(crate) fn doled(&mut self, due: &[DueTask], room: &[(LaneId, u32)], now: Instant) -> bool {
+        let mut taken: HashMap<LaneId, u32> = HashMap::new();
+        for task in due {
+            let count = taken.entry(task.lane).or_default();
+            *count = count.saturating_add(1);
+            if let Some(lane) = self.lanes.get_mut(&task.lane) {
+                lane.doled(task.key, now);
+            }
+        }
+        let mut more = false;
+        for (id, room) in room {
+            let full = *room > 0 && taken.get(id).is_some_and(|count| count >= room);
+            if let (true, Some(lane)) = (full, self.lanes.get_mut(id)) {
+                lane.has_backlog(now);
+                more = true;
+            }
+        }
+        more
+    }
+
+    /// The newest `published_at` received, and the tasks that are received and not claimed.
+    pub(crate) fn seen(&self) -> (Option<DateTime<Utc>>, u32) {
+        let unclaimed = self.tasks.values().filter(|entry| entry.place != Place::Running).count();
+        (self.watermark, u32::try_from(unclaimed).unwrap_or(u32::MAX))
+    }
+
+    /// The tasks that are claimed by this process.
+    pub(crate) fn running(&self) -> usize {
+        self.tasks.values().filter(|entry| entry.place == Place::Running).count()
+    }
+
+    /// Forgets what is not claimed: its messages go back to the broker.
+    pub(crate) fn drop_unclaimed(&mut self) {
+        self.ready.clear();
+        self.returning.clear();
+        for lane in self.lanes.values_mut() {
+            lane.waiting.clear();
+        }
+        self.tasks.retain(|_, entry| matches!(entry.place, Place::Running | Place::Claiming));
+    }
+
+    fn settle(&mut self, message: Option<u64>) {
+        let Some(id) = message else { return };
+        let Some(message) = self.messages.get_mut(&id) else { return };
+        message.left = message.left.saturating_sub(1);
+        if message.left == 0
+            && let Some(Message { ack: Some(ack), .. }) = self.messages.remove(&id)
+        {
+            ack();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! Sending a request once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::multipart::Form;
+use reqwest::{Client, Request, RequestBuilder, Response};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::{Instant, timeout_at};
+
+use crate::address::Rule;
+use crate::clients::Clients;
+use crate::handover::{HANDOVER, Handover};
+use crate::retry_after::retry_after;
+use crate::{Body, Call, Cause, Method, Reply, Reuse, SendError, SetupError};
+
+/// A longer body makes the reply unreadable.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Finding the address, connecting and TLS together take no longer.
+pub const CONNECT_SECONDS_MAX: u64 = 5;
+
+/// Sends requests. Clones share their connections.
+#[derive(Debug, Clone)]
+pub struct Outbound {
+    clients: Arc<Clients>,
+}
+
+impl Outbound {
+    /// A sender.
+    ///
+    /// # Errors
+    /// When no TLS provider is installed or the system's certificates are unusable.
+    pub fn new() -> Result<Self, SetupError> {
+        let clients = Clients::default();
+        // Whatever may be wrong with the system shows at the start and not at the first purchase.
+        clients.get(Rule::Any, Reuse::Fresh)?;
+        Ok(Self { clients: Arc::new(clients) })
+    }
+
+    /// Sends `call` at most once and reads the whole reply.
+    ///
+    /// # Errors
+    /// `NotSent` while no connection was open, `Unknown` for anything later.
+    pub async fn send(&self, call: Call) -> Result<Reply, SendError> {
+        let Call { deadline, send_before, reuse, .. } = call;
+        let (client, request) = self.prepare(call).map_err(|cause| SendError::NotSent { cause })?;
+
+        let now = Instant::now();
+        if now >= send_before || now >= deadline {
+            return Err(SendError::NotSent { cause: Cause::TooLate });
+        }
+        let longest = now.checked_add(Duration::from_secs(CONNECT_SECONDS_MAX)).unwrap_or(now);
+        let handover = Handover::new(longest.min(send_before).min(deadline));
+        let exchange = HANDOVER.scope(Arc::clone(&handover), exchange(client, request));
+        let failure = match timeout_at(deadline, Box::pin(exchange)).await {
+            Ok(Ok(reply)) => return Ok(reply),
+            Ok(Err(failure)) => failure,
+            Err(_elapsed) => Failure { cause: Cause::Deadline, unconnected: false },
+        };
+        let not_sent = match reuse {
+            Reuse::Fresh => !handover.connected(),
+            // It may have left over a connection that was open before.
+            Reuse::Pooled => failure.unconnected,
+        };
+        let cause = failure.cause;
+        Err(if not_sent { SendError::NotSent { cause } } else { SendError::Unknown { cause } })
+    }
+
+    fn prepare(&self, call: Call) -> Result<(Client, Request), Cause> {
+        let (url, rule) = call.policy.admit(&call.url).map_err(Cause::Blocked)?;
+        let client = self.clients.get(rule, call.reuse).map_err(|_error| Cause::Setup)?;
+        let method = match call.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+        };
+        let mut builder = with_body(client.request(method, url), call.body);
+        for (name, value) in &call.headers {
+            let (name, value) = header(name, value).ok_or(Cause::Malformed)?;
+            builder = builder.header(name, value);
+        }
+        let request = builder.build().map_err(|_error| Cause::Malformed)?;
+        Ok((client, request))
+    }
+}
+
+struct Failure {
+    cause: Cause,
+    /// The transport says that it failed to connect for this request.
+    unconnected: bool,
+}
+
+impl From<reqwest::Error> for Failure {
+    fn from(error: reqwest::Error) -> Self {
+        let unconnected = error.is_connect() || error.is_builder();
+        Self { cause: Cause::of(&error), unconnected }
+    }
+}
+
+async fn exchange(client: Client, request: Request) -> Result<Reply, Failure> {
+    let mut response = client.execute(request).await?;
+    let status = response.status().as_u16();
+    let retry_after = retry_after(response.headers(), Utc::now());
+    let body = read(&mut response).await?;
+    Ok(Reply { status, retry_after, body })
+}
+
+async fn read(response: &mut Response) -> Result<Vec<u8>, Failure> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len().saturating_add(chunk.len()) > BODY_BYTES_MAX {
+            return Err(Failure { cause: Cause::TooLong, unconnected: false });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn with_body(builder: RequestBuilder, body: Body) -> RequestBuilder {
+    match body {
+        Body::Empty => builder,
+        Body::Json(json) => {
+            builder.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(json)
+        }
+        Body::Form(fields) => builder.form(&fields),
+        Body::Multipart(fields) => builder.multipart(
+            fields.into_iter().fold(Form::new(), |form, (name, text)| form.text(name, text)),
+        ),
+    }
+}
+
+fn header(name: &str, value: &SecretString) -> Option<(HeaderName, HeaderValue)> {
+    let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+    let mut value = HeaderValue::from_str(value.expose_secret()).ok()?;
+    value.set_sensitive(true);
+    Some((name, value))
+}

@@ -1,0 +1,4 @@
+//! New migrations are noticed by cargo.
+fn main() {
+    println!("cargo:rerun-if-changed=../../schemas/database");
+}

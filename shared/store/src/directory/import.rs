@@ -1,0 +1,83 @@
+//! Imports: checked as a whole, compared with what is there, written in one transaction.
+
+use super::check::problems;
+use super::difference::Difference;
+use super::rows::DirectoryImport;
+use crate::pool::{get, no_row};
+use crate::{Store, StoreError};
+
+/// How often an import is compared again because another one came in between.
+const COMPARED_MAX: usize = 5;
+
+/// Write, or only say what would be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportMode {
+    /// Write.
+    Apply,
+    /// Only say what would change.
+    DryRun,
+}
+
+/// What an import changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportReport {
+    /// In words, one line each (`client 1001 added`); empty when everything was there already.
+    pub changes: Vec<String>,
+    /// The directory's version afterwards.
+    pub version: i64,
+}
+
+/// Why nothing was imported.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ImportError {
+    /// Rows that cannot be: all problems, each with row and field.
+    #[error("{}", problems.join("; "))]
+    Invalid {
+        /// `client 1001: answer_within_ms must be 100 to 60000`.
+        problems: Vec<String>,
+    },
+    /// The store did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Store {
+    /// Imports rows; what is not named stays. The same import again changes nothing.
+    ///
+    /// # Errors
+    /// [`ImportError`]; nothing is written then.
+    pub async fn import(
+        &self,
+        import: &DirectoryImport,
+        mode: ImportMode,
+    ) -> Result<ImportReport, ImportError> {
+        for _ in 0..COMPARED_MAX {
+            let loaded = self.load_all().await?;
+            let problems = problems(import, &loaded.directory);
+            if !problems.is_empty() {
+                return Err(ImportError::Invalid { problems });
+            }
+            let difference = Difference::of(self.keyring(), import, &loaded)?;
+            let seen = loaded.directory.version;
+            if mode == ImportMode::DryRun || difference.changes.is_empty() {
+                return Ok(ImportReport { changes: difference.changes, version: seen });
+            }
+            if let Some(version) = self.write_import(seen, &difference).await? {
+                return Ok(ImportReport { changes: difference.changes, version });
+            }
+        }
+        let cause = "other imports come in between all the time".to_owned();
+        Err(StoreError::Retry { cause }.into())
+    }
+
+    /// The new version; `None` when the directory is no longer the one that was compared.
+    async fn write_import(
+        &self,
+        seen: i64,
+        difference: &Difference,
+    ) -> Result<Option<i64>, StoreError> {
+        let query =
+            sqlx::query("select fleet_import_v1($1, $2)").bind(seen).bind(difference.rows());
+        get(&self.row(query).await?.ok_or_else(no_row)?, 0)
+    }
+}

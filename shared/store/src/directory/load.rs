@@ -1,0 +1,257 @@
+//! The directory as one snapshot, its secrets unsealed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use fleet_domain::{
+    Client, ClientId, Connector, Currency, Directory, FeeRule, Inquiry, Lane, LaneId, Party,
+    PlanClass, Private, Product, ProductId, RetryPlan, TaskKind,
+};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
+
+use crate::pool::{get, no_row};
+use crate::{Keyring, Store, StoreError};
+
+/// Table and column of a connector's secret.
+pub(super) const CONNECTOR_SECRET: &str = "connector.secret";
+/// Table and column of a client's secret.
+pub(super) const CLIENT_SECRET: &str = "client.signature_secret";
+
+#[derive(Deserialize)]
+struct StoredClient {
+    client_id: i64,
+    name: String,
+    active: bool,
+    api_key_hashes: Vec<String>,
+    signature_secret_sealed: Option<String>,
+    signature_required: bool,
+    broker_users: Vec<String>,
+    answer_within_ms: u64,
+    start_within_seconds: u64,
+    default_funding_source: Option<String>,
+    channels: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct StoredConnector {
+    name: String,
+    party: Party,
+    adapter: String,
+    base_url: String,
+    inquiry: Inquiry,
+    settle_time_seconds: u64,
+    call_deadline_ms: u64,
+    callback_wait_seconds: u64,
+    hold_seconds: Option<u64>,
+    secret_sealed: Option<String>,
+    codes: BTreeMap<String, String>,
+    active: bool,
+}
+
+#[derive(Deserialize)]
+struct StoredProduct {
+    product_id: i64,
+    name: String,
+    product_type: String,
+    supplier: String,
+    currency: Currency,
+    min_amount: i64,
+    max_amount: i64,
+    fee_fixed: i64,
+    fee_basis_points: i64,
+    active: bool,
+}
+
+#[derive(Deserialize)]
+struct StoredLane {
+    lane: i32,
+    kind: i16,
+    owner: String,
+    concurrency: u32,
+    rate_per_second: u32,
+}
+
+#[derive(Deserialize)]
+struct StoredPlan {
+    kind: i16,
+    owner: String,
+    class: PlanClass,
+    version: i32,
+    delays_seconds: Vec<u32>,
+}
+
+#[derive(Deserialize)]
+struct StoredSource {
+    source_hash: String,
+    reason: String,
+}
+
+/// The directory, and what only imports look at.
+pub(super) struct Loaded {
+    pub(super) directory: Directory,
+    pub(super) reasons: BTreeMap<Vec<u8>, String>,
+}
+
+impl Store {
+    /// The present directory.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away, or when a secret cannot be unsealed.
+    pub async fn load_directory(&self) -> Result<Directory, StoreError> {
+        Ok(self.load_all().await?.directory)
+    }
+
+    /// The number of the present directory; it grows with each import that changes something.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away.
+    pub async fn directory_version(&self) -> Result<i64, StoreError> {
+        let row = self.row(sqlx::query("select version from directory_version")).await?;
+        get(&row.ok_or_else(no_row)?, 0)
+    }
+
+    pub(super) async fn load_all(&self) -> Result<Loaded, StoreError> {
+        let row = self.row(sqlx::query(include_str!("load.sql"))).await?.ok_or_else(no_row)?;
+        let mut directory = Directory { version: get(&row, "version")?, ..Directory::default() };
+        for stored in list::<StoredClient>(&row, "clients")? {
+            let client = client(self.keyring(), stored)?;
+            directory.clients.insert(client.id, client);
+        }
+        for stored in list::<StoredConnector>(&row, "connectors")? {
+            let connector = connector(self.keyring(), stored)?;
+            directory.connectors.insert(connector.name.clone(), connector);
+        }
+        for stored in list::<StoredProduct>(&row, "products")? {
+            directory.products.insert(ProductId(stored.product_id), product(stored));
+        }
+        for stored in list::<StoredLane>(&row, "lanes")? {
+            let lane = Lane {
+                id: LaneId(stored.lane),
+                kind: kind(stored.kind)?,
+                owner: stored.owner,
+                concurrency: stored.concurrency,
+                rate_per_second: stored.rate_per_second,
+            };
+            directory.lanes.insert(lane.id, lane);
+        }
+        for stored in list::<StoredPlan>(&row, "plans")? {
+            directory.plans.push(RetryPlan {
+                kind: kind(stored.kind)?,
+                owner: stored.owner,
+                class: stored.class,
+                version: stored.version,
+                delays_seconds: stored.delays_seconds,
+            });
+        }
+        let mut reasons = BTreeMap::new();
+        for stored in list::<StoredSource>(&row, "sources")? {
+            let hash = bytes(&stored.source_hash, "source_blacklist.source_hash")?;
+            directory.blacklist.insert(hash.clone());
+            reasons.insert(hash, stored.reason);
+        }
+        Ok(Loaded { directory, reasons })
+    }
+}
+
+/// The row id that a connector's secret is bound to.
+pub(super) fn connector_row(name: &str) -> Uuid {
+    row_id("connector", name)
+}
+
+/// The row id that a client's secret is bound to.
+pub(super) fn client_row(id: ClientId) -> Uuid {
+    row_id("client", &id.to_string())
+}
+
+/// Rows without a UUID of their own get one that follows from their key.
+fn row_id(table: &str, key: &str) -> Uuid {
+    let hash = Sha256::digest(format!("{table}:{key}"));
+    let id = hash.first_chunk::<16>().copied().unwrap_or_default();
+    Uuid::from_bytes(id)
+}
+
+fn list<T: DeserializeOwned>(row: &PgRow, column: &str) -> Result<Vec<T>, StoreError> {
+    let value: serde_json::Value = get(row, column)?;
+    serde_json::from_value(value)
+        .map_err(|_error| StoreError::Unreadable(format!("directory: {column}")))
+}
+
+fn kind(code: i16) -> Result<TaskKind, StoreError> {
+    TaskKind::from_code(code)
+        .ok_or_else(|| StoreError::Unreadable("directory: kind of task".to_owned()))
+}
+
+/// Bytes as Postgres writes them into JSON (`\x…`), or plain hexadecimal.
+fn bytes(text: &str, column: &str) -> Result<Vec<u8>, StoreError> {
+    hex::decode(text.strip_prefix("\\x").unwrap_or(text))
+        .map_err(|_error| StoreError::Unreadable(column.to_owned()))
+}
+
+fn secret(
+    keyring: &Keyring,
+    column: &str,
+    row: Uuid,
+    sealed: Option<String>,
+) -> Result<Option<Private>, StoreError> {
+    let Some(sealed) = sealed else { return Ok(None) };
+    Ok(Some(keyring.unseal(column, row, &bytes(&sealed, column)?)?))
+}
+
+fn client(keyring: &Keyring, stored: StoredClient) -> Result<Client, StoreError> {
+    let id = ClientId(stored.client_id);
+    let hashes = stored.api_key_hashes.iter().map(|hash| bytes(hash, "client.api_key_hashes"));
+    Ok(Client {
+        id,
+        name: stored.name,
+        active: stored.active,
+        api_key_hashes: hashes.collect::<Result<_, _>>()?,
+        signature_secret: secret(
+            keyring,
+            CLIENT_SECRET,
+            client_row(id),
+            stored.signature_secret_sealed,
+        )?,
+        signature_required: stored.signature_required,
+        broker_users: stored.broker_users,
+        answer_within: Duration::from_millis(stored.answer_within_ms),
+        start_within: Duration::from_secs(stored.start_within_seconds),
+        default_funding_source: stored.default_funding_source,
+        channels: stored.channels,
+    })
+}
+
+fn connector(keyring: &Keyring, stored: StoredConnector) -> Result<Connector, StoreError> {
+    let row = connector_row(&stored.name);
+    Ok(Connector {
+        secret: secret(keyring, CONNECTOR_SECRET, row, stored.secret_sealed)?,
+        name: stored.name,
+        party: stored.party,
+        adapter: stored.adapter,
+        base_url: stored.base_url,
+        inquiry: stored.inquiry,
+        settle_time: Duration::from_secs(stored.settle_time_seconds),
+        call_deadline: Duration::from_millis(stored.call_deadline_ms),
+        callback_wait: Duration::from_secs(stored.callback_wait_seconds),
+        hold: stored.hold_seconds.map(Duration::from_secs),
+        codes: stored.codes,
+        active: stored.active,
+    })
+}
+
+fn product(stored: StoredProduct) -> Product {
+    Product {
+        id: ProductId(stored.product_id),
+        name: stored.name,
+        product_type: stored.product_type,
+        supplier: stored.supplier,
+        currency: stored.currency,
+        min_amount: stored.min_amount,
+        max_amount: stored.max_amount,
+        fee: FeeRule { fixed: stored.fee_fixed, basis_points: stored.fee_basis_points },
+        active: stored.active,
+    }
+}

@@ -1,0 +1,16 @@
+//! What operators look at and decide, and the upkeep of the database.
+
+mod dead_letters;
+mod parked;
+mod show;
+mod summary;
+mod upkeep;
+
+pub use dead_letters::{
+    DeadLetterFilter, DeadLetterRow, DeadLetterState, DeadLetterView, NewDeadLetter,
+};
+pub use parked::{BacklogRow, ParkedFilter, ParkedTask};
+pub use show::{
+    DeliveryView, FactView, JournalView, LedgerView, PurchaseView, ReportView, TaskView,
+};
+pub use summary::{Count, FleetSummary, MoneyRow, ParkedCause, PurchaseCount, StageTime};

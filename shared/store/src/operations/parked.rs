@@ -1,0 +1,169 @@
+//! The backlog, and the tasks that stand in front of a person.
+
+use chrono::{DateTime, Utc};
+use fleet_domain::{
+    ClientId, Currency, Money, ParkClass, PurchaseId, TaskKey, TaskKind, TaskState,
+};
+use sqlx::postgres::PgRow;
+
+use crate::pool::get;
+use crate::{Store, StoreError};
+
+/// Parked tasks on one page at most.
+const PAGE_MAX: u32 = 1_000;
+
+/// Unfinished tasks of one kind and state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BacklogRow {
+    /// The kind.
+    pub kind: TaskKind,
+    /// The state.
+    pub state: TaskState,
+    /// How many.
+    pub tasks: i64,
+    /// How long the oldest is due; 0 when none is.
+    pub oldest_due_seconds: i64,
+}
+
+/// Which parked tasks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ParkedFilter {
+    /// Of this kind.
+    pub kind: Option<TaskKind>,
+    /// Of this class.
+    pub class: Option<ParkClass>,
+    /// Of this client.
+    pub client: Option<ClientId>,
+    /// At most so many, 1 to 1000; 0 means 100.
+    pub limit: u32,
+    /// After this one: the last of the page before.
+    pub after: Option<TaskKey>,
+}
+
+/// A task in front of a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParkedTask {
+    /// Which task.
+    pub key: TaskKey,
+    /// Whose fault.
+    pub class: ParkClass,
+    /// One line.
+    pub cause: String,
+    /// Money at risk.
+    pub at_risk: Option<Money>,
+    /// Since when.
+    pub parked_at: Option<DateTime<Utc>>,
+    /// Finished exchanges.
+    pub tries: i32,
+    /// The number of the outside reference.
+    pub ref_no: i32,
+    /// Whose purchase.
+    pub client: ClientId,
+    /// The client's reference.
+    pub client_txn_ref: String,
+    /// The supplier's connector.
+    pub supplier: String,
+    /// The funding source's connector; empty when the client holds the funds.
+    pub funding_source: String,
+}
+
+impl Store {
+    /// Unfinished tasks by kind and state.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away.
+    pub async fn backlog(&self) -> Result<Vec<BacklogRow>, StoreError> {
+        let rows = self.rows(sqlx::query(include_str!("backlog.sql"))).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(BacklogRow {
+                    kind: kind(row)?,
+                    state: state(row)?,
+                    tasks: get(row, "tasks")?,
+                    oldest_due_seconds: get(row, "oldest_due_seconds")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Parked tasks by class.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away.
+    pub async fn parked_counts(&self) -> Result<Vec<(ParkClass, i64)>, StoreError> {
+        let rows = self.rows(sqlx::query(include_str!("parked_counts.sql"))).await?;
+        rows.iter().map(|row| Ok((class(row, "class")?, get(row, "tasks")?))).collect()
+    }
+
+    /// Parked tasks in the order of their keys, one page.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away.
+    pub async fn parked(&self, filter: ParkedFilter) -> Result<Vec<ParkedTask>, StoreError> {
+        let limit = if filter.limit == 0 { 100 } else { filter.limit.min(PAGE_MAX) };
+        let query = sqlx::query(include_str!("parked.sql"))
+            .bind(filter.kind.map(TaskKind::code))
+            .bind(filter.class.map(ParkClass::name))
+            .bind(filter.client.map(|client| client.0))
+            .bind(filter.after.map(|key| key.purchase.0))
+            .bind(filter.after.map(|key| key.kind.code()))
+            .bind(filter.after.map(|key| key.slot))
+            .bind(i64::from(limit));
+        self.rows(query).await?.iter().map(parked_task).collect()
+    }
+}
+
+fn parked_task(row: &PgRow) -> Result<ParkedTask, StoreError> {
+    Ok(ParkedTask {
+        key: key(row)?,
+        class: class(row, "park_class")?,
+        cause: get::<Option<String>, _>(row, "park_cause")?.unwrap_or_default(),
+        at_risk: at_risk(row)?,
+        parked_at: get(row, "parked_at")?,
+        tries: get(row, "tries")?,
+        ref_no: get(row, "ref_no")?,
+        client: ClientId(get(row, "client_id")?),
+        client_txn_ref: get(row, "client_txn_ref")?,
+        supplier: get(row, "supplier")?,
+        funding_source: get(row, "funding_source")?,
+    })
+}
+
+pub(super) fn key(row: &PgRow) -> Result<TaskKey, StoreError> {
+    Ok(TaskKey {
+        purchase: PurchaseId(get(row, "purchase")?),
+        kind: kind(row)?,
+        slot: get(row, "slot")?,
+    })
+}
+
+pub(super) fn kind(row: &PgRow) -> Result<TaskKind, StoreError> {
+    TaskKind::from_code(get(row, "kind")?)
+        .ok_or_else(|| StoreError::Unreadable("kind of task".to_owned()))
+}
+
+pub(super) fn state(row: &PgRow) -> Result<TaskState, StoreError> {
+    TaskState::from_code(get(row, "state")?)
+        .ok_or_else(|| StoreError::Unreadable("task.state".to_owned()))
+}
+
+pub(super) fn class(row: &PgRow, column: &str) -> Result<ParkClass, StoreError> {
+    let word: String = get(row, column)?;
+    class_of(&word)
+}
+
+pub(super) fn class_of(word: &str) -> Result<ParkClass, StoreError> {
+    ParkClass::ALL
+        .into_iter()
+        .find(|class| class.name() == word)
+        .ok_or_else(|| StoreError::Unreadable("task.park_class".to_owned()))
+}
+
+pub(super) fn at_risk(row: &PgRow) -> Result<Option<Money>, StoreError> {
+    let minor: Option<i64> = get(row, "at_risk_minor")?;
+    let currency: Option<String> = get(row, "at_risk_currency")?;
+    let Some((minor, code)) = minor.zip(currency) else { return Ok(None) };
+    let currency = Currency::from_code(&code)
+        .map_err(|_error| StoreError::Unreadable("task.at_risk_currency".to_owned()))?;
+    Ok(Some(Money::new(minor, currency)))
+}

@@ -1,0 +1,236 @@
+//! Everything about one purchase, for an operator.
+
+use chrono::{DateTime, Utc};
+use fleet_domain::{LaneId, Money, ParkClass, Purchase, PurchaseId, TaskKey, TaskKind, TaskState};
+use sqlx::postgres::PgRow;
+
+use super::parked::{at_risk, class_of, key, kind, state};
+use crate::pool::get;
+use crate::purchases::read_purchase;
+use crate::{Store, StoreError};
+
+/// A purchase with everything that belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PurchaseView {
+    /// The purchase.
+    pub purchase: Purchase,
+    /// How it came in.
+    pub way_in: String,
+    /// Its unfinished tasks.
+    pub tasks: Vec<TaskView>,
+    /// What happened, oldest first.
+    pub journal: Vec<JournalView>,
+    /// Its lines of the books.
+    pub ledger: Vec<LedgerView>,
+    /// Its results.
+    pub deliveries: Vec<DeliveryView>,
+    /// What others told us.
+    pub facts: Vec<FactView>,
+    /// Its report to the fraud desk.
+    pub report: Option<ReportView>,
+}
+
+/// An unfinished task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns of the task table, named there")]
+pub struct TaskView {
+    pub key: TaskKey,
+    pub state: TaskState,
+    pub due_at: DateTime<Utc>,
+    pub lane: LaneId,
+    pub claims: i32,
+    pub tries: i32,
+    pub ref_no: i32,
+    pub sent_until: Option<DateTime<Utc>>,
+    pub signals: i32,
+    pub lease: Option<DateTime<Utc>>,
+    pub hinted_at: Option<DateTime<Utc>>,
+    pub start_by: Option<DateTime<Utc>>,
+    pub deadline_at: Option<DateTime<Utc>>,
+    pub park_class: Option<ParkClass>,
+    pub park_cause: Option<String>,
+    pub at_risk: Option<Money>,
+    pub parked_at: Option<DateTime<Utc>>,
+}
+
+/// A row of the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalView {
+    /// When, by the database's real clock.
+    pub at: DateTime<Utc>,
+    /// The kind of task.
+    pub kind: TaskKind,
+    /// Its slot.
+    pub slot: i32,
+    /// The number of the outside reference at that time.
+    pub ref_no: i32,
+    /// The word for what happened.
+    pub outcome: String,
+    /// A code or cause.
+    pub detail: String,
+    /// The operator, when one decided it.
+    pub actor: Option<String>,
+}
+
+/// A line of the books.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerView {
+    /// 1 the hold, 2 its resolution, 3 the money's end.
+    pub step: i16,
+    /// The word.
+    pub entry: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// Minor units.
+    pub amount: i64,
+}
+
+/// A result and its attempts; its body stays sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns of the delivery table, named there")]
+pub struct DeliveryView {
+    pub slot: i32,
+    pub channel: String,
+    pub state: String,
+    pub attempts: i32,
+    pub first_sent_at: Option<DateTime<Utc>>,
+    pub last_sent_at: Option<DateTime<Utc>>,
+    pub last_status: Option<i32>,
+}
+
+/// What was told, without the document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns of the fact table, named there")]
+pub struct FactView {
+    pub source: String,
+    pub fact_type: String,
+    pub reference: String,
+    pub status: String,
+    pub external_id: String,
+    pub kind: Option<i16>,
+    pub slot: Option<i32>,
+    pub received_at: DateTime<Utc>,
+}
+
+/// A report to the fraud desk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportView {
+    /// Where it stands.
+    pub state: String,
+    /// What was reported.
+    pub success: Option<bool>,
+    /// When.
+    pub reported_at: Option<DateTime<Utc>>,
+}
+
+impl Store {
+    /// Everything about one purchase; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away or when the purchase cannot be read.
+    pub async fn show_purchase(&self, id: PurchaseId) -> Result<Option<PurchaseView>, StoreError> {
+        let ask = |sql: &'static str| sqlx::query(sql).bind(id.0);
+        let sql = "select * from purchase where purchase = $1";
+        let Some(row) = self.row(ask(sql)).await? else { return Ok(None) };
+        let tasks = "select * from task where purchase = $1 order by kind, slot";
+        let journal = "select * from journal where purchase = $1 order by at limit 1000";
+        let ledger = "select * from ledger_entry where purchase = $1 order by step";
+        let deliveries = "select * from delivery where purchase = $1 order by slot";
+        let facts = "select * from fact where purchase = $1 order by fact limit 1000";
+        let report = "select * from fraud_report where purchase = $1";
+        Ok(Some(PurchaseView {
+            purchase: read_purchase(self.keyring(), &row)?,
+            way_in: get(&row, "way_in")?,
+            tasks: each(&self.rows(ask(tasks)).await?, task)?,
+            journal: each(&self.rows(ask(journal)).await?, journal_row)?,
+            ledger: each(&self.rows(ask(ledger)).await?, ledger_row)?,
+            deliveries: each(&self.rows(ask(deliveries)).await?, delivery)?,
+            facts: each(&self.rows(ask(facts)).await?, fact)?,
+            report: self.row(ask(report)).await?.as_ref().map(report_row).transpose()?,
+        }))
+    }
+}
+
+fn each<T>(
+    rows: &[PgRow],
+    read: impl Fn(&PgRow) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    rows.iter().map(read).collect()
+}
+
+fn task(row: &PgRow) -> Result<TaskView, StoreError> {
+    let class: Option<String> = get(row, "park_class")?;
+    Ok(TaskView {
+        key: key(row)?,
+        state: state(row)?,
+        due_at: get(row, "due_at")?,
+        lane: LaneId(get(row, "lane")?),
+        claims: get(row, "claims")?,
+        tries: get(row, "tries")?,
+        ref_no: get(row, "ref_no")?,
+        sent_until: get(row, "sent_until")?,
+        signals: get(row, "signals")?,
+        lease: get(row, "lease")?,
+        hinted_at: get(row, "hinted_at")?,
+        start_by: get(row, "start_by")?,
+        deadline_at: get(row, "deadline_at")?,
+        park_class: class.as_deref().map(class_of).transpose()?,
+        park_cause: get(row, "park_cause")?,
+        at_risk: at_risk(row)?,
+        parked_at: get(row, "parked_at")?,
+    })
+}
+
+fn journal_row(row: &PgRow) -> Result<JournalView, StoreError> {
+    Ok(JournalView {
+        at: get(row, "at")?,
+        kind: kind(row)?,
+        slot: get(row, "slot")?,
+        ref_no: get(row, "ref_no")?,
+        outcome: get(row, "outcome")?,
+        detail: get(row, "detail")?,
+        actor: get(row, "actor")?,
+    })
+}
+
+fn ledger_row(row: &PgRow) -> Result<LedgerView, StoreError> {
+    Ok(LedgerView {
+        step: get(row, "step")?,
+        entry: get(row, "entry")?,
+        currency: get(row, "currency")?,
+        amount: get(row, "amount")?,
+    })
+}
+
+fn delivery(row: &PgRow) -> Result<DeliveryView, StoreError> {
+    Ok(DeliveryView {
+        slot: get(row, "slot")?,
+        channel: get(row, "channel")?,
+        state: get(row, "state")?,
+        attempts: get(row, "attempts")?,
+        first_sent_at: get(row, "first_sent_at")?,
+        last_sent_at: get(row, "last_sent_at")?,
+        last_status: get(row, "last_status")?,
+    })
+}
+
+fn fact(row: &PgRow) -> Result<FactView, StoreError> {
+    Ok(FactView {
+        source: get(row, "source")?,
+        fact_type: get(row, "fact_type")?,
+        reference: get(row, "reference")?,
+        status: get(row, "status")?,
+        external_id: get(row, "external_id")?,
+        kind: get(row, "kind")?,
+        slot: get(row, "slot")?,
+        received_at: get(row, "received_at")?,
+    })
+}
+
+fn report_row(row: &PgRow) -> Result<ReportView, StoreError> {
+    Ok(ReportView {
+        state: get(row, "state")?,
+        success: get(row, "success")?,
+        reported_at: get(row, "reported_at")?,
+    })
+}

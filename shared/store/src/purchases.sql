@@ -1,0 +1,1 @@
+select * from purchase where purchase = any ($1)

@@ -1,0 +1,144 @@
+//! Intake: purchases stored with their first task, each client reference once.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use fleet_contracts::AcceptedOrder;
+use fleet_domain::{Progress, PurchaseId, WayIn};
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
+
+use super::row::read_progress;
+use crate::pool::{get, no_row};
+use crate::{Keyring, Store, StoreError};
+
+/// Purchases in one statement.
+const BATCH_MAX: usize = 1_024;
+
+/// An order to store, and how it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPurchase {
+    /// The order.
+    pub order: AcceptedOrder,
+    /// How it came in.
+    pub way_in: WayIn,
+}
+
+/// What became of one order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    /// Stored now; its first task is queued and its hint is to be published.
+    New(PurchaseId, Box<Progress>),
+    /// Stored before, with the same content. Its hint was published then, or the clock sees to it.
+    Same(PurchaseId, Box<Progress>),
+    /// The client's reference is taken by another content; nothing was stored.
+    Conflict,
+}
+
+/// A batch that was taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// One per order, in their order.
+    pub stored: Vec<Stored>,
+    /// The database's time: `published_at` of the hints that follow.
+    pub now: DateTime<Utc>,
+}
+
+impl Store {
+    /// Stores a batch in one round trip. The same batch again, whatever became of the first one,
+    /// answers [`Stored::Same`] for what was stored.
+    ///
+    /// # Errors
+    /// [`StoreError::Retry`] when it is unknown whether it was stored: the same again is safe.
+    /// [`StoreError::Refused`] when a row cannot be stored: nothing of the batch was.
+    pub async fn accept(&self, batch: &[NewPurchase]) -> Result<Accepted, StoreError> {
+        if batch.is_empty() {
+            return Ok(Accepted { stored: Vec::new(), now: self.now().await? });
+        }
+        if batch.len() > BATCH_MAX {
+            return Err(StoreError::misuse("a batch has at most 1024 purchases"));
+        }
+        let query = bind(self.keyring(), batch)?;
+        let rows = self.rows(query).await?;
+        if rows.len() != batch.len() {
+            return Err(StoreError::Unreadable("a purchase without an answer".to_owned()));
+        }
+        let now = get(rows.first().ok_or_else(no_row)?, "db_now")?;
+        let mut told = HashSet::new();
+        let stored = rows.iter().map(|row| stored(row, &mut told)).collect::<Result<_, _>>()?;
+        Ok(Accepted { stored, now })
+    }
+}
+
+/// What one row of the answer says. Of equal orders in one batch only the first is new.
+fn stored(row: &PgRow, told: &mut HashSet<Uuid>) -> Result<Stored, StoreError> {
+    let id: Uuid = get(row, "purchase")?;
+    if !get::<bool, _>(row, "is_same")? {
+        return Ok(Stored::Conflict);
+    }
+    let progress = Box::new(read_progress(row, None)?);
+    let is_new = get(row, "is_new")? && told.insert(id);
+    let id = PurchaseId(id);
+    Ok(if is_new { Stored::New(id, progress) } else { Stored::Same(id, progress) })
+}
+
+fn bind<'q>(
+    keyring: &Keyring,
+    batch: &[NewPurchase],
+) -> Result<sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>, StoreError> {
+    macro_rules! column {
+        ($new:ident => $value:expr) => {
+            batch.iter().map(|$new| $value).collect::<Vec<_>>()
+        };
+    }
+    let details = batch
+        .iter()
+        .map(|new| {
+            let order = &new.order.order;
+            let text = serde_json::to_string(&order.details)
+                .map_err(|_error| StoreError::misuse("an order's details cannot be written"))?;
+            Ok(keyring.seal("purchase.details", order.id.0, &text))
+        })
+        .collect::<Result<Vec<_>, StoreError>>()?;
+    let seal = |new: &NewPurchase, column: &str, text: &str| {
+        keyring.seal(column, new.order.order.id.0, text)
+    };
+    let query = sqlx::query(include_str!("accept.sql"))
+        .bind(column!(new => new.order.order.id.0))
+        .bind(column!(new => new.order.order.client.0))
+        .bind(column!(new => new.order.order.client_txn_ref.clone()))
+        .bind(column!(new => keyring.lookup_hash("content", new.order.content.expose())))
+        .bind(column!(new => new.way_in.name()))
+        .bind(column!(new => new.order.order.scenario.name()))
+        .bind(column!(new => new.order.order.funding.name()))
+        .bind(column!(new => new.order.order.funding_source.clone()))
+        .bind(column!(new => new.order.order.product.0))
+        .bind(column!(new => new.order.order.supplier.clone()))
+        .bind(column!(new => new.order.order.currency.code()))
+        .bind(column!(new => new.order.order.purchase_amount))
+        .bind(column!(new => new.order.order.fee_amount))
+        .bind(column!(new => new.order.order.client_reservation.clone()))
+        .bind(column!(new => new.order.order.channel_id))
+        .bind(column!(new => seal(new, "purchase.source", new.order.order.source.expose())))
+        .bind(column!(new => keyring.lookup_hash("source", new.order.order.source.expose())))
+        .bind(column!(new => seal(new, "purchase.target", new.order.order.target.expose())))
+        .bind(column!(new => keyring.lookup_hash("target", new.order.order.target.expose())));
+    let query = query
+        .bind(column!(new => {
+            let account = new.order.order.account.as_ref();
+            account.map(|account| seal(new, "purchase.account", account.expose()))
+        }))
+        .bind(column!(new => {
+            let account = new.order.order.account.as_ref();
+            account.map(|account| keyring.lookup_hash("account", account.expose()))
+        }))
+        .bind(details)
+        .bind(column!(new => new.order.order.start_by))
+        .bind(column!(new => new.order.reserve.name()))
+        .bind(column!(new => new.order.first_task.kind.code()))
+        .bind(column!(new => new.order.first_task.slot))
+        .bind(column!(new => new.order.first_task.lane.0))
+        .bind(column!(new => new.order.first_task.start_by))
+        .bind(column!(new => new.order.first_task.deadline_at));
+    Ok(query)
+}

@@ -1,0 +1,4 @@
+select p.*
+from purchase p
+where p.client_txn_ref = $1 and p.client_id = $2
+  and p.created_at > (select fleet_now()) - interval '30 days'

@@ -1,0 +1,80 @@
+//! A row of the purchase table, unsealed.
+
+use fleet_domain::{
+    ClientId, Currency, DispenseState, FundingType, Order, OrderDetails, Private, ProductId,
+    Progress, Purchase, PurchaseId, ReserveState, Scenario, SettleAs, SettleState,
+};
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
+
+use crate::pool::get;
+use crate::{Keyring, StoreError};
+
+pub(crate) fn read_purchase(keyring: &Keyring, row: &PgRow) -> Result<Purchase, StoreError> {
+    let id: Uuid = get(row, "purchase")?;
+    let unseal = |column: &str, name: &str| -> Result<Private, StoreError> {
+        let sealed: Vec<u8> = get(row, name)?;
+        Ok(keyring.unseal(column, id, &sealed)?)
+    };
+    let maybe = |column: &str, name: &str| -> Result<Option<Private>, StoreError> {
+        let sealed: Option<Vec<u8>> = get(row, name)?;
+        sealed.map(|sealed| Ok(keyring.unseal(column, id, &sealed)?)).transpose()
+    };
+    let details = unseal("purchase.details", "details_sealed")?;
+    let details: OrderDetails =
+        serde_json::from_str(details.expose()).map_err(|_error| unreadable("details"))?;
+    let currency: String = get(row, "currency")?;
+    Ok(Purchase {
+        order: Order {
+            id: PurchaseId(id),
+            client: ClientId(get(row, "client_id")?),
+            client_txn_ref: get(row, "client_txn_ref")?,
+            scenario: word(row, "scenario", Scenario::from_name)?,
+            funding: word(row, "funding", FundingType::from_name)?,
+            funding_source: get(row, "funding_source")?,
+            product: ProductId(get(row, "product_id")?),
+            supplier: get(row, "supplier")?,
+            currency: Currency::from_code(&currency).map_err(|_error| unreadable("currency"))?,
+            purchase_amount: get(row, "purchase_amount")?,
+            fee_amount: get(row, "fee_amount")?,
+            client_reservation: get(row, "client_reservation")?,
+            source: unseal("purchase.source", "source_sealed")?,
+            target: unseal("purchase.target", "target_sealed")?,
+            account: maybe("purchase.account", "account_sealed")?,
+            channel_id: get(row, "channel_id")?,
+            details,
+            start_by: get(row, "start_by")?,
+        },
+        progress: read_progress(row, maybe("purchase.voucher", "voucher_sealed")?)?,
+    })
+}
+
+pub(super) fn read_progress(row: &PgRow, voucher: Option<Private>) -> Result<Progress, StoreError> {
+    let settle_as: Option<String> = get(row, "settle_as")?;
+    let settle_as = settle_as
+        .map(|text| SettleAs::from_name(&text).ok_or_else(|| unreadable("settle_as")))
+        .transpose()?;
+    Ok(Progress {
+        reserve: word(row, "reserve_state", ReserveState::from_name)?,
+        reserve_code: get(row, "reserve_code")?,
+        reservation: get(row, "reservation")?,
+        hold_expires_at: get(row, "hold_expires_at")?,
+        dispense: word(row, "dispense_state", DispenseState::from_name)?,
+        dispense_code: get(row, "dispense_code")?,
+        supplier_ref: get(row, "supplier_ref")?,
+        vend_amount: get(row, "vend_amount")?,
+        voucher,
+        settle_as,
+        settle: word(row, "settle_state", SettleState::from_name)?,
+        created_at: get(row, "created_at")?,
+    })
+}
+
+fn word<T>(row: &PgRow, column: &str, read: impl Fn(&str) -> Option<T>) -> Result<T, StoreError> {
+    let text: String = get(row, column)?;
+    read(&text).ok_or_else(|| unreadable(column))
+}
+
+fn unreadable(column: &str) -> StoreError {
+    StoreError::Unreadable(format!("purchase.{column}"))
+}

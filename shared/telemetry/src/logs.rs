@@ -1,0 +1,205 @@
+//! Log lines: one event, one line, one write to standard error.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use serde::Deserialize;
+use tracing::Subscriber;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// One JSON object per line, for machines.
+    Json,
+    /// Plain text, for a person at a terminal.
+    Text,
+}
+
+/// What to log, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogSettings {
+    /// How lines look.
+    pub format: LogFormat,
+    /// Directives such as `info,lapin=warn`.
+    pub filter: String,
+}
+
+/// Why logging cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The directives of the log filter are unreadable.
+    #[error("log filter is invalid")]
+    Filter(#[from] tracing_subscriber::filter::ParseError),
+    /// The service's name would break a log line.
+    #[error("service name has other characters than letters, digits, '-' and '_'")]
+    Service,
+}
+
+/// Sends this process's log events to standard error. The first call in a process wins; a later
+/// one only checks its settings.
+///
+/// # Errors
+/// When the filter or the service's name is unusable.
+pub fn init(service: &str, log: &LogSettings) -> Result<(), TelemetryError> {
+    let subscriber = subscriber(service, log, io::stderr)?;
+    if subscriber.try_init().is_err() {
+        tracing::debug!("logging was set up before");
+    }
+    Ok(())
+}
+
+fn subscriber<W: Write + 'static>(
+    service: &str,
+    log: &LogSettings,
+    open: impl Fn() -> W + Send + Sync + 'static,
+) -> Result<Box<dyn Subscriber + Send + Sync>, TelemetryError> {
+    let plain = |sign: char| sign.is_ascii_alphanumeric() || sign == '-' || sign == '_';
+    if service.is_empty() || !service.chars().all(plain) {
+        return Err(TelemetryError::Service);
+    }
+    let mut filter = EnvFilter::builder().parse(&log.filter)?;
+    // The broker's client tells every closed channel as an error, refused declarations too; whoever
+    // owns the session tells what matters.
+    if !log.filter.contains("lapin") {
+        filter = filter.add_directive("lapin=off".parse()?);
+    }
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
+    Ok(match log.format {
+        LogFormat::Json => {
+            let writer = Named { head: format!("{{\"service\":\"{service}\",").into(), open };
+            Box::new(
+                builder
+                    .json()
+                    .flatten_event(true)
+                    .with_current_span(true)
+                    // The list repeats the fields of the current span.
+                    .with_span_list(false)
+                    .with_writer(writer)
+                    .finish(),
+            )
+        }
+        LogFormat::Text => Box::new(builder.with_writer(open).finish()),
+    })
+}
+
+/// Opens writers that put the service's name into each JSON line.
+struct Named<O> {
+    head: Arc<str>,
+    open: O,
+}
+
+impl<'a, W: Write, O: Fn() -> W> MakeWriter<'a> for Named<O> {
+    type Writer = NamedLine<W>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        NamedLine { head: Arc::clone(&self.head), inner: (self.open)() }
+    }
+}
+
+struct NamedLine<W> {
+    head: Arc<str>,
+    inner: W,
+}
+
+impl<W: Write> Write for NamedLine<W> {
+    /// A formatter hands over a whole line; it leaves in one write, so that lines of several
+    /// threads do not mix.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        match line.strip_prefix(b"{") {
+            Some(rest) => self.inner.write_all(&[self.head.as_bytes(), rest].concat())?,
+            None => self.inner.write_all(line)?,
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn settings(format: LogFormat, filter: &str) -> LogSettings {
+        LogSettings { format, filter: filter.to_owned() }
+    }
+
+    fn logged(format: LogFormat) -> String {
+        let page = Page::default();
+        let open = {
+            let page = page.clone();
+            move || page.clone()
+        };
+        let subscriber = subscriber("gateway", &settings(format, "info"), open).unwrap();
+        tracing::subscriber::with_default(subscriber, || {
+            let span = tracing::info_span!("task", task.kind = "reserve");
+            span.in_scope(|| tracing::warn!(wait_seconds = 3, "line\nbroken"));
+            tracing::debug!("filtered out");
+        });
+        let bytes = page.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_json_line_is_flat_and_names_the_service_and_its_span_once() {
+        let text = logged(LogFormat::Json);
+        assert_eq!(text.matches('\n').count(), 1, "{text}");
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["service"], "gateway");
+        assert_eq!(line["level"], "WARN");
+        assert_eq!(line["message"], "line\nbroken");
+        assert_eq!(line["wait_seconds"], 3);
+        assert_eq!(line["span"]["task.kind"], "reserve");
+        assert!(line.get("spans").is_none(), "{text}");
+    }
+
+    #[test]
+    fn a_text_line_holds_the_message_and_no_terminal_codes() {
+        let text = logged(LogFormat::Text);
+        assert!(text.contains("wait_seconds=3"), "{text}");
+        assert!(!text.contains("filtered out") && !text.contains('\u{1b}'), "{text}");
+    }
+
+    #[test]
+    fn a_second_start_in_one_process_is_harmless() {
+        init("gateway", &settings(LogFormat::Json, "warn")).unwrap();
+        init("gateway", &settings(LogFormat::Text, "info")).unwrap();
+    }
+
+    #[test]
+    fn unusable_settings_are_refused() {
+        let bad_filter = init("gateway", &settings(LogFormat::Json, "fleet=shout"));
+        assert!(matches!(bad_filter, Err(TelemetryError::Filter(_))));
+        let bad_name = init("gate\"way", &settings(LogFormat::Json, "info"));
+        assert!(matches!(bad_name, Err(TelemetryError::Service)));
+    }
+
+    #[test]
+    fn settings_are_read_in_snake_case_and_unknown_keys_are_refused() {
+        let read = serde_json::from_str::<LogSettings>(r#"{"format":"json","filter":"info"}"#);
+        assert_eq!(read.unwrap(), settings(LogFormat::Json, "info"));
+        let unknown = r#"{"format":"text","filter":"info","colour":true}"#;
+        assert!(serde_json::from_str::<LogSettings>(unknown).is_err());
+    }
+}

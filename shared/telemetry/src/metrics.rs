@@ -1,0 +1,350 @@
+//! The numbers of a service: one struct of instruments, one list of names.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter, MeterProvider};
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use prometheus::{Registry, TextEncoder};
+
+/// Every metric as Prometheus shows it, in alphabetical order. Dashboards and alerts may use
+/// these and no others.
+pub const METRIC_NAMES: [&str; 17] = [
+    "fleet_backlog_tasks",
+    "fleet_broker_up",
+    "fleet_claim_verdicts_total",
+    "fleet_clock_tasks_total",
+    "fleet_commit_verdicts_total",
+    "fleet_exchange_seconds",
+    "fleet_group_tasks",
+    "fleet_http_request_seconds",
+    "fleet_in_flight_tasks",
+    "fleet_intake_total",
+    "fleet_oldest_due_seconds",
+    "fleet_parked_tasks",
+    "fleet_published_hints_total",
+    "fleet_requested_total",
+    "fleet_store_round_trip_seconds",
+    "fleet_unclaimed_tasks",
+    "fleet_unknown_fields_total",
+];
+
+/// Bounds for waits on the store and for requests that we answer, in seconds.
+const SHORT_WAITS: [f64; 12] =
+    [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+/// Bounds for waits on banks, suppliers and clients, in seconds.
+const LONG_WAITS: [f64; 13] =
+    [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 60.0];
+/// Bounds for the number of tasks that share one round trip.
+const GROUP_SIZES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+/// The instruments of this process.
+#[derive(Debug)]
+pub struct Metrics {
+    store_round_trip: Histogram<f64>,
+    exchange: Histogram<f64>,
+    http_request: Histogram<f64>,
+    group: Histogram<u64>,
+    claim_verdicts: Counter<u64>,
+    commit_verdicts: Counter<u64>,
+    published_hints: Counter<u64>,
+    clock_tasks: Counter<u64>,
+    requested: Counter<u64>,
+    unknown_fields: Counter<u64>,
+    intake: Counter<u64>,
+    broker_up: Gauge<u64>,
+    in_flight_tasks: Gauge<u64>,
+    unclaimed_tasks: Gauge<u64>,
+    backlog_tasks: Gauge<u64>,
+    oldest_due: Gauge<u64>,
+    parked_tasks: Gauge<u64>,
+}
+
+struct Instruments {
+    registry: Registry,
+    metrics: Metrics,
+    // A provider that is dropped stops collecting.
+    _provider: SdkMeterProvider,
+}
+
+static INSTRUMENTS: OnceLock<Instruments> = OnceLock::new();
+
+/// This process's instruments.
+pub fn metrics() -> &'static Metrics {
+    &instruments().metrics
+}
+
+/// Everything recorded so far, as Prometheus text.
+#[must_use]
+pub fn render() -> String {
+    let families = instruments().registry.gather();
+    TextEncoder::new().encode_to_string(&families).unwrap_or_else(|error| {
+        tracing::error!(error = %error, "metrics cannot be written as text");
+        String::new()
+    })
+}
+
+fn instruments() -> &'static Instruments {
+    INSTRUMENTS.get_or_init(|| {
+        let registry = Registry::new();
+        let exporter = opentelemetry_prometheus::exporter()
+            .with_registry(registry.clone())
+            .scope_info_enabled(false)
+            .without_target_info()
+            .build();
+        let provider = match exporter {
+            Ok(exporter) => SdkMeterProvider::builder().with_reader(exporter).build(),
+            Err(error) => {
+                // Purchases go on without numbers.
+                tracing::error!(error = %error, "metrics cannot be exported");
+                SdkMeterProvider::builder().build()
+            }
+        };
+        let metrics = Metrics::new(&provider.meter("fleet"));
+        Instruments { registry, metrics, _provider: provider }
+    })
+}
+
+impl Metrics {
+    fn new(meter: &Meter) -> Self {
+        let seconds = |name: &'static str, help: &'static str, bounds: &[f64]| {
+            let builder = meter.f64_histogram(name).with_unit("s").with_description(help);
+            builder.with_boundaries(bounds.to_vec()).build()
+        };
+        let counter = |name: &'static str, help: &'static str| {
+            meter.u64_counter(name).with_description(help).build()
+        };
+        let gauge = |name: &'static str, help: &'static str| {
+            meter.u64_gauge(name).with_description(help).build()
+        };
+        Self {
+            store_round_trip: seconds(
+                "fleet.store.round_trip",
+                "Time of one round trip to the database",
+                &SHORT_WAITS,
+            ),
+            exchange: seconds(
+                "fleet.exchange",
+                "Time of one exchange with a connector or a client",
+                &LONG_WAITS,
+            ),
+            http_request: seconds(
+                "fleet.http.request",
+                "Time to answer a request made to this service",
+                &SHORT_WAITS,
+            ),
+            group: meter
+                .u64_histogram("fleet.group.tasks")
+                .with_description("Tasks that shared one round trip")
+                .with_boundaries(GROUP_SIZES.to_vec())
+                .build(),
+            claim_verdicts: counter("fleet.claim.verdicts", "Answers to claims of a task"),
+            commit_verdicts: counter("fleet.commit.verdicts", "Answers to commits of a task"),
+            published_hints: counter("fleet.published.hints", "Hints handed to the broker"),
+            clock_tasks: counter("fleet.clock.tasks", "Tasks that the clock took up"),
+            requested: counter("fleet.requested", "Purchases asked for through the broker"),
+            unknown_fields: counter(
+                "fleet.unknown_fields",
+                "Fields in requests that no version of ours knows",
+            ),
+            intake: counter("fleet.intake", "Purchases asked for, by way in"),
+            broker_up: gauge("fleet.broker.up", "Whether a connection to the broker is open"),
+            in_flight_tasks: gauge("fleet.in_flight.tasks", "Tasks that this process works on"),
+            unclaimed_tasks: gauge(
+                "fleet.unclaimed.tasks",
+                "Hints that this process holds and has not claimed",
+            ),
+            backlog_tasks: gauge("fleet.backlog.tasks", "Open tasks of the whole fleet"),
+            oldest_due: meter
+                .u64_gauge("fleet.oldest_due")
+                .with_unit("s")
+                .with_description("How long the oldest due task of the fleet has waited")
+                .build(),
+            parked_tasks: gauge("fleet.parked.tasks", "Tasks that wait for a person"),
+        }
+    }
+
+    /// One round trip to the database took this long.
+    pub fn store_round_trip(&self, took: Duration) {
+        self.store_round_trip.record(took.as_secs_f64(), &[]);
+    }
+
+    /// `count` claims were answered with `verdict`.
+    pub fn claim_verdict(&self, kind: &'static str, verdict: &'static str, count: u64) {
+        self.claim_verdicts
+            .add(count, &[KeyValue::new("kind", kind), KeyValue::new("verdict", verdict)]);
+    }
+
+    /// `count` commits were answered with `verdict`.
+    pub fn commit_verdict(&self, kind: &'static str, verdict: &'static str, count: u64) {
+        self.commit_verdicts
+            .add(count, &[KeyValue::new("kind", kind), KeyValue::new("verdict", verdict)]);
+    }
+
+    /// One exchange with the outside; `owner` is a connector's name or a client's number.
+    pub fn exchange(&self, kind: &'static str, owner: &str, outcome: &'static str, took: Duration) {
+        let labels = [
+            KeyValue::new("kind", kind),
+            KeyValue::new("owner", owner.to_owned()),
+            KeyValue::new("outcome", outcome),
+        ];
+        self.exchange.record(took.as_secs_f64(), &labels);
+    }
+
+    /// `size` tasks shared one `claim`, `commit` or `publish`.
+    pub fn group(&self, operation: &'static str, kind: &'static str, size: u64) {
+        let labels = [KeyValue::new("operation", operation), KeyValue::new("kind", kind)];
+        self.group.record(size, &labels);
+    }
+
+    /// Hints that the broker confirmed, and those that the clock has to bring again.
+    pub fn published(&self, kind: &'static str, confirmed: u64, left_to_clock: u64) {
+        for (outcome, count) in [("confirmed", confirmed), ("left_to_clock", left_to_clock)] {
+            self.published_hints
+                .add(count, &[KeyValue::new("kind", kind), KeyValue::new("outcome", outcome)]);
+        }
+    }
+
+    /// What one look of the clock found: due tasks, lost ones and those whose hint it repeated.
+    pub fn clock(&self, kind: &'static str, due: u64, lost: u64, reminded: u64) {
+        for (outcome, count) in [("due", due), ("lost", lost), ("reminded", reminded)] {
+            self.clock_tasks
+                .add(count, &[KeyValue::new("kind", kind), KeyValue::new("outcome", outcome)]);
+        }
+    }
+
+    /// `count` purchases asked for through the broker ended with `outcome`.
+    pub fn requested(&self, outcome: &'static str, count: u64) {
+        self.requested.add(count, &[KeyValue::new("outcome", outcome)]);
+    }
+
+    /// A request had `count` fields that no version of ours knows.
+    pub fn unknown_fields(&self, count: u64) {
+        self.unknown_fields.add(count, &[]);
+    }
+
+    /// `count` purchases came in by `way_in` and ended with `outcome`.
+    pub fn intake(&self, way_in: &'static str, outcome: &'static str, count: u64) {
+        let labels = [KeyValue::new("way_in", way_in), KeyValue::new("outcome", outcome)];
+        self.intake.add(count, &labels);
+    }
+
+    /// A request to this service was answered; `path` is the route's pattern, not the path sent.
+    pub fn http_request(&self, path: &'static str, status: u16, took: Duration) {
+        let labels = [KeyValue::new("path", path), KeyValue::new("status", i64::from(status))];
+        self.http_request.record(took.as_secs_f64(), &labels);
+    }
+
+    /// Whether a connection to the broker is open.
+    pub fn broker_up(&self, connection: &'static str, up: bool) {
+        self.broker_up.record(u64::from(up), &[KeyValue::new("connection", connection)]);
+    }
+
+    /// How many tasks this process works on.
+    pub fn in_flight(&self, kind: &'static str, tasks: u64) {
+        self.in_flight_tasks.record(tasks, &[KeyValue::new("kind", kind)]);
+    }
+
+    /// How many hints this process holds and has not claimed.
+    pub fn unclaimed(&self, kind: &'static str, tasks: u64) {
+        self.unclaimed_tasks.record(tasks, &[KeyValue::new("kind", kind)]);
+    }
+
+    /// How many tasks of the whole fleet are in `state`.
+    pub fn backlog(&self, kind: &'static str, state: &'static str, tasks: u64) {
+        let labels = [KeyValue::new("kind", kind), KeyValue::new("state", state)];
+        self.backlog_tasks.record(tasks, &labels);
+    }
+
+    /// How long the oldest due task of the whole fleet has waited.
+    pub fn oldest_due_seconds(&self, kind: &'static str, seconds: u64) {
+        self.oldest_due.record(seconds, &[KeyValue::new("kind", kind)]);
+    }
+
+    /// How many tasks of the whole fleet wait for a person.
+    pub fn parked(&self, class: &'static str, tasks: u64) {
+        self.parked_tasks.record(tasks, &[KeyValue::new("class", class)]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record_everything() {
+        let metrics = metrics();
+        metrics.store_round_trip(Duration::from_millis(3));
+        metrics.claim_verdict("reserve", "claimed", 4);
+        metrics.commit_verdict("reserve", "committed", 5);
+        metrics.exchange("reserve", "bank-a", "done", Duration::from_millis(120));
+        metrics.group("claim", "reserve", 7);
+        metrics.published("reserve", 8, 2);
+        metrics.clock("reserve", 9, 1, 3);
+        metrics.requested("created", 6);
+        metrics.unknown_fields(2);
+        metrics.intake("http", "created", 11);
+        metrics.http_request("/purchases", 202, Duration::from_millis(30));
+        metrics.broker_up("publish", true);
+        metrics.in_flight("reserve", 12);
+        metrics.unclaimed("reserve", 13);
+        metrics.backlog("reserve", "due", 14);
+        metrics.oldest_due_seconds("reserve", 2);
+        metrics.parked("unknown", 15);
+    }
+
+    #[test]
+    fn the_list_of_names_is_all_that_is_ever_shown() {
+        record_everything();
+        let text = render();
+        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        let shown: Vec<&str> = types.filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(shown, METRIC_NAMES);
+    }
+
+    #[test]
+    fn what_was_recorded_is_shown_with_its_labels_and_no_others() {
+        record_everything();
+        let text = render();
+        for line in [
+            "fleet_exchange_seconds_bucket{kind=\"reserve\",outcome=\"done\",owner=\"bank-a\",le=\"0.1\"} 0",
+            "fleet_http_request_seconds_bucket{path=\"/purchases\",status=\"202\",le=\"0.02\"} 0",
+            "fleet_group_tasks_bucket{kind=\"reserve\",operation=\"claim\",le=\"4\"} 0",
+            "fleet_store_round_trip_seconds_bucket{le=\"0.002\"} 0",
+            "fleet_broker_up{connection=\"publish\"} 1",
+            "fleet_in_flight_tasks{kind=\"reserve\"} 12",
+            "fleet_unclaimed_tasks{kind=\"reserve\"} 13",
+            "fleet_backlog_tasks{kind=\"reserve\",state=\"due\"} 14",
+            "fleet_oldest_due_seconds{kind=\"reserve\"} 2",
+            "fleet_parked_tasks{class=\"unknown\"} 15",
+        ] {
+            assert!(text.lines().any(|shown| shown == line), "{line} not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn counters_add_up() {
+        let metrics = metrics();
+        metrics.claim_verdict("capture", "claimed", 4);
+        metrics.claim_verdict("capture", "claimed", 5);
+        metrics.commit_verdict("capture", "stale", 2);
+        metrics.published("capture", 8, 2);
+        metrics.clock("capture", 9, 1, 3);
+        metrics.requested("refused", 6);
+        metrics.intake("queue", "repeated", 11);
+        let text = render();
+        for line in [
+            "fleet_claim_verdicts_total{kind=\"capture\",verdict=\"claimed\"} 9",
+            "fleet_commit_verdicts_total{kind=\"capture\",verdict=\"stale\"} 2",
+            "fleet_published_hints_total{kind=\"capture\",outcome=\"confirmed\"} 8",
+            "fleet_published_hints_total{kind=\"capture\",outcome=\"left_to_clock\"} 2",
+            "fleet_clock_tasks_total{kind=\"capture\",outcome=\"due\"} 9",
+            "fleet_clock_tasks_total{kind=\"capture\",outcome=\"lost\"} 1",
+            "fleet_clock_tasks_total{kind=\"capture\",outcome=\"reminded\"} 3",
+            "fleet_requested_total{outcome=\"refused\"} 6",
+            "fleet_intake_total{outcome=\"repeated\",way_in=\"queue\"} 11",
+        ] {
+            assert!(text.lines().any(|shown| shown == line), "{line} not in\n{text}");
+        }
+    }
+}

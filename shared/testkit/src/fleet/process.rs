@@ -1,0 +1,120 @@
+//! One program of the fleet as a process of its own, with its log in a file.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+
+use serde_json::Value;
+
+/// A running program, or one that was.
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) name: String,
+    pub(super) log: PathBuf,
+    child: Child,
+    /// Its end was asked for.
+    ended: bool,
+}
+
+/// Where cargo puts the programs: two folders up from the test's own executable.
+fn program(name: &str) -> PathBuf {
+    let own = std::env::current_exe().expect("a test knows its own executable");
+    let folder = own.parent().and_then(Path::parent).expect("a test lies in target/<profile>/deps");
+    let path = folder.join(name);
+    assert!(
+        path.is_file(),
+        "{} is missing: run `cargo build --workspace --bins` with the profile of the tests",
+        path.display()
+    );
+    path
+}
+
+/// Nothing of the caller's own settings reaches a program under test.
+fn command(name: &str, settings: &Path) -> Command {
+    let mut command = Command::new(program(name));
+    command.env_clear().arg("--settings").arg(settings).stdin(Stdio::null());
+    command
+}
+
+/// Runs a program to its end.
+pub(super) async fn run(name: &str, settings: &Path, arguments: &[&str]) -> Output {
+    let mut command = command(name, settings);
+    command.args(arguments);
+    let ran = tokio::task::spawn_blocking(move || command.output()).await;
+    ran.expect("no panic").unwrap_or_else(|error| panic!("{name} cannot be run: {error}"))
+}
+
+impl Process {
+    /// Starts `name` with a settings file; `instance` tells processes of one program apart.
+    pub(super) fn start(name: &str, instance: &str, settings: &Path) -> Self {
+        let log = settings.with_extension("log");
+        let file = File::create(&log).expect("a log file");
+        let again = file.try_clone().expect("the same log file");
+        let child = command(name, settings)
+            .stdout(again)
+            .stderr(file)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
+        Self { name: instance.to_owned(), log, child, ended: false }
+    }
+
+    /// The numbers of `kill`.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its log so far.
+    pub(super) fn text(&self) -> String {
+        let bytes = std::fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Where its admin port listens, once it has started.
+    pub(super) fn admin(&self) -> Option<SocketAddr> {
+        let started = |line: &Value| line["message"] == "started";
+        let line = lines(&self.text()).into_iter().find(started)?;
+        line["admin.listen"].as_str()?.parse().ok()
+    }
+
+    /// SIGKILL, and its end.
+    pub(super) fn kill(&mut self) {
+        self.ended = true;
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+
+    /// Another signal, by its pid.
+    pub(super) fn signal(&mut self, signal: &str) {
+        let pid = self.pid().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "{} is gone already", self.name);
+    }
+
+    /// SIGTERM; its end is expected from now on.
+    pub(super) fn ask_to_stop(&mut self) {
+        self.ended = true;
+        self.signal("-TERM");
+    }
+
+    /// How it ended, if it has.
+    pub(super) fn exit(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// How it ended without being asked to.
+    pub(super) fn crash(&mut self) -> Option<ExitStatus> {
+        if self.ended { None } else { self.exit() }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The lines of a log that are JSON.
+pub(super) fn lines(text: &str) -> Vec<Value> {
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}

@@ -1,0 +1,97 @@
+//! Claims.
+
+use std::collections::HashSet;
+
+use fleet_domain::{
+    ClaimAsk, ClaimGroup, ClaimVerdict, ClaimedTask, Job, TaskKey, TaskState, later,
+};
+use fleet_engine::StoreFault;
+
+use super::model::{Model, Task};
+
+impl Model {
+    pub(super) fn claim(
+        &mut self,
+        group: &ClaimGroup,
+    ) -> Result<Vec<ClaimVerdict<Box<Job>>>, StoreFault> {
+        let mut seen = HashSet::new();
+        if !group.asks.iter().all(|ask| seen.insert(ask.key)) {
+            return Err(StoreFault::Refused("a task stands twice in one group".to_owned()));
+        }
+        Ok(group.asks.iter().map(|ask| self.claim_one(group, ask)).collect())
+    }
+
+    fn claim_one(&mut self, group: &ClaimGroup, ask: &ClaimAsk) -> ClaimVerdict<Box<Job>> {
+        let now = self.now;
+        let Some(task) = self.tasks.get_mut(&ask.key) else { return ClaimVerdict::Gone };
+        let again = task.state == TaskState::Running && task.token == Some(ask.token);
+        if !again {
+            match task.state {
+                TaskState::Parked => return ClaimVerdict::Parked,
+                TaskState::Waiting => return ClaimVerdict::NotDue,
+                TaskState::Running if task.lease.is_some_and(|lease| lease > now) => {
+                    return ClaimVerdict::Busy;
+                }
+                TaskState::Queued | TaskState::Running => {}
+            }
+            if task.lane != ask.lane {
+                return ClaimVerdict::OtherLane(task.lane);
+            }
+            let lease = later(now, group.lease);
+            let is_over = task.start_by.is_some_and(|start_by| now >= start_by);
+            task.state = TaskState::Running;
+            task.token = Some(ask.token);
+            task.claims = task.claims.saturating_add(1);
+            task.lease = Some(lease);
+            task.former_sent_until = task.sent_until;
+            let nothing_may_leave = task.sent_until.is_none() && is_over;
+            task.sent_until = (!nothing_may_leave).then_some(lease);
+        }
+        let task = task.clone();
+        let claimed_at = task
+            .lease
+            .and_then(|lease| {
+                lease.checked_sub_signed(chrono::TimeDelta::from_std(group.lease).ok()?)
+            })
+            .unwrap_or(now);
+        let former = task.former_sent_until;
+        let is_over = task.start_by.is_some_and(|start_by| claimed_at >= start_by);
+        let Some(job) = self.job(ask, &task, claimed_at) else {
+            return ClaimVerdict::Unreadable("the purchase is missing".to_owned());
+        };
+        let job = Box::new(job);
+        if is_over {
+            ClaimVerdict::Expired(job)
+        } else if former.is_some() {
+            ClaimVerdict::Resumed(job)
+        } else {
+            ClaimVerdict::Started(job)
+        }
+    }
+
+    fn job(&self, ask: &ClaimAsk, task: &Task, now: chrono::DateTime<chrono::Utc>) -> Option<Job> {
+        let row = self.purchases.get(&ask.key.purchase)?;
+        let TaskKey { purchase, slot, .. } = ask.key;
+        let is_deliver = ask.key.kind == fleet_domain::TaskKind::Deliver;
+        let delivery = self.deliveries.get(&(purchase, slot)).filter(|_| is_deliver);
+        let facts = row.facts.iter().filter(|stored| stored.about == Some(ask.key));
+        Some(Job {
+            task: ClaimedTask {
+                key: ask.key,
+                lane: task.lane,
+                token: ask.token,
+                claims: task.claims,
+                tries: task.tries,
+                ref_no: task.ref_no,
+                former_sent_until: task.former_sent_until,
+                signals: task.signals,
+                start_by: task.start_by,
+                deadline_at: task.deadline_at,
+                now,
+            },
+            purchase: row.purchase.clone(),
+            delivery: delivery.map(|row| row.delivery.clone()),
+            facts: facts.map(|stored| stored.fact.clone()).take(100).collect(),
+        })
+    }
+}

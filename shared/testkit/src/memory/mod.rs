@@ -1,0 +1,122 @@
+//! The task table as a plain model in memory: the same verdicts as the functions in Postgres, on a
+//! clock that only moves when it is told to. One mutex, no waits.
+
+mod claim;
+mod clock;
+mod commit;
+mod facts;
+mod model;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use fleet_domain::{
+    ClaimGroup, ClaimVerdict, Commit, FactOutcome, Free, Heartbeat, Job, NewFact, PurchaseId,
+    TaskKey, TaskKind, Tick, TickReport, later,
+};
+use fleet_engine::{Committed, StoreFault, TaskStore};
+use fleet_store::{Accepted, NewPurchase, PurchaseView};
+use uuid::Uuid;
+
+use self::model::Model;
+
+/// A store in memory, as one process sees it. Clones share everything.
+#[derive(Debug, Clone)]
+pub struct MemoryStore {
+    model: Arc<Mutex<Model>>,
+    process: Uuid,
+}
+
+impl MemoryStore {
+    /// An empty store whose clock stands at this instant.
+    #[must_use]
+    pub fn new(now: DateTime<Utc>) -> Self {
+        Self { model: Arc::new(Mutex::new(Model::new(now))), process: Uuid::now_v7() }
+    }
+
+    /// The same store as another process sees it: its heartbeats are its own.
+    #[must_use]
+    pub fn another_process(&self) -> Self {
+        Self { model: Arc::clone(&self.model), process: Uuid::now_v7() }
+    }
+
+    /// Its time.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.lock().now
+    }
+
+    /// Moves its clock.
+    pub fn advance(&self, by: Duration) {
+        let mut model = self.lock();
+        model.now = later(model.now, by);
+    }
+
+    /// Takes purchases in.
+    #[must_use]
+    pub fn accept(&self, batch: &[NewPurchase]) -> Accepted {
+        self.lock().accept(batch)
+    }
+
+    /// Everything about one purchase.
+    #[must_use]
+    pub fn show(&self, id: PurchaseId) -> Option<PurchaseView> {
+        self.lock().show(id)
+    }
+
+    /// Keys of all unfinished tasks, in order.
+    #[must_use]
+    pub fn unfinished(&self) -> Vec<TaskKey> {
+        self.lock().tasks.keys().copied().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Model> {
+        self.model.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TaskStore for MemoryStore {
+    async fn claim(&self, group: &ClaimGroup) -> Result<Vec<ClaimVerdict<Box<Job>>>, StoreFault> {
+        self.lock().claim(group)
+    }
+
+    async fn commit(&self, kind: TaskKind, group: &[Commit]) -> Result<Committed, StoreFault> {
+        self.lock().commit(kind, group)
+    }
+
+    async fn store_fact(&self, fact: &NewFact) -> Result<FactOutcome, StoreFault> {
+        Ok(self.lock().store_fact(fact))
+    }
+
+    async fn put_back(&self, keys: &[TaskKey]) -> Result<(), StoreFault> {
+        self.lock().put_back(keys);
+        Ok(())
+    }
+
+    async fn free(&self, frees: &[Free]) -> Result<(), StoreFault> {
+        self.lock().free(frees);
+        Ok(())
+    }
+
+    async fn tick(&self, tick: &Tick) -> Result<TickReport, StoreFault> {
+        Ok(self.lock().tick(tick))
+    }
+
+    async fn beat(&self, beat: &Heartbeat) -> Result<u32, StoreFault> {
+        Ok(self.lock().beat(self.process, beat))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Ready, ready};
+
+    use super::*;
+
+    fn make() -> Ready<((), MemoryStore)> {
+        ready(((), MemoryStore::new(DateTime::<Utc>::UNIX_EPOCH)))
+    }
+
+    crate::task_store_suite!(make);
+}

@@ -1,0 +1,287 @@
+//! The tables.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use fleet_domain::{
+    ClaimToken, ClientId, Delivery, DispenseState, Fact, FollowUp, LaneId, LedgerEntry, Money,
+    ParkClass, Progress, Purchase, PurchaseId, SettleState, TaskKey, TaskKind, TaskState, WayIn,
+    later,
+};
+use fleet_store::{
+    Accepted, DeliveryView, FactView, JournalView, LedgerView, NewPurchase, PurchaseView,
+    ReportView, Stored, TaskView,
+};
+use uuid::Uuid;
+
+/// How long a published hint has before the clock looks at its task.
+pub(super) const HINT_TIME: Duration = Duration::from_secs(10);
+/// When a parked task is brought up again.
+pub(super) const REMINDER: Duration = Duration::from_secs(86_400);
+
+#[derive(Debug, Clone)]
+pub(super) struct Task {
+    pub(super) state: TaskState,
+    pub(super) due_at: DateTime<Utc>,
+    pub(super) lane: LaneId,
+    pub(super) token: Option<ClaimToken>,
+    pub(super) claims: i32,
+    pub(super) tries: i32,
+    pub(super) ref_no: i32,
+    pub(super) sent_until: Option<DateTime<Utc>>,
+    pub(super) former_sent_until: Option<DateTime<Utc>>,
+    pub(super) signals: i32,
+    pub(super) lease: Option<DateTime<Utc>>,
+    pub(super) hinted_at: Option<DateTime<Utc>>,
+    pub(super) start_by: Option<DateTime<Utc>>,
+    pub(super) deadline_at: Option<DateTime<Utc>>,
+    pub(super) parked: Option<Parked>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Parked {
+    pub(super) class: ParkClass,
+    pub(super) cause: String,
+    pub(super) at_risk: Option<Money>,
+    pub(super) at: DateTime<Utc>,
+}
+
+impl Task {
+    /// A task that was queued and published just now.
+    pub(super) fn queued(task: &FollowUp, now: DateTime<Utc>) -> Self {
+        Self {
+            state: TaskState::Queued,
+            due_at: later(now, HINT_TIME),
+            lane: task.lane,
+            token: None,
+            claims: 0,
+            tries: 0,
+            ref_no: 0,
+            sent_until: None,
+            former_sent_until: None,
+            signals: 0,
+            lease: None,
+            hinted_at: Some(now),
+            start_by: task.start_by,
+            deadline_at: task.deadline_at,
+            parked: None,
+        }
+    }
+
+    /// Queued and published just now, whatever it was.
+    pub(super) fn queue(&mut self, now: DateTime<Utc>) {
+        self.state = TaskState::Queued;
+        self.due_at = later(now, HINT_TIME);
+        self.hinted_at = Some(now);
+        self.parked = None;
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct StoredFact {
+    pub(super) about: Option<TaskKey>,
+    pub(super) fact: Fact,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct DeliveryRow {
+    pub(super) delivery: Delivery,
+    pub(super) last_sent_at: Option<DateTime<Utc>>,
+    pub(super) last_status: Option<i32>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct JournalRow {
+    pub(super) token: Option<ClaimToken>,
+    pub(super) view: JournalView,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct PurchaseRow {
+    pub(super) purchase: Purchase,
+    pub(super) content: String,
+    pub(super) way_in: WayIn,
+    pub(super) journal: Vec<JournalRow>,
+    pub(super) facts: Vec<StoredFact>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Beat {
+    pub(super) at: DateTime<Utc>,
+    pub(super) watermark: Option<DateTime<Utc>>,
+    pub(super) unclaimed: u32,
+}
+
+/// (source, kind, reference, status, id).
+pub(super) type FactKey = (String, String, String, String, String);
+
+#[derive(Debug)]
+pub(super) struct Model {
+    pub(super) now: DateTime<Utc>,
+    pub(super) purchases: BTreeMap<PurchaseId, PurchaseRow>,
+    pub(super) references: HashMap<(ClientId, String), PurchaseId>,
+    pub(super) tasks: BTreeMap<TaskKey, Task>,
+    pub(super) fact_keys: HashSet<FactKey>,
+    pub(super) ledger: BTreeMap<(PurchaseId, i16), (LedgerEntry, Money)>,
+    pub(super) deliveries: BTreeMap<(PurchaseId, i32), DeliveryRow>,
+    pub(super) reports: BTreeMap<PurchaseId, ReportView>,
+    pub(super) beats: HashMap<(Uuid, TaskKind), Beat>,
+}
+
+impl Model {
+    pub(super) fn new(now: DateTime<Utc>) -> Self {
+        Self {
+            now,
+            purchases: BTreeMap::new(),
+            references: HashMap::new(),
+            tasks: BTreeMap::new(),
+            fact_keys: HashSet::new(),
+            ledger: BTreeMap::new(),
+            deliveries: BTreeMap::new(),
+            reports: BTreeMap::new(),
+            beats: HashMap::new(),
+        }
+    }
+
+    pub(super) fn accept(&mut self, batch: &[NewPurchase]) -> Accepted {
+        let stored = batch.iter().map(|new| self.accept_one(new)).collect();
+        Accepted { stored, now: self.now }
+    }
+
+    fn accept_one(&mut self, new: &NewPurchase) -> Stored {
+        let order = &new.order.order;
+        let reference = (order.client, order.client_txn_ref.clone());
+        let known = self.references.get(&reference).and_then(|id| self.purchases.get(id));
+        if let Some(row) = known {
+            if row.content != new.order.content.expose() {
+                return Stored::Conflict;
+            }
+            let progress = Progress { voucher: None, ..row.purchase.progress.clone() };
+            return Stored::Same(row.purchase.order.id, Box::new(progress));
+        }
+        let progress = Progress {
+            reserve: new.order.reserve,
+            reserve_code: None,
+            reservation: None,
+            hold_expires_at: None,
+            dispense: DispenseState::NotStarted,
+            dispense_code: None,
+            supplier_ref: None,
+            vend_amount: None,
+            voucher: None,
+            settle_as: None,
+            settle: SettleState::NotStarted,
+            created_at: self.now,
+        };
+        let row = PurchaseRow {
+            purchase: Purchase { order: order.clone(), progress: progress.clone() },
+            content: new.order.content.expose().to_owned(),
+            way_in: new.way_in,
+            journal: Vec::new(),
+            facts: Vec::new(),
+        };
+        let first = &new.order.first_task;
+        let key = TaskKey { purchase: order.id, kind: first.kind, slot: first.slot };
+        self.references.insert(reference, order.id);
+        self.purchases.insert(order.id, row);
+        self.tasks.insert(key, Task::queued(first, self.now));
+        Stored::New(order.id, Box::new(progress))
+    }
+
+    pub(super) fn write_journal(
+        &mut self,
+        key: TaskKey,
+        token: Option<ClaimToken>,
+        ref_no: i32,
+        (outcome, detail): (&str, &str),
+    ) {
+        let view = JournalView {
+            at: self.now,
+            kind: key.kind,
+            slot: key.slot,
+            ref_no,
+            outcome: outcome.to_owned(),
+            detail: detail.chars().take(500).collect(),
+            actor: None,
+        };
+        if let Some(row) = self.purchases.get_mut(&key.purchase) {
+            row.journal.push(JournalRow { token, view });
+        }
+    }
+
+    pub(super) fn show(&self, id: PurchaseId) -> Option<PurchaseView> {
+        let row = self.purchases.get(&id)?;
+        Some(PurchaseView {
+            purchase: row.purchase.clone(),
+            way_in: row.way_in.name().to_owned(),
+            tasks: self.tasks.iter().filter(|(key, _)| key.purchase == id).map(task_view).collect(),
+            journal: row.journal.iter().map(|entry| entry.view.clone()).collect(),
+            ledger: self
+                .ledger
+                .range((id, i16::MIN)..=(id, i16::MAX))
+                .map(|((_, step), (entry, money))| LedgerView {
+                    step: *step,
+                    entry: entry.name().to_owned(),
+                    currency: money.currency.code().to_owned(),
+                    amount: money.minor,
+                })
+                .collect(),
+            deliveries: self
+                .deliveries
+                .range((id, i32::MIN)..=(id, i32::MAX))
+                .map(|(_, row)| delivery_view(row))
+                .collect(),
+            facts: row.facts.iter().map(fact_view).collect(),
+            report: self.reports.get(&id).cloned(),
+        })
+    }
+}
+
+fn task_view((key, task): (&TaskKey, &Task)) -> TaskView {
+    let parked = task.parked.as_ref();
+    TaskView {
+        key: *key,
+        state: task.state,
+        due_at: task.due_at,
+        lane: task.lane,
+        claims: task.claims,
+        tries: task.tries,
+        ref_no: task.ref_no,
+        sent_until: task.sent_until,
+        signals: task.signals,
+        lease: task.lease,
+        hinted_at: task.hinted_at,
+        start_by: task.start_by,
+        deadline_at: task.deadline_at,
+        park_class: parked.map(|parked| parked.class),
+        park_cause: parked.map(|parked| parked.cause.clone()),
+        at_risk: parked.and_then(|parked| parked.at_risk),
+        parked_at: parked.map(|parked| parked.at),
+    }
+}
+
+fn delivery_view(row: &DeliveryRow) -> DeliveryView {
+    DeliveryView {
+        slot: row.delivery.slot,
+        channel: row.delivery.channel.clone(),
+        state: row.delivery.state.name().to_owned(),
+        attempts: row.delivery.attempts,
+        first_sent_at: row.delivery.first_sent_at,
+        last_sent_at: row.last_sent_at,
+        last_status: row.last_status,
+    }
+}
+
+fn fact_view(stored: &StoredFact) -> FactView {
+    FactView {
+        source: stored.fact.source.clone(),
+        fact_type: stored.fact.kind.clone(),
+        reference: stored.fact.reference.clone(),
+        status: stored.fact.status.clone(),
+        external_id: stored.fact.external_id.clone(),
+        kind: stored.about.map(|key| key.kind.code()),
+        slot: stored.about.map(|key| key.slot),
+        received_at: stored.fact.received_at,
+    }
+}

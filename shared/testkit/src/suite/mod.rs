@@ -1,0 +1,395 @@
+//! The rules of the task table, each as a test that the model in memory and Postgres must both
+//! pass. `task_store_suite!` makes a test of each.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::wildcard_enum_match_arm,
+    reason = "these are tests, in a library so that two test binaries can run them"
+)]
+
+pub mod claims;
+pub mod clock;
+pub mod commits;
+pub mod facts;
+pub mod money;
+
+use std::future::Future;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use fleet_domain::{
+    Answer, Change, ClaimAsk, ClaimGroup, ClaimToken, ClaimVerdict, Commit, CommitVerdict,
+    Decision, DispenseState, FollowUp, Job, LaneId, LedgerEntry, NewFact, Next, Private,
+    PurchaseId, ReserveState, Scenario, SentUntil, TaskKey, TaskKind, Tick, TickReport, Tries,
+    later,
+};
+use fleet_engine::TaskStore;
+use fleet_store::{Accepted, NewPurchase, PurchaseView, Stored, TaskView};
+
+use crate::samples::{DISPENSE_LANE, RESERVE_LANE, new_purchase};
+use crate::{MemoryStore, PostgresTasks};
+
+/// The lease of the suite's claims.
+pub const LEASE: Duration = Duration::from_secs(30);
+
+/// A task store that a test can also fill, look into, and set the clock of.
+pub trait SuiteStore: TaskStore + Clone {
+    /// Takes purchases in.
+    fn accept(&self, batch: &[NewPurchase]) -> impl Future<Output = Accepted> + Send;
+    /// Everything about a purchase.
+    fn show(&self, id: PurchaseId) -> impl Future<Output = PurchaseView> + Send;
+    /// Its time.
+    fn now(&self) -> impl Future<Output = DateTime<Utc>> + Send;
+    /// Moves its clock.
+    fn advance(&self, by: Duration) -> impl Future<Output = ()> + Send;
+    /// The same store as another process sees it.
+    fn another_process(&self) -> Self;
+}
+
+impl SuiteStore for MemoryStore {
+    async fn accept(&self, batch: &[NewPurchase]) -> Accepted {
+        Self::accept(self, batch)
+    }
+
+    async fn show(&self, id: PurchaseId) -> PurchaseView {
+        Self::show(self, id).unwrap()
+    }
+
+    async fn now(&self) -> DateTime<Utc> {
+        Self::now(self)
+    }
+
+    async fn advance(&self, by: Duration) {
+        Self::advance(self, by);
+    }
+
+    fn another_process(&self) -> Self {
+        Self::another_process(self)
+    }
+}
+
+impl SuiteStore for PostgresTasks {
+    async fn accept(&self, batch: &[NewPurchase]) -> Accepted {
+        self.store().accept(batch).await.unwrap()
+    }
+
+    async fn show(&self, id: PurchaseId) -> PurchaseView {
+        self.store().show_purchase(id).await.unwrap().unwrap()
+    }
+
+    async fn now(&self) -> DateTime<Utc> {
+        self.store().now().await.unwrap()
+    }
+
+    async fn advance(&self, by: Duration) {
+        self.store().advance_clock(by).await.unwrap();
+    }
+
+    fn another_process(&self) -> Self {
+        Self::new(self.store().clone())
+    }
+}
+
+/// A purchase that we reserve for (its first task is reserve) and that may start within ten minutes.
+pub(crate) async fn reserving<S: SuiteStore>(store: &S) -> TaskKey {
+    taken_in(store, Scenario::WeReserve, Duration::from_secs(600)).await
+}
+
+/// A purchase whose first task is dispense.
+pub(crate) async fn dispensing<S: SuiteStore>(store: &S) -> TaskKey {
+    taken_in(store, Scenario::ClientReserved, Duration::from_secs(600)).await
+}
+
+pub(crate) async fn taken_in<S: SuiteStore>(
+    store: &S,
+    scenario: Scenario,
+    start_within: Duration,
+) -> TaskKey {
+    let start_by = later(store.now().await, start_within);
+    let reference = uuid::Uuid::new_v4().to_string();
+    let new = new_purchase(&reference, scenario, start_by).unwrap();
+    let first = &new.order.first_task;
+    let (kind, slot) = (first.kind, first.slot);
+    let accepted = store.accept(std::slice::from_ref(&new)).await;
+    let Stored::New(purchase, _) = accepted.stored[0] else { panic!("not new") };
+    TaskKey { purchase, kind, slot }
+}
+
+pub(crate) const fn lane_of(kind: TaskKind) -> LaneId {
+    match kind {
+        TaskKind::Reserve => RESERVE_LANE,
+        TaskKind::Settle => crate::samples::SETTLE_LANE,
+        TaskKind::Deliver => crate::samples::DELIVER_LANE,
+        TaskKind::Case => LaneId(0),
+        TaskKind::Dispense | TaskKind::Refund | TaskKind::Notify | TaskKind::Report => {
+            DISPENSE_LANE
+        }
+    }
+}
+
+pub(crate) fn ask(key: TaskKey) -> ClaimAsk {
+    ClaimAsk { key, lane: lane_of(key.kind), token: ClaimToken::generate() }
+}
+
+pub(crate) fn group(asks: &[ClaimAsk]) -> ClaimGroup {
+    let kind = asks[0].key.kind;
+    ClaimGroup { kind, asks: asks.to_vec(), lease: LEASE, skip_locked: true }
+}
+
+pub(crate) async fn claim<S: SuiteStore>(store: &S, ask: ClaimAsk) -> ClaimVerdict<Box<Job>> {
+    store.claim(&group(&[ask])).await.unwrap().pop().unwrap()
+}
+
+/// Claims a task that is to be had, whatever is said about its past.
+pub(crate) async fn claimed<S: SuiteStore>(store: &S, key: TaskKey) -> Job {
+    job_of(claim(store, ask(key)).await)
+}
+
+pub(crate) fn job_of(verdict: ClaimVerdict<Box<Job>>) -> Job {
+    match verdict {
+        ClaimVerdict::Started(job) | ClaimVerdict::Resumed(job) | ClaimVerdict::Expired(job) => {
+            *job
+        }
+        other => panic!("not claimed: {}", other.name()),
+    }
+}
+
+/// A definite decision on a claimed job.
+pub(crate) fn definite(job: &Job, decision: Decision) -> Commit {
+    Commit {
+        key: job.task.key,
+        token: job.task.token,
+        signals: job.task.signals,
+        sent: SentUntil::Clear,
+        definite: true,
+        answer: None,
+        decision,
+    }
+}
+
+/// The decision of a call whose answer got lost: look up in a minute.
+pub(crate) fn unknown(job: &Job) -> Commit {
+    let change = match job.task.key.kind {
+        TaskKind::Reserve => Change::Reserve {
+            state: ReserveState::Unknown,
+            code: None,
+            reservation: None,
+            hold: None,
+        },
+        TaskKind::Dispense => dispense(DispenseState::Unknown),
+        TaskKind::Settle => Change::Settle { state: fleet_domain::SettleState::Unknown },
+        _ => Change::None,
+    };
+    let decision = Decision {
+        change,
+        ..Decision::only(Next::Wait(Duration::from_secs(60)), Tries::Count, "answer_lost")
+    };
+    Commit { sent: SentUntil::Keep, definite: false, ..definite(job, decision) }
+}
+
+pub(crate) fn dispense(state: DispenseState) -> Change {
+    Change::Dispense {
+        state,
+        code: None,
+        supplier_ref: None,
+        vend_amount: None,
+        voucher: None,
+        settle_as: None,
+    }
+}
+
+pub(crate) fn wait(seconds: u64) -> Decision {
+    Decision::only(Next::Wait(Duration::from_secs(seconds)), Tries::Count, "not_yet")
+}
+
+/// Goods are out, and nothing follows.
+pub(crate) fn dispensed(job: &Job) -> Commit {
+    let decision = Decision {
+        change: Change::Dispense {
+            state: DispenseState::Dispensed,
+            code: Some("0000".to_owned()),
+            supplier_ref: Some("S-1".to_owned()),
+            vend_amount: Some(3_400),
+            voucher: Some(Private::new("1234-5678")),
+            settle_as: None,
+        },
+        ..Decision::only(Next::Finish, Tries::Count, "dispensed")
+    };
+    definite(job, decision)
+}
+
+/// Known not to be dispensed, for good.
+pub(crate) fn failed(job: &Job) -> Commit {
+    let change = dispense(DispenseState::Failed);
+    definite(job, Decision { change, ..Decision::only(Next::Finish, Tries::Count, "refused") })
+}
+
+/// Funds are held; dispensing follows.
+pub(crate) fn reserved(job: &Job) -> Commit {
+    let follow_up = FollowUp {
+        kind: TaskKind::Dispense,
+        slot: 0,
+        lane: DISPENSE_LANE,
+        start_by: None,
+        deadline_at: None,
+    };
+    let decision = Decision {
+        change: Change::Reserve {
+            state: ReserveState::Reserved,
+            code: Some("0000".to_owned()),
+            reservation: Some("R-1".to_owned()),
+            hold: Some(Duration::from_secs(172_800)),
+        },
+        follow_ups: vec![follow_up],
+        ledger: vec![(LedgerEntry::Reserved, job.purchase.order.reserved())],
+        ..Decision::only(Next::Finish, Tries::Count, "reserved")
+    };
+    definite(job, decision)
+}
+
+/// A vend's answer in the form of a fact.
+pub(crate) fn vend_answer(job: &Job, status: &str) -> Answer {
+    Answer {
+        kind: "vend",
+        reference: job.purchase.order.vend_ref(job.task.ref_no),
+        status: status.to_owned(),
+        body: Private::new(format!("{{\"responseCode\":\"{status}\"}}")),
+    }
+}
+
+/// A supplier's callback.
+pub(crate) fn callback(key: TaskKey, number: u32, status: &str, id: &str) -> NewFact {
+    NewFact {
+        source: "supplier_callback:supplier-lookup".to_owned(),
+        kind: "vend".to_owned(),
+        task: Some(key),
+        reference: format!("{}-{number:04}", key.purchase),
+        status: status.to_owned(),
+        external_id: id.to_owned(),
+        body: Private::new(format!("{{\"responseCode\":\"{status}\"}}")),
+    }
+}
+
+pub(crate) async fn commit<S: SuiteStore>(store: &S, one: Commit) -> CommitVerdict {
+    store.commit(one.key.kind, &[one]).await.unwrap().verdicts[0]
+}
+
+/// The row of a task that must exist.
+pub(crate) async fn row<S: SuiteStore>(store: &S, key: TaskKey) -> TaskView {
+    find_row(store, key).await.unwrap()
+}
+
+pub(crate) async fn find_row<S: SuiteStore>(store: &S, key: TaskKey) -> Option<TaskView> {
+    store.show(key.purchase).await.tasks.into_iter().find(|task| task.key == key)
+}
+
+pub(crate) async fn tick<S: SuiteStore>(store: &S, kind: TaskKind, room: u32) -> TickReport {
+    tick_with(store, kind, room, None).await
+}
+
+pub(crate) async fn tick_with<S: SuiteStore>(
+    store: &S,
+    kind: TaskKind,
+    room: u32,
+    queue_ready: Option<u64>,
+) -> TickReport {
+    let lane_room = vec![(lane_of(kind), room)];
+    let report = store.tick(&Tick { kind, take_max: 500, lane_room, queue_ready }).await.unwrap();
+    assert!(report.ours, "nobody else runs this clock");
+    report
+}
+
+/// One test per rule; `$make` is an async function that returns what must live as long as the test,
+/// and a store.
+#[macro_export]
+macro_rules! task_store_suite {
+    ($make:path) => {
+        $crate::task_store_suite!(@ $make, claims:
+            a_first_claim_starts_and_counts_one,
+            a_claim_after_an_unanswered_one_resumes_and_tells_until_when_it_may_have_left,
+            a_claim_past_its_start_is_expired_and_marks_nothing_as_sent,
+            an_expired_claim_with_something_out_still_tells_since_when,
+            a_running_task_is_busy_until_its_lease_is_over,
+            a_waiting_task_is_not_due_and_a_parked_one_is_parked,
+            a_finished_or_unknown_task_is_gone,
+            a_task_of_another_lane_is_left_alone_and_its_lane_told,
+            a_claim_run_again_with_its_own_token_gives_its_first_verdict,
+            a_claim_run_again_after_the_start_is_over_still_gives_its_first_verdict,
+            claims_count_over_crashes_and_a_commit_ends_the_count,
+            a_task_twice_in_one_group_is_refused,
+            one_group_gets_one_verdict_per_ask_in_their_order,
+            a_queued_task_is_claimed_whatever_its_due_time_says,
+        );
+        $crate::task_store_suite!(@ $make, commits:
+            a_commit_writes_its_track_and_ends_the_task,
+            the_same_commit_again_is_already_done,
+            a_commit_without_a_claim_is_late,
+            a_lost_answer_moves_the_track_and_keeps_what_may_be_out,
+            what_was_not_sent_puts_back_what_was_out_before,
+            a_reference_moves_only_with_a_new_one,
+            tries_are_kept_counted_and_restarted,
+            follow_ups_and_deliveries_that_exist_are_left_as_they_are,
+            a_delivery_counts_only_attempts_that_were_sent,
+            a_report_row_keeps_what_was_reported,
+            a_parked_task_tells_its_class_cause_and_money,
+            a_task_to_be_done_at_once_is_queued_again,
+            every_commit_writes_one_journal_row_with_its_reference_number,
+        );
+        $crate::task_store_suite!(@ $make, facts:
+            a_fact_wakes_a_waiting_task,
+            a_fact_wakes_a_parked_task_and_closes_its_case,
+            a_fact_leaves_a_queued_or_running_task_where_it_is,
+            the_second_copy_of_a_fact_is_a_no_op,
+            a_claim_reads_all_facts_oldest_first,
+            a_fact_in_between_wins_over_an_answer_that_knows_nothing,
+            a_fact_in_between_keeps_the_overtaken_answer_as_a_fact,
+            an_overtaken_look_up_never_says_that_nothing_is_out,
+            a_definite_answer_wins_over_a_fact_in_between,
+            a_definite_wait_is_cut_short_by_a_fact_in_between,
+            a_late_answer_is_kept_as_a_fact_for_whoever_holds_the_task,
+            a_late_unknown_answer_still_moves_the_track,
+            a_late_answer_after_the_end_that_says_the_same_is_a_no_op,
+            a_late_success_after_a_failure_opens_a_case,
+            a_success_that_came_in_before_a_failure_was_committed_opens_a_case,
+            a_second_vend_that_took_effect_opens_a_case,
+            a_refusal_after_the_goods_are_out_opens_a_case,
+            a_fact_about_no_purchase_is_unmatched,
+        );
+        $crate::task_store_suite!(@ $make, clock:
+            a_waiting_task_is_queued_when_it_is_due_and_not_before,
+            the_clock_never_touches_a_task_that_goes_its_normal_way,
+            a_running_task_is_looked_at_again_when_its_lease_is_over,
+            a_parked_task_is_brought_up_once_a_day,
+            a_hint_is_lost_when_the_watermark_is_past_it,
+            a_hint_is_lost_when_queue_and_workers_are_empty,
+            a_hint_is_not_lost_while_a_worker_has_unclaimed_tasks,
+            a_hint_is_lost_after_ten_minutes_whatever_is_said,
+            a_silent_process_says_nothing_about_hints,
+            the_clock_respects_room_and_the_oldest_go_first,
+            lanes_that_are_not_named_are_not_looked_at,
+            rows_that_only_look_due_do_not_use_up_the_room,
+            put_back_takes_only_queued_tasks,
+            free_puts_everything_back_as_it_was,
+            free_and_put_back_leave_other_claims_alone,
+            processes_of_a_kind_count_each_other,
+        );
+        $crate::task_store_suite!(@ $make, money:
+            a_hold_is_resolved_once_and_the_group_is_refused,
+            a_refused_group_leaves_no_trace_and_its_parts_can_be_written_alone,
+            a_settlement_is_decided_once,
+            the_books_of_a_captured_purchase_are_complete,
+        );
+    };
+    (@ $make:path, $module:ident: $($name:ident),+ $(,)?) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                let (_guard, store) = $make().await;
+                $crate::suite::$module::$name(store).await;
+            }
+        )+
+    };
+}

@@ -1,0 +1,160 @@
+//! Intake and look-ups.
+
+use std::time::Duration;
+
+use fleet_domain::{ClientId, Private, PurchaseId, Scenario, TaskKind, TaskState, WayIn, later};
+use fleet_store::{NewPurchase, Reference, Store, Stored};
+use fleet_testkit::TestDatabase;
+use fleet_testkit::samples::{DISPENSE_LANE, new_purchase};
+
+async fn order(store: &Store, reference: &str, scenario: Scenario) -> NewPurchase {
+    let start_by = later(store.now().await.unwrap(), Duration::from_secs(600));
+    new_purchase(reference, scenario, start_by).unwrap()
+}
+
+fn words(stored: &[Stored]) -> Vec<&'static str> {
+    let word = |one: &Stored| match one {
+        Stored::New(..) => "new",
+        Stored::Same(..) => "same",
+        Stored::Conflict => "conflict",
+    };
+    stored.iter().map(word).collect()
+}
+
+fn id_of(stored: &Stored) -> PurchaseId {
+    match stored {
+        Stored::New(id, _) | Stored::Same(id, _) => *id,
+        Stored::Conflict => panic!("a conflict has no id"),
+    }
+}
+
+#[tokio::test]
+async fn an_accepted_purchase_is_stored_with_its_first_task() {
+    let database = TestDatabase::create().await.unwrap();
+    let store = database.store();
+    let mut new = order(&store, "ref-1", Scenario::ClientReserved).await;
+    new.order.order.details.auth_code = Some("auth".to_owned());
+    let accepted = store.accept(std::slice::from_ref(&new)).await.unwrap();
+    let Stored::New(id, progress) = &accepted.stored[0] else { panic!("not new") };
+    assert_eq!(progress.created_at, accepted.now);
+    let view = store.show_purchase(*id).await.unwrap().unwrap();
+    assert_eq!(view.purchase.order, new.order.order);
+    assert_eq!(view.purchase.progress, **progress);
+    assert_eq!(view.way_in, "http");
+    let task = &view.tasks[0];
+    assert_eq!((task.key.kind, task.state), (TaskKind::Dispense, TaskState::Queued));
+    assert_eq!((task.lane, task.hinted_at), (DISPENSE_LANE, Some(accepted.now)));
+    assert_eq!(task.due_at, later(accepted.now, Duration::from_secs(10)));
+    assert_eq!(task.start_by, Some(new.order.order.start_by));
+}
+
+#[tokio::test]
+async fn the_same_reference_again_is_the_same_purchase_or_a_conflict() {
+    let database = TestDatabase::create().await.unwrap();
+    let store = database.store();
+    let first = order(&store, "ref-1", Scenario::ClientReserved).await;
+    let mut same = order(&store, "ref-1", Scenario::ClientReserved).await;
+    same.way_in = WayIn::Amqp;
+    let mut other = same.clone();
+    other.order.content = Private::new("another content");
+    let mut of_another_client = other.clone();
+    of_another_client.order.order.client = ClientId(1002);
+    of_another_client.order.order.id = PurchaseId::generate();
+    other.order.order.id = PurchaseId::generate();
+    let batch = [first.clone(), other.clone(), same.clone(), of_another_client];
+    let accepted = store.accept(&batch).await.unwrap();
+    assert_eq!(words(&accepted.stored), ["new", "conflict", "same", "new"]);
+    assert_eq!(id_of(&accepted.stored[2]), first.order.order.id);
+    let again = store.accept(&[other, same]).await.unwrap();
+    assert_eq!(words(&again.stored), ["conflict", "same"]);
+    let view = store.show_purchase(first.order.order.id).await.unwrap().unwrap();
+    assert_eq!(view.way_in, "http");
+    assert_eq!(view.tasks.len(), 1);
+}
+
+#[tokio::test]
+async fn an_unknown_commit_run_again_answers_the_same() {
+    let database = TestDatabase::create().await.unwrap();
+    let store = database.store();
+    let mut batch = Vec::new();
+    for number in 0..50 {
+        batch.push(order(&store, &format!("ref-{number}"), Scenario::WeReserve).await);
+    }
+    let first = store.accept(&batch).await.unwrap();
+    assert!(words(&first.stored).iter().all(|word| *word == "new"));
+    let again = store.accept(&batch).await.unwrap();
+    for new in &mut batch {
+        new.order.order.id = PurchaseId::generate();
+    }
+    let renewed = store.accept(&batch).await.unwrap();
+    for stored in [&again.stored, &renewed.stored] {
+        assert!(words(stored).iter().all(|word| *word == "same"));
+        assert!(stored.iter().zip(&first.stored).all(|(one, two)| id_of(one) == id_of(two)));
+    }
+}
+
+#[tokio::test]
+async fn concurrent_batches_of_the_same_references_store_each_once() {
+    let database = TestDatabase::create().await.unwrap();
+    let store = database.store();
+    let mut batches = tokio::task::JoinSet::new();
+    for round in 0..6 {
+        let mut batch = Vec::new();
+        for number in 0..60 {
+            batch.push(order(&store, &format!("ref-{number}"), Scenario::WeReserve).await);
+        }
+        if round % 2 == 1 {
+            batch.reverse();
+        }
+        let store = store.clone();
+        batches.spawn(async move { store.accept(&batch).await.unwrap().stored });
+    }
+    let mut ids = std::collections::HashMap::<PurchaseId, u32>::new();
+    while let Some(stored) = batches.join_next().await {
+        for one in stored.unwrap() {
+            let new = u32::from(matches!(one, Stored::New(..)));
+            *ids.entry(id_of(&one)).or_default() += new;
+        }
+    }
+    assert_eq!(ids.len(), 60);
+    assert!(ids.values().all(|new| *new == 1));
+}
+
+#[tokio::test]
+async fn a_client_finds_its_own_purchases_of_the_last_thirty_days() {
+    let database = TestDatabase::create().await.unwrap();
+    let store = database.store();
+    let new = order(&store, "ref-1", Scenario::ClientReserved).await;
+    store.accept(std::slice::from_ref(&new)).await.unwrap();
+    let id = new.order.order.id;
+    let (own, stranger) = (ClientId(1001), ClientId(1002));
+    let references = [
+        Reference::Ours(id),
+        Reference::Client("ref-1".to_owned()),
+        Reference::Reservation("held-ref-1".to_owned()),
+    ];
+    for reference in &references {
+        let found = store.find_purchase(own, reference).await.unwrap().unwrap();
+        assert_eq!(found.order, new.order.order);
+        assert_eq!(store.find_purchase(stranger, reference).await.unwrap(), None);
+    }
+    let nobody = Reference::Client("ref-2".to_owned());
+    assert_eq!(store.find_purchase(own, &nobody).await.unwrap(), None);
+    store.advance_clock(Duration::from_secs(30 * 86_400)).await.unwrap();
+    for reference in &references {
+        assert_eq!(store.find_purchase(own, reference).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn progress_is_told_for_the_purchases_that_exist() {
+    let database = TestDatabase::create().await.unwrap();
+    let store = database.store();
+    let new = order(&store, "ref-1", Scenario::WeReserve).await;
+    store.accept(std::slice::from_ref(&new)).await.unwrap();
+    let asked = [PurchaseId::generate(), new.order.order.id];
+    let told = store.progress_of(&asked).await.unwrap();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].0, new.order.order.id);
+    assert_eq!(told[0].1.reserve, fleet_domain::ReserveState::Pending);
+}

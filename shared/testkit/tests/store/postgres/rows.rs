@@ -1,0 +1,236 @@
+//! Locks, updates in place, hostile rows, errors.
+
+use std::time::Duration;
+
+use fleet_domain::{
+    ClaimAsk, ClaimGroup, ClaimToken, ClaimVerdict, Commit, CommitVerdict, Decision, Next,
+    PurchaseId, Scenario, SentUntil, TaskKey, TaskKind, Tick, Tries, later,
+};
+use fleet_store::{NewPurchase, Store, StoreError, Stored};
+use fleet_testkit::TestDatabase;
+use fleet_testkit::samples::{DISPENSE_LANE, new_purchase};
+use sqlx::Connection;
+
+const KIND: TaskKind = TaskKind::Dispense;
+
+/// So many purchases whose first task is dispense.
+async fn dispensing(store: &Store, count: usize) -> Vec<TaskKey> {
+    let start_by = later(store.now().await.unwrap(), Duration::from_secs(600));
+    let batch: Vec<NewPurchase> = (0..count)
+        .map(|number| {
+            let reference = format!("ref-{number}");
+            new_purchase(&reference, Scenario::ClientReserved, start_by).unwrap()
+        })
+        .collect();
+    let accepted = store.accept(&batch).await.unwrap();
+    let id = |stored: &Stored| match stored {
+        Stored::New(id, _) => *id,
+        Stored::Same(..) | Stored::Conflict => panic!("not new"),
+    };
+    accepted
+        .stored
+        .iter()
+        .map(|stored| TaskKey { purchase: id(stored), kind: KIND, slot: 0 })
+        .collect()
+}
+
+fn group(keys: &[TaskKey], skip_locked: bool) -> ClaimGroup {
+    let ask =
+        |key: &TaskKey| ClaimAsk { key: *key, lane: DISPENSE_LANE, token: ClaimToken::generate() };
+    let asks = keys.iter().map(ask).collect();
+    ClaimGroup { kind: KIND, asks, lease: Duration::from_secs(30), skip_locked }
+}
+
+fn decided(key: TaskKey, token: ClaimToken, next: Next) -> Commit {
+    Commit {
+        key,
+        token,
+        signals: 0,
+        sent: SentUntil::Clear,
+        definite: true,
+        answer: None,
+        decision: Decision::only(next, Tries::Count, "again"),
+    }
+}
+
+#[tokio::test]
+async fn concurrent_claims_never_start_a_task_twice() {
+    let database = TestDatabase::create().await.unwrap();
+    let store = database.store();
+    let keys = dispensing(&store, 200).await;
+    let mut backwards = keys.clone();
+    backwards.reverse();
+    let mut claims = tokio::task::JoinSet::new();
+    for number in 0..8 {
+        let store = store.clone();
+        let keys = if number % 2 == 0 { keys.clone() } else { backwards.clone() };
+        claims.spawn(async move { store.claim(&group(&keys, number < 4)).await.unwrap() });
+    }
+    let mut started = std::collections::HashMap::<PurchaseId, u32>::new();
+    while let Some(verdicts) = claims.join_next().await {
+        for verdict in verdicts.unwrap() {
+            match verdict {
+                ClaimVerdict::Started(job) => {
+                    *started.entry(job.task.key.purchase).or_default() += 1;
+                }
+                ClaimVerdict::Locked | ClaimVerdict::Busy => {}
+                other => panic!("{}", other.name()),
+            }
+        }
+    }
+    assert_eq!(started.len(), 200);
+    assert!(started.values().all(|times| *times == 1));
+}
+
+#[tokio::test]
+async fn a_locked_task_is_skipped_and_its_neighbours_are_claimed() {
+    let database = TestDatabase::create().await.unwrap();
+    let store = database.store();
+    let keys = dispensing(&store, 3).await;
+    let mut other = database.connection().await.unwrap();
+    let mut holder = other.begin().await.unwrap();
+    sqlx::query("select 1 from task where purchase = $1 for update")
+        .bind(keys[1].purchase.0)
+        .execute(&mut *holder)
+        .await
+        .unwrap();
+    let verdicts = store.claim(&group(&keys, true)).await.unwrap();
+    let words: Vec<&str> = verdicts.iter().map(ClaimVerdict::name).collect();
+    assert_eq!(words, ["started", "locked", "started"]);
+    holder.rollback().await.unwrap();
+    let verdicts = store.claim(&group(&keys[1..2], true)).await.unwrap();
+    assert_eq!(verdicts[0].name(), "started");
+}
+
+#[tokio::test]
+async fn a_claim_that_waited_for_a_commit_sees_what_it_wrote() {
+    let database = TestDatabase::create().await.unwrap();
+    let store = database.store();
+    let keys = dispensing(&store, 1).await;
+    let mut other = database.connection().await.unwrap();
+    let mut holder = other.begin().await.unwrap();
+    sqlx::query("update task set signals = 1 where purchase = $1")
+        .bind(keys[0].purchase.0)
+        .execute(&mut *holder)
+        .await
+        .unwrap();
+    sqlx::query("update purchase set dispense_state = 'dispense_pending' where purchase = $1")
+        .bind(keys[0].purchase.0)
+        .execute(&mut *holder)
+        .await
+        .unwrap();
+    let waiting = group(&keys, false);
+    let claim = tokio::spawn({
+        let store = store.clone();
+        async move { store.claim(&waiting).await.unwrap() }
+    });
+    let blocked = "select exists (select 1 from pg_stat_activity where datname = current_database()
+                   and wait_event_type = 'Lock')";
+    let mut watcher = database.connection().await.unwrap();
+    while !sqlx::query_scalar::<_, bool>(blocked).fetch_one(&mut watcher).await.unwrap() {
+        tokio::task::yield_now().await;
+    }
+    holder.commit().await.unwrap();
+    let ClaimVerdict::Started(job) = claim.await.unwrap().remove(0) else { panic!("not started") };
+    assert_eq!(job.task.signals, 1);
+    assert_eq!(job.purchase.progress.dispense, fleet_domain::DispenseState::Pending);
+}
+
+#[tokio::test]
+async fn only_one_process_runs_the_clock_of_a_kind() {
+    let database = TestDatabase::create().await.unwrap();
+    let store = database.store();
+    let mut other = database.connection().await.unwrap();
+    let mut holder = other.begin().await.unwrap();
+    let sql = "select ours from fleet_tick_v1(2::smallint, 10, '{12}', '{10}', null)";
+    assert!(sqlx::query_scalar::<_, bool>(sql).fetch_one(&mut *holder).await.unwrap());
+    let lane_room = vec![(DISPENSE_LANE, 10)];
+    let tick = Tick { kind: KIND, take_max: 10, lane_room, queue_ready: None };
+    assert!(!store.tick(&tick).await.unwrap().ours);
+    assert!(store.tick(&Tick { kind: TaskKind::Settle, ..tick.clone() }).await.unwrap().ours);
+    holder.rollback().await.unwrap();
+    assert!(store.tick(&tick).await.unwrap().ours);
+}
+
+#[tokio::test]
+async fn claims_update_their_rows_in_place() {
+    let database = TestDatabase::create().await.unwrap();
+    let store = database.store();
+    let keys = dispensing(&store, 512).await;
+    for some in keys.chunks(32) {
+        let verdicts = store.claim(&group(some, true)).await.unwrap();
+        assert!(verdicts.iter().all(|verdict| verdict.name() == "started"));
+    }
+    store.close().await;
+    let sql = "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables where relname = 'task'";
+    let mut connection = database.connection().await.unwrap();
+    let (updated, in_place) = loop {
+        let row: (i64, i64) = sqlx::query_as(sql).fetch_one(&mut connection).await.unwrap();
+        if row.0 >= 512 {
+            break row;
+        }
+        sqlx::query("select pg_stat_clear_snapshot()").execute(&mut connection).await.unwrap();
+    };
+    assert_eq!(updated, 512);
+    assert!(in_place >= 507, "{in_place} of {updated}");
+}
+
+#[tokio::test]
+async fn an_unreadable_row_does_not_spoil_its_neighbours() {
+    let database = TestDatabase::create().await.unwrap();
+    let store = database.store();
+    let keys = dispensing(&store, 4).await;
+    let mut connection = database.connection().await.unwrap();
+    for (key, sql) in [
+        (keys[1], "update purchase set target_sealed = '\\x0001' where purchase = $1"),
+        (keys[3], "update purchase set dispense_state = 'nonsense' where purchase = $1"),
+    ] {
+        sqlx::query(sql).bind(key.purchase.0).execute(&mut connection).await.unwrap();
+    }
+    let claimed = group(&keys, true);
+    let verdicts = store.claim(&claimed).await.unwrap();
+    let words: Vec<&str> = verdicts.iter().map(ClaimVerdict::name).collect();
+    assert_eq!(words, ["started", "unreadable", "started", "unreadable"]);
+    let ClaimVerdict::Unreadable(cause) = &verdicts[1] else { panic!("readable") };
+    assert!(cause.contains("purchase.target"), "{cause}");
+    // It is ours all the same, so that it can be parked.
+    let park = Next::Park {
+        class: fleet_domain::ParkClass::OurFault,
+        cause: cause.clone(),
+        at_risk: None,
+    };
+    let parked = decided(keys[1], claimed.asks[1].token, park);
+    let outcome = store.commit(KIND, &[parked]).await.unwrap();
+    assert_eq!(outcome.verdicts, [CommitVerdict::Done]);
+    assert!(matches!(store.show_purchase(keys[1].purchase).await, Err(StoreError::Unreadable(_))));
+    assert_eq!(store.parked(fleet_store::ParkedFilter::default()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn texts_of_errors_never_hold_values_of_rows() {
+    let database = TestDatabase::create().await.unwrap();
+    let store = database.store();
+    let start_by = store.now().await.unwrap();
+    let mut new = new_purchase("ref-secret", Scenario::ClientReserved, start_by).unwrap();
+    new.order.order.purchase_amount = -987_654_321;
+    let error = store.accept(std::slice::from_ref(&new)).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Refused { sqlstate, .. } if sqlstate == "23514"));
+    let text = format!("{error} {error:?}");
+    for value in ["987654321", "ref-secret", "27820000001"] {
+        assert!(!text.contains(value), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_statement_that_hangs_is_given_up_and_its_connection_dropped() {
+    let database = TestDatabase::create().await.unwrap();
+    let keys = dispensing(&database.store(), 1).await;
+    let mut other = database.connection().await.unwrap();
+    let mut holder = other.begin().await.unwrap();
+    sqlx::query("lock table task").execute(&mut *holder).await.unwrap();
+    let store = database.store();
+    let error = store.claim(&group(&keys, true)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Retry { .. }), "{error}");
+    holder.rollback().await.unwrap();
+    assert_eq!(store.claim(&group(&keys, true)).await.unwrap()[0].name(), "started");
+}

@@ -1,0 +1,199 @@
+//! One purchase as this program sends it.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use rand::RngExt;
+use rand::rngs::StdRng;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::mix::{Case, Product, Scenario, draw};
+
+/// The sample clients.
+pub(crate) struct Client {
+    pub(crate) id: i64,
+    pub(crate) api_key: &'static str,
+    /// Signs its requests, where the client must.
+    pub(crate) secret: Option<&'static str>,
+}
+
+const CLIENTS: [Client; 2] = [
+    Client { id: 1001, api_key: "sample-key-1001", secret: None },
+    Client { id: 1002, api_key: "sample-key-1002", secret: Some("sample-signature-1002") },
+];
+
+/// How a purchase gets in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Way {
+    /// Transact, or Reserve and Transact.
+    Http,
+    /// `purchase.requested`.
+    Amqp,
+    /// `purchase.requested` with `reply_to`.
+    AmqpReply,
+}
+
+/// One purchase.
+pub(crate) struct Order {
+    pub(crate) client_ref: String,
+    pub(crate) client: &'static Client,
+    pub(crate) way: Way,
+    pub(crate) scenario: Scenario,
+    pub(crate) case: &'static Case,
+    product: &'static Product,
+    amount: i64,
+    source: String,
+    target: String,
+    /// Of the fraud desk.
+    pub(crate) token: Option<String>,
+    made_at: DateTime<Utc>,
+}
+
+/// Makes all purchases of a run. `run` is its name, in letters: digits beside a number might look
+/// like a card's.
+pub(crate) fn orders(rng: &mut StdRng, run: &str, count: u32, amqp: bool) -> Vec<Order> {
+    (0..count).map(|number| order(rng, run, number, amqp)).collect()
+}
+
+fn order(rng: &mut StdRng, run: &str, number: u32, amqp: bool) -> Order {
+    let (case, product, scenario) = draw(rng);
+    let way = match rng.random_range(0..4) {
+        0 if amqp => Way::Amqp,
+        1 if amqp => Way::AmqpReply,
+        _ => Way::Http,
+    };
+    let [first, second] = &CLIENTS;
+    let client = if rng.random_range(0..8) == 0 { second } else { first };
+    // Numbers of the simulator's scripts begin with 9.
+    let ending = match case.script {
+        "" => format!("{:04}", rng.random_range(0..9_000)),
+        script => script.to_owned(),
+    };
+    let client_ref = format!("{run}-{number:06}");
+    let token = match case.script {
+        "9501" => Some(format!("token-{client_ref}-s9501")),
+        _ if rng.random_range(0..2) == 0 => Some(format!("token-{client_ref}")),
+        _ => None,
+    };
+    let ceiling = product.max.min(20_000);
+    Order {
+        client_ref,
+        client,
+        way,
+        scenario,
+        case,
+        product,
+        amount: rng.random_range(product.min..=ceiling),
+        source: format!("2783{:07}", rng.random_range(0..10_000_000)),
+        target: format!("2782{:03}{ending}", rng.random_range(0..1_000)),
+        token,
+        made_at: Utc::now(),
+    }
+}
+
+impl Order {
+    /// The path of the API, for HTTP.
+    pub(crate) const fn path(&self) -> &'static str {
+        match self.scenario {
+            Scenario::ClientReserved => "transact/4.0",
+            Scenario::WeReserve => "reserveAndTransact/4.0",
+        }
+    }
+
+    /// The body of the API: the extras sit under `additionalData`.
+    pub(crate) fn http_body(&self) -> String {
+        let mut body = self.body();
+        if let (Some(fraud), Some(fields)) = (self.fraud(), body.as_object_mut()) {
+            fields.insert("additionalData".to_owned(), json!({ "fraud": fraud }));
+        }
+        body.to_string()
+    }
+
+    /// The message `purchase.requested`, version 1.
+    pub(crate) fn message(&self) -> String {
+        let mut body = self.body();
+        if let Some(fields) = body.as_object_mut() {
+            fields.insert("v".to_owned(), json!(1));
+            fields.insert("scenario".to_owned(), json!(self.scenario));
+            if let Some(fraud) = self.fraud() {
+                fields.insert("fraud".to_owned(), fraud);
+            }
+        }
+        body.to_string()
+    }
+
+    fn fraud(&self) -> Option<Value> {
+        let created = self.made_at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        self.token.as_ref().map(|token| json!({ "token": token, "tokenCreatedAt": created }))
+    }
+
+    fn body(&self) -> Value {
+        let mut body = json!({
+            "clientId": self.client.id,
+            "clientTxnRef": self.client_ref,
+            "productId": self.product.id,
+            "purchaseAmount": self.amount,
+            "currencyCode": self.product.currency,
+            "channelId": 7,
+            "channelName": "USSD",
+            "sourceIdentifier": self.source,
+            "targetIdentifier": self.target,
+            "timestamp": self.made_at.to_rfc3339_opts(SecondsFormat::Millis, true),
+        });
+        if let (Scenario::ClientReserved, Some(fields)) = (self.scenario, body.as_object_mut()) {
+            let held = format!("held-{}", self.client_ref);
+            fields.insert("reserveFundsTxnRef".to_owned(), json!(held));
+        }
+        body
+    }
+}
+
+/// A name of eight letters for a run.
+pub(crate) fn run_name() -> String {
+    let bytes = *uuid::Uuid::new_v4().as_bytes();
+    let letter = |byte: u8| char::from(b'a'.saturating_add(byte % 26));
+    let letters: String = bytes.into_iter().take(8).map(letter).collect();
+    format!("load-{letters}")
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn a_seed_makes_the_same_purchases_and_without_a_broker_all_go_by_http() {
+        let make = |seed, amqp| {
+            let mut rng = StdRng::seed_from_u64(seed);
+            orders(&mut rng, "load-abc", 200, amqp)
+        };
+        let key = |o: &Order| (o.target.clone(), o.amount, o.way, o.scenario);
+        let keys = |orders: Vec<Order>| orders.iter().map(key).collect::<Vec<_>>();
+        assert_eq!(keys(make(1, true)), keys(make(1, true)));
+        assert_ne!(keys(make(1, true)), keys(make(2, true)));
+        assert!(make(1, false).iter().all(|order| order.way == Way::Http));
+        for way in [Way::Http, Way::Amqp, Way::AmqpReply] {
+            assert!(make(1, true).iter().any(|order| order.way == way));
+        }
+    }
+
+    #[test]
+    fn only_scripted_targets_end_like_a_script() {
+        let mut rng = StdRng::seed_from_u64(3);
+        for order in orders(&mut rng, "load-abc", 500, true) {
+            let ending = order.target.get(7..).unwrap();
+            assert_eq!(order.target.len(), 11);
+            if order.case.script.is_empty() {
+                assert!(!ending.starts_with('9'));
+            } else {
+                assert_eq!(ending, order.case.script);
+            }
+        }
+    }
+
+    #[test]
+    fn a_runs_name_has_no_digit() {
+        assert!(!run_name().bytes().any(|byte| byte.is_ascii_digit()));
+    }
+}

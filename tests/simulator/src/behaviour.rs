@@ -1,0 +1,211 @@
+//! What a party does with one call: whether it has the effect, and how it answers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What is asked of a party: a script has one list of behaviours for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// A bank's *reserve funds*.
+    Reserve,
+    /// A bank's look-up of a reservation.
+    ReservationLookUp,
+    /// The result for the bank: capture or cancel.
+    Settle,
+    /// A supplier's vend.
+    Vend,
+    /// A supplier's look-up of a vend.
+    VendLookUp,
+    /// A result for a client.
+    Result,
+    /// A report to the fraud desk.
+    Report,
+    /// A token's validation by the fraud desk.
+    Validate,
+}
+
+/// The behaviours of one purchase, used in order; the last one repeats.
+pub type Plan = BTreeMap<Action, Vec<Behaviour>>;
+
+/// What a party does with one call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Behaviour {
+    /// Whether it does what is asked. A look-up has no effect of its own.
+    #[serde(default)]
+    pub effect: bool,
+    /// How long after the call's arrival the effect happens, even if the caller has left.
+    #[serde(default)]
+    pub effect_after_ms: u64,
+    /// How long the answer takes, besides the latency of every call.
+    #[serde(default)]
+    pub answer_after_ms: u64,
+    /// A vend that the supplier accepts now and decides later, at a look-up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<Pending>,
+    /// What a supplier that confirms by callback sends, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub confirm: Vec<Confirmation>,
+    /// How it answers.
+    pub answer: AnswerKind,
+}
+
+/// How an accepted vend is decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pending {
+    /// This many look-ups still find it pending.
+    pub look_ups: u32,
+    /// Then its code is this; `0000` has the effect.
+    pub code: String,
+}
+
+/// One callback of a supplier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confirmation {
+    /// The response code that it tells.
+    pub code: String,
+    /// How long after the vend it leaves.
+    #[serde(default)]
+    pub after_ms: u64,
+    /// Send it, and wait for the gateway to take it, before the vend itself is answered.
+    #[serde(default)]
+    pub before_answer: bool,
+}
+
+/// How a call is answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerKind {
+    /// 200 with the contract's body and this response code. `0000` is the truthful answer: what
+    /// the party has recorded. For a listener it is its acknowledgement (202).
+    Code(String),
+    /// Another HTTP status.
+    Status {
+        /// The status.
+        status: u16,
+        /// `Retry-After`, in seconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after_seconds: Option<u32>,
+    },
+    /// 200 with a body that is no JSON.
+    Garbage,
+    /// A redirect to a path that must never be called.
+    Redirect,
+    /// No answer until the caller leaves, for 120 s at most; then the connection is reset.
+    Hang,
+    /// The connection is reset.
+    Reset,
+    /// 200 and a body that comes one byte a second, for 120 s.
+    Drip,
+    /// 200 and a body of 64 KiB pieces, up to 1 GiB.
+    Endless,
+}
+
+impl Behaviour {
+    /// Does it and says so.
+    #[must_use]
+    pub fn ok() -> Self {
+        Self::effect_then(AnswerKind::Code("0000".to_owned()))
+    }
+
+    /// Does it, then answers in some way.
+    #[must_use]
+    pub const fn effect_then(answer: AnswerKind) -> Self {
+        Self {
+            effect: true,
+            effect_after_ms: 0,
+            answer_after_ms: 0,
+            pending: None,
+            confirm: Vec::new(),
+            answer,
+        }
+    }
+
+    /// Does nothing and answers in some way.
+    #[must_use]
+    pub fn no_effect(answer: AnswerKind) -> Self {
+        Self { effect: false, ..Self::effect_then(answer) }
+    }
+
+    /// Does nothing and answers with a code.
+    #[must_use]
+    pub fn refuses(code: &str) -> Self {
+        Self::no_effect(AnswerKind::Code(code.to_owned()))
+    }
+
+    /// Does nothing and answers with an HTTP status.
+    #[must_use]
+    pub fn status(status: u16) -> Self {
+        Self::no_effect(AnswerKind::Status { status, retry_after_seconds: None })
+    }
+
+    /// Does it at once and says so late.
+    #[must_use]
+    pub fn slow(milliseconds: u64) -> Self {
+        Self { answer_after_ms: milliseconds, ..Self::ok() }
+    }
+
+    /// Accepts a vend (`2236`); after this many look-ups it has the code.
+    #[must_use]
+    pub fn pending(look_ups: u32, code: &str) -> Self {
+        let pending = Pending { look_ups, code: code.to_owned() };
+        Self { pending: Some(pending), ..Self::refuses("2236") }
+    }
+
+    /// Accepts a vend (`2236`) and confirms it by callbacks; the goods go out at once if one of
+    /// them says `0000`.
+    #[must_use]
+    pub fn confirms(confirm: Vec<Confirmation>) -> Self {
+        let effect = confirm.iter().any(|confirmation| confirmation.code == "0000");
+        Self { effect, confirm, ..Self::refuses("2236") }
+    }
+
+    pub(crate) const fn effect_wait(&self) -> Duration {
+        Duration::from_millis(self.effect_after_ms)
+    }
+
+    pub(crate) const fn answer_wait(&self) -> Duration {
+        Duration::from_millis(self.answer_after_ms)
+    }
+}
+
+impl AnswerKind {
+    /// The response code of a readable answer.
+    pub(crate) fn code(&self) -> Option<&str> {
+        match self {
+            Self::Code(code) => Some(code),
+            Self::Status { .. }
+            | Self::Garbage
+            | Self::Redirect
+            | Self::Hang
+            | Self::Reset
+            | Self::Drip
+            | Self::Endless => None,
+        }
+    }
+}
+
+impl Confirmation {
+    /// A callback some time after the vend.
+    #[must_use]
+    pub fn after(after_ms: u64, code: &str) -> Self {
+        Self { code: code.to_owned(), after_ms, before_answer: false }
+    }
+
+    /// A callback that the gateway has taken before the vend is answered.
+    #[must_use]
+    pub fn before_answer(code: &str) -> Self {
+        Self { code: code.to_owned(), after_ms: 0, before_answer: true }
+    }
+}
+
+impl Action {
+    pub(crate) const fn is_look_up(self) -> bool {
+        matches!(self, Self::ReservationLookUp | Self::VendLookUp)
+    }
+}

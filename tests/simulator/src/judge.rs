@@ -1,0 +1,50 @@
+//! The rules that nobody may break, by name.
+
+/// A body that is not as the contract says.
+pub(crate) const BAD_BODY: &str = "bad_body";
+/// A result without its client's `Signature`, or with a wrong one.
+pub(crate) const SIGNATURE: &str = "signature";
+/// A report or a validation with another `api_key`.
+pub(crate) const DESK_KEY: &str = "desk_key";
+/// The same reservation asked for again with another body or at another bank.
+pub(crate) const RESERVE_CHANGED: &str = "reserve_changed";
+/// A hold to be captured after it was cancelled, or cancelled after it was captured.
+pub(crate) const CAPTURE_AND_CANCEL: &str = "capture_and_cancel";
+/// A capture where nothing is held.
+pub(crate) const CAPTURE_WITHOUT_RESERVE: &str = "capture_without_reserve";
+/// A capture although no goods went out.
+pub(crate) const CAPTURE_WITHOUT_VEND: &str = "capture_without_vend";
+/// A cancel although goods went out.
+pub(crate) const CANCEL_AFTER_VEND: &str = "cancel_after_vend";
+/// Another amount or currency than before.
+pub(crate) const AMOUNT_DIFFERS: &str = "amount_differs";
+/// Another reference than the party gave.
+pub(crate) const REFERENCE_DIFFERS: &str = "reference_differs";
+/// Another target than before.
+pub(crate) const TARGET_DIFFERS: &str = "target_differs";
+/// A result whose body is not the one sent before.
+pub(crate) const RESULT_CHANGED: &str = "result_changed";
+/// A result that tells success and no goods went out.
+pub(crate) const SUCCESS_WITHOUT_VEND: &str = "success_without_vend";
+/// A result that tells failure and goods went out.
+pub(crate) const FAILURE_AFTER_VEND: &str = "failure_after_vend";
+/// A vend of a purchase whose reservation was refused.
+pub(crate) const VEND_AFTER_REFUSAL: &str = "vend_after_refusal";
+/// A vend of a purchase whose funds are not held: undecided, given back or taken already.
+pub(crate) const VEND_WITHOUT_HOLD: &str = "vend_without_hold";
+/// Goods went out twice for one purchase.
+pub(crate) const TWO_VENDS: &str = "two_vends";
+/// A vend under a new reference while an older one may still be out.
+pub(crate) const VEND_WHILE_UNKNOWN: &str = "vend_while_unknown";
+/// The same vend again at a supplier that does not deduplicate, while it may be out.
+pub(crate) const REPEAT_WITHOUT_DEDUPE: &str = "repeat_without_dedupe";
+/// A look-up at a supplier that has none.
+pub(crate) const LOOK_UP_UNSUPPORTED: &str = "look_up_unsupported";
+/// A report that turns a token's success back.
+pub(crate) const REPORT_TURNED_BACK: &str = "report_turned_back";
+/// Two reports on one token at the same time.
+pub(crate) const REPORTS_AT_ONCE: &str = "reports_at_once";
+/// A token validated again with another timestamp.
+pub(crate) const TIMESTAMP_CHANGED: &str = "timestamp_changed";
+/// A redirect was followed.
+pub(crate) const REDIRECT_FOLLOWED: &str = "redirect_followed";

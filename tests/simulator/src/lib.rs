@@ -1,0 +1,34 @@
+//! The outside world of the fleet, for tests and for trying it out: banks, suppliers, clients'
+//! result listeners and a fraud desk behind one HTTP port.
+//!
+//! It keeps its own record of every call and of every effect (money held, captured, cancelled;
+//! goods out; results taken) and judges by that record alone: it shares no type and no decision
+//! with the workers, never asks their database, and never repairs what they do wrong.
+//!
+//! How a party behaves is scripted: per purchase by the last four digits of its
+//! `targetIdentifier` ([`SCRIPTS`]), or by [`World::script`] and `PUT /control/scripts/{key}`.
+//! The state of all parties lies behind one lock that is never held over a wait; a call's effect
+//! happens at one instant, whether or not its caller is still there for the answer.
+
+mod bank;
+mod behaviour;
+mod client;
+mod confirm;
+mod desk;
+mod judge;
+mod purchase;
+mod record;
+mod routes;
+mod scripts;
+mod server;
+mod settings;
+mod state;
+mod supplier;
+mod world;
+
+pub use behaviour::{Action, AnswerKind, Behaviour, Confirmation, Pending, Plan};
+pub use record::{Call, Effect, EffectKind, PartyCount, Summary, Violation};
+pub use scripts::{SCRIPTS, Script};
+pub use server::{Running, Simulator, stop_signal};
+pub use settings::{Latency, SimulatorSettings};
+pub use world::World;

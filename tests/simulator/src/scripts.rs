@@ -1,0 +1,204 @@
+//! The built-in scripts, chosen by a purchase's own numbers.
+
+use serde::Serialize;
+
+use crate::behaviour::{Action, AnswerKind, Behaviour, Confirmation, Plan};
+
+/// One built-in script.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Script {
+    /// The last four digits of a purchase's `targetIdentifier`. For a listener that has seen
+    /// neither reserve nor vend, a `clientTxnRef` that begins with `s<code>-`; for the desk, a
+    /// token that ends in `-s<code>`.
+    pub code: &'static str,
+    /// In short.
+    pub name: &'static str,
+    /// What happens.
+    pub meaning: &'static str,
+    /// Whose behaviour it is: bank, supplier, listener or desk.
+    pub party: &'static str,
+    #[serde(skip)]
+    make: fn() -> Plan,
+}
+
+impl Script {
+    const fn new(
+        code: &'static str,
+        name: &'static str,
+        meaning: &'static str,
+        make: fn() -> Plan,
+    ) -> Self {
+        let party = match code.as_bytes() {
+            [_, b'1', ..] => "bank",
+            [_, b'2' | b'3', ..] => "supplier",
+            [_, b'4', ..] => "listener",
+            _ => "desk",
+        };
+        Self { code, name, meaning, party, make }
+    }
+
+    /// Its behaviours.
+    #[must_use]
+    pub fn plan(&self) -> Plan {
+        (self.make)()
+    }
+
+    pub(crate) fn of_code(code: &str) -> Option<&'static Self> {
+        SCRIPTS.iter().find(|script| script.code == code)
+    }
+}
+
+impl std::fmt::Display for Script {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { code, name, meaning, party, .. } = self;
+        write!(f, "{code}  {party:8}  {name:28}  {meaning}")
+    }
+}
+
+/// Every built-in script. Any other number means `ok`: all parties do what they are asked; a
+/// supplier that confirms by callback answers `2236` and confirms within 300 ms.
+#[rustfmt::skip]
+pub const SCRIPTS: &[Script] = &[
+    // 91xx: the bank.
+    Script::new("9101", "bank_declines", "reserve is refused with 2010, insufficient funds", || reserve([Behaviour::refuses("2010")])),
+    Script::new("9102", "bank_slow_2s", "reserve takes effect and answers after 2 s", || reserve([Behaviour::slow(2_000)])),
+    Script::new("9103", "bank_slow_8s", "reserve takes effect and answers after 8 s", || reserve([Behaviour::slow(8_000)])),
+    Script::new("9104", "bank_slow_30s", "reserve takes effect and answers after 30 s", || reserve([Behaviour::slow(30_000)])),
+    Script::new("9105", "bank_account_not_mapped", "reserve is refused with 2030", || reserve([Behaviour::refuses("2030")])),
+    Script::new("9106", "bank_busy_twice", "reserve answers 2060 twice and nothing is held, then it is", || reserve([Behaviour::refuses("2060"), Behaviour::refuses("2060"), Behaviour::ok()])),
+    Script::new("9107", "reserve_effect_then_hang", "funds are held and the answer never comes", || reserve([Behaviour::effect_then(AnswerKind::Hang), Behaviour::ok()])),
+    Script::new("9108", "reserve_effect_then_reset", "funds are held and the connection is reset", || reserve([Behaviour::effect_then(AnswerKind::Reset), Behaviour::ok()])),
+    Script::new("9109", "reserve_effect_then_500", "funds are held and the answer is 500", || reserve([effect_then_status(500), Behaviour::ok()])),
+    Script::new("9110", "reserve_hang_before_effect", "nothing is held and the answer never comes; then all is well", || reserve([Behaviour::no_effect(AnswerKind::Hang), Behaviour::ok()])),
+    Script::new("9111", "reserve_garbage", "funds are held and the answer is a 200 that is no JSON", || reserve([Behaviour::effect_then(AnswerKind::Garbage), Behaviour::ok()])),
+    Script::new("9112", "bank_429", "reserve answers 429 with Retry-After 1 and nothing is held, then it is", || reserve([busy(), Behaviour::ok()])),
+    Script::new("9113", "reserve_reset_before_effect", "nothing is held and the connection is reset; then all is well", || reserve([Behaviour::no_effect(AnswerKind::Reset), Behaviour::ok()])),
+    Script::new("9121", "settle_effect_then_500", "capture or cancel takes effect and the answer is 500", || settle([effect_then_status(500), Behaviour::ok()])),
+    Script::new("9122", "settle_effect_then_reset", "capture or cancel takes effect and the connection is reset", || settle([Behaviour::effect_then(AnswerKind::Reset), Behaviour::ok()])),
+    Script::new("9123", "settle_hang_before_effect", "capture or cancel does nothing and never answers; then all is well", || settle([Behaviour::no_effect(AnswerKind::Hang), Behaviour::ok()])),
+    Script::new("9124", "settle_refused", "capture and cancel are refused with 2080: the hold stays", || settle([Behaviour::refuses("2080")])),
+    // 92xx: suppliers.
+    Script::new("9201", "vend_refused", "the vend is refused for good with 2213", || vend([Behaviour::refuses("2213")])),
+    Script::new("9202", "vend_2201_twice", "two vends are refused with 2201, the third is done", || vend([Behaviour::refuses("2201"), Behaviour::refuses("2201"), Behaviour::ok()])),
+    Script::new("9203", "pending_then_done", "the vend is pending (2236) for two look-ups, then done; a callback supplier confirms after 2 s", || vend([pending("0000")])),
+    Script::new("9204", "pending_then_refused", "the vend is pending (2236) for two look-ups, then refused with 2213; a callback supplier tells so after 2 s", || vend([pending("2213")])),
+    Script::new("9205", "vend_2225_once", "the vend is refused with 2225, volumes exceeded, the second is done", || vend([Behaviour::refuses("2225"), Behaviour::ok()])),
+    Script::new("9206", "vend_429", "the vend is refused with 429 and Retry-After 1, then done", || vend([busy(), Behaviour::ok()])),
+    Script::new("9207", "vend_slow_5s", "the vend is done and answered after 5 s", || vend([Behaviour::slow(5_000)])),
+    Script::new("9208", "vend_unknown_code", "the vend is done and answered with 7777, a code of no table", || vend([Behaviour::effect_then(AnswerKind::Code("7777".to_owned())), Behaviour::ok()])),
+    Script::new("9209", "vend_effect_then_hang", "the vend is done and the answer never comes", || vend([Behaviour::effect_then(AnswerKind::Hang), Behaviour::ok()])),
+    Script::new("9210", "vend_effect_then_reset", "the vend is done and the connection is reset", || vend([Behaviour::effect_then(AnswerKind::Reset), Behaviour::ok()])),
+    Script::new("9211", "vend_effect_then_500", "the vend is done and the answer is 500", || vend([effect_then_status(500), Behaviour::ok()])),
+    Script::new("9212", "vend_hang_before_effect", "nothing is vended and the answer never comes; then all is well", || vend([Behaviour::no_effect(AnswerKind::Hang), Behaviour::ok()])),
+    Script::new("9213", "vend_garbage", "the vend is done and the answer is a 200 that is no JSON", || vend([Behaviour::effect_then(AnswerKind::Garbage), Behaviour::ok()])),
+    Script::new("9214", "vend_500_before_effect", "nothing is vended and the answer is 500; then all is well", || vend([Behaviour::status(500), Behaviour::ok()])),
+    Script::new("9215", "vas_barred", "the vend is refused with VAS_BARRED", || vend([Behaviour::refuses("VAS_BARRED")])),
+    Script::new("9216", "adult_barred", "the vend is refused with ADULT_BARRED", || vend([Behaviour::refuses("ADULT_BARRED")])),
+    Script::new("9217", "vend_drip", "the vend is done and its answer drips, a byte a second", || vend([Behaviour::effect_then(AnswerKind::Drip), Behaviour::ok()])),
+    Script::new("9218", "vend_endless", "the vend is done and its answer does not end before 1 GiB", || vend([Behaviour::effect_then(AnswerKind::Endless), Behaviour::ok()])),
+    Script::new("9219", "vend_redirect", "nothing is vended and the answer is a redirect; then all is well", || vend([Behaviour::no_effect(AnswerKind::Redirect), Behaviour::ok()])),
+    Script::new("9220", "vend_2201_always", "every vend is refused with 2201", || vend([Behaviour::refuses("2201")])),
+    Script::new("9221", "look_up_down_twice", "the vend is done, its answer is lost, and two look-ups answer 503", || {
+        let mut plan = vend([Behaviour::effect_then(AnswerKind::Reset), Behaviour::ok()]);
+        plan.insert(Action::VendLookUp, vec![Behaviour::status(503), Behaviour::status(503), Behaviour::ok()]);
+        plan
+    }),
+    // 93xx: suppliers that confirm by callback.
+    Script::new("9301", "confirm_after_1s", "accepted with 2236, confirmed after 1 s", || vend([Behaviour::confirms(vec![Confirmation::after(1_000, "0000")])])),
+    Script::new("9302", "confirm_twice", "accepted with 2236, confirmed twice", || vend([Behaviour::confirms(vec![Confirmation::after(200, "0000"), Confirmation::after(400, "0000")])])),
+    Script::new("9303", "confirm_before_answer", "confirmed before the vend itself is answered with 2236", || vend([Behaviour::confirms(vec![Confirmation::before_answer("0000")])])),
+    Script::new("9304", "confirm_refused", "accepted with 2236, then refused by callback with 2213", || vend([Behaviour::confirms(vec![Confirmation::after(300, "2213")])])),
+    Script::new("9305", "confirm_never", "accepted with 2236 and done, and never confirmed", || vend([Behaviour { effect: true, ..Behaviour::refuses("2236") }])),
+    Script::new("9306", "confirm_contradicts", "confirmed with 0000, later with 2213", || vend([Behaviour::confirms(vec![Confirmation::after(200, "0000"), Confirmation::after(1_500, "2213")])])),
+    // 94xx: clients' listeners.
+    Script::new("9401", "listener_500_twice", "a result is answered 500 twice, then taken", || result([Behaviour::status(500), Behaviour::status(500), Behaviour::ok()])),
+    Script::new("9402", "listener_410", "every result is answered 410", || result([Behaviour::status(410)])),
+    Script::new("9403", "listener_slow_3s", "a result is taken and acknowledged after 3 s", || result([Behaviour::slow(3_000)])),
+    Script::new("9404", "listener_effect_then_reset", "a result is taken and the connection is reset", || result([Behaviour::effect_then(AnswerKind::Reset), Behaviour::ok()])),
+    Script::new("9405", "listener_redirect_once", "a result is answered with a redirect, then taken", || result([Behaviour::no_effect(AnswerKind::Redirect), Behaviour::ok()])),
+    // 95xx: the fraud desk.
+    Script::new("9501", "desk_500_once", "a report is answered 500, then taken", || report([Behaviour::status(500), Behaviour::ok()])),
+    Script::new("9502", "desk_success_0", "every report is answered 200 with success 0", || report([Behaviour::refuses("0")])),
+    Script::new("9503", "desk_429", "a report is answered 429 with Retry-After 1, then taken", || report([busy(), Behaviour::ok()])),
+    Script::new("9504", "token_invalid", "a token's validation answers is_valid false with threat code 8", || plan(Action::Validate, [Behaviour::refuses("8")])),
+];
+
+fn plan<const N: usize>(action: Action, behaviours: [Behaviour; N]) -> Plan {
+    Plan::from([(action, Vec::from(behaviours))])
+}
+
+fn reserve<const N: usize>(behaviours: [Behaviour; N]) -> Plan {
+    plan(Action::Reserve, behaviours)
+}
+
+fn settle<const N: usize>(behaviours: [Behaviour; N]) -> Plan {
+    plan(Action::Settle, behaviours)
+}
+
+fn vend<const N: usize>(behaviours: [Behaviour; N]) -> Plan {
+    plan(Action::Vend, behaviours)
+}
+
+fn result<const N: usize>(behaviours: [Behaviour; N]) -> Plan {
+    plan(Action::Result, behaviours)
+}
+
+fn report<const N: usize>(behaviours: [Behaviour; N]) -> Plan {
+    plan(Action::Report, behaviours)
+}
+
+fn pending(code: &str) -> Behaviour {
+    Behaviour { confirm: vec![Confirmation::after(2_000, code)], ..Behaviour::pending(2, code) }
+}
+
+fn busy() -> Behaviour {
+    Behaviour::no_effect(AnswerKind::Status { status: 429, retry_after_seconds: Some(1) })
+}
+
+fn effect_then_status(status: u16) -> Behaviour {
+    Behaviour::effect_then(AnswerKind::Status { status, retry_after_seconds: None })
+}
+
+/// The code that a reference or a token carries: `s<code>-…` or `…-s<code>`.
+pub(crate) fn marked_code(text: &str) -> Option<&str> {
+    let first = text.split_once('-').map(|(first, _)| first);
+    let last = text.rsplit_once('-').map(|(_, last)| last);
+    [first, last].into_iter().flatten().find_map(|part| {
+        let code = part.strip_prefix('s')?;
+        (code.len() == 4 && code.bytes().all(|byte| byte.is_ascii_digit())).then_some(code)
+    })
+}
+
+/// The last four digits of a target.
+pub(crate) fn target_code(target: &str) -> Option<&str> {
+    target.get(target.len().checked_sub(4)?..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_names_are_unique_and_every_script_says_something() {
+        for (at, script) in SCRIPTS.iter().enumerate() {
+            let others = SCRIPTS.iter().enumerate().filter(|(other, _)| *other != at);
+            for (_, other) in others {
+                assert_ne!(script.code, other.code);
+                assert_ne!(script.name, other.name);
+            }
+            assert!(script.plan().values().all(|behaviours| !behaviours.is_empty()));
+            assert!(script.code.starts_with('9') && script.code.len() == 4);
+        }
+    }
+
+    #[test]
+    fn a_code_is_read_from_a_target_a_reference_and_a_token() {
+        assert_eq!(target_code("27820009101"), Some("9101"));
+        assert_eq!(target_code("101"), None);
+        assert_eq!(target_code("é012"), None, "no character is cut");
+        assert_eq!(marked_code("s9401-77"), Some("9401"));
+        assert_eq!(marked_code("token-77-s9501"), Some("9501"));
+        assert_eq!(marked_code("order-9501"), None);
+        assert_eq!(marked_code("s9501"), None);
+    }
+}

@@ -1,0 +1,107 @@
+//! Where the simulator listens and how it behaves when no script says otherwise.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::str::FromStr;
+
+/// The settings; the defaults fit the sample set-up in `deploy/local/sample`.
+#[derive(Clone)]
+pub struct SimulatorSettings {
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The fleet's gateway, which gets the suppliers' callbacks; no slash at the end.
+    pub gateway: String,
+    /// Seeds the latencies.
+    pub seed: u64,
+    /// How long every call takes.
+    pub latency: Latency,
+    /// The secret of `Signature` by client number; results for the others are not checked.
+    pub client_secrets: BTreeMap<i64, String>,
+    /// Signs the suppliers' callbacks.
+    pub callback_secret: String,
+    /// The `api_key` that the fraud desk wants.
+    pub desk_key: String,
+    /// Effects beyond this many are refused with 507.
+    pub effects_max: usize,
+    /// Calls beyond this many are refused with 507.
+    pub calls_max: usize,
+}
+
+impl std::fmt::Debug for SimulatorSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SimulatorSettings")
+            .field("listen", &self.listen)
+            .field("gateway", &self.gateway)
+            .field("seed", &self.seed)
+            .field("latency", &self.latency)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for SimulatorSettings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 21_080)),
+            gateway: "http://127.0.0.1:21081".to_owned(),
+            seed: 1,
+            latency: Latency { min_ms: 50, max_ms: 500 },
+            client_secrets: BTreeMap::from([(1002, "sample-signature-1002".to_owned())]),
+            callback_secret: "sample-callback-secret".to_owned(),
+            desk_key: "sample-desk-key".to_owned(),
+            effects_max: 2_000_000,
+            calls_max: 6_000_000,
+        }
+    }
+}
+
+impl SimulatorSettings {
+    /// For tests: a free port, no latency.
+    #[must_use]
+    pub fn for_tests(gateway: &str) -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            gateway: gateway.trim_end_matches('/').to_owned(),
+            latency: Latency { min_ms: 0, max_ms: 0 },
+            ..Self::default()
+        }
+    }
+}
+
+/// A uniform span of latencies, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Latency {
+    /// The shortest, in milliseconds.
+    pub min_ms: u64,
+    /// The longest, in milliseconds.
+    pub max_ms: u64,
+}
+
+impl FromStr for Latency {
+    type Err = String;
+
+    /// Reads `50..500`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || "a latency is written as 50..500, in milliseconds up to 60000".to_owned();
+        let (min, max) = text.split_once("..").ok_or_else(wrong)?;
+        let min_ms = min.trim().parse().map_err(|_error| wrong())?;
+        let max_ms = max.trim().parse().map_err(|_error| wrong())?;
+        if min_ms > max_ms || max_ms > 60_000 {
+            return Err(wrong());
+        }
+        Ok(Self { min_ms, max_ms })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_latency_is_a_span_with_its_ends_in_order() {
+        assert_eq!("50..500".parse(), Ok(Latency { min_ms: 50, max_ms: 500 }));
+        assert_eq!("0..0".parse(), Ok(Latency { min_ms: 0, max_ms: 0 }));
+        for wrong in ["", "50", "500..50", "a..b", "0..60001", "-1..2"] {
+            assert!(wrong.parse::<Latency>().is_err(), "{wrong}");
+        }
+    }
+}

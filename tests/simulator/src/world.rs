@@ -1,0 +1,132 @@
+//! The handle of the world: one lock around its state, and what tests and routes ask of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::behaviour::{Action, Behaviour, Plan};
+use crate::record::{Call, Effect, Summary, Violation};
+use crate::settings::SimulatorSettings;
+use crate::state::State;
+
+/// Callbacks under way at the same time.
+const CONFIRMATIONS_AT_ONCE: usize = 64;
+
+/// All parties with their record. Clones share it.
+#[derive(Clone)]
+pub struct World(Arc<Inner>);
+
+struct Inner {
+    settings: SimulatorSettings,
+    state: Mutex<State>,
+    http: reqwest::Client,
+    confirmations: Semaphore,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World").field("settings", &self.0.settings).finish_non_exhaustive()
+    }
+}
+
+impl World {
+    pub(crate) fn new(settings: SimulatorSettings, http: reqwest::Client) -> Self {
+        let state = Mutex::new(State::new(&settings));
+        let confirmations = Semaphore::new(CONFIRMATIONS_AT_ONCE);
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        Self(Arc::new(Inner { settings, state, http, confirmations, tasks, stop }))
+    }
+
+    /// Every effect so far, in order.
+    #[must_use]
+    pub fn effects(&self) -> Vec<Effect> {
+        self.lock(|state| state.effects().to_vec())
+    }
+
+    /// Every call so far, in order.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        self.lock(|state| state.calls().to_vec())
+    }
+
+    /// The violations so far, the first ten thousand of them.
+    #[must_use]
+    pub fn violations(&self) -> Vec<Violation> {
+        self.lock(|state| state.violations().to_vec())
+    }
+
+    /// The effects of one purchase, in order.
+    #[must_use]
+    pub fn effects_of(&self, purchase: &str) -> Vec<Effect> {
+        self.lock(|state| state.effects_of(purchase))
+    }
+
+    /// The figures.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        self.lock(|state| state.summary())
+    }
+
+    /// Scripts one action of a purchase: `key` is its `raasTxnRef`, its target, its `clientTxnRef`
+    /// or, for the desk, its token. The behaviours are used in order and the last one repeats.
+    pub fn script(&self, key: &str, action: Action, behaviours: Vec<Behaviour>) {
+        self.lock(|state| state.script(key, Plan::from([(action, behaviours)])));
+    }
+
+    /// Forgets everything: records, scripts and all parties' states.
+    pub fn reset(&self) {
+        self.lock(|state| *state = State::new(&self.0.settings));
+    }
+
+    pub(crate) fn lock<T>(&self, use_it: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        use_it(&mut state)
+    }
+
+    pub(crate) fn settings(&self) -> &SimulatorSettings {
+        &self.0.settings
+    }
+
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.0.http
+    }
+
+    pub(crate) fn confirmations(&self) -> &Semaphore {
+        &self.0.confirmations
+    }
+
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.0.tasks
+    }
+
+    pub(crate) fn stop_token(&self) -> &CancellationToken {
+        &self.0.stop
+    }
+
+    /// Counts a call as being served until the guard is dropped.
+    pub(crate) fn enter(&self, party: &Arc<str>) -> Serving {
+        self.lock(|state| state.entered(party));
+        Serving { world: self.clone(), party: Arc::clone(party) }
+    }
+
+    pub(crate) fn custom_scripts(&self) -> BTreeMap<String, Plan> {
+        self.lock(|state| state.custom_scripts())
+    }
+}
+
+/// A call being served.
+pub(crate) struct Serving {
+    world: World,
+    party: Arc<str>,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.world.lock(|state| state.left(&self.party));
+    }
+}

@@ -1,0 +1,14 @@
+//! The simulator, called over HTTP as the fleet calls it.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod callbacks;
+mod control;
+mod listeners;
+mod parties;
+mod world;

@@ -1,0 +1,21 @@
+//! What this program is made of.
+
+use crate::Dispense;
+use fleet_boot::{Program, Worker};
+
+/// How it is named and explained.
+pub const PROGRAM: Program = Program {
+    name: "dispensing",
+    about: "Has suppliers dispense, and clears up what got lost",
+    needs_broker: true,
+};
+
+/// Adds its parts to a worker.
+///
+/// # Errors
+/// When a setting cannot be used.
+pub async fn compose(mut worker: Worker) -> anyhow::Result<Worker> {
+    let exchange = worker.exchange()?;
+    worker.engine(Dispense::new(exchange));
+    Ok(worker)
+}

@@ -1,0 +1,276 @@
+//! The dispense task: one vend at a time, each under its own reference, never guessed.
+
+use std::time::Duration;
+
+use fleet_boot::Exchange;
+use fleet_contracts::{Outcome, VendReply, codes, conclude};
+use fleet_domain::{
+    Answer, Change, Connector, Decision, Directory, DispenseEvent, DispenseState, Fact, FollowUp,
+    Inquiry, Job, Next, ParkClass, Party, PlanClass, Private, Scenario, SettleAs, TaskKind, Tries,
+};
+use fleet_engine::waiting::{at_risk, cannot_tell, may_be_out, next_wait, unknown_outcome};
+use fleet_engine::{Attempt, CallError, Learnt, LookUp, Refusal, Step};
+
+use crate::suppliers;
+
+/// Dispenses at the purchase's supplier.
+#[derive(Debug, Clone)]
+pub struct Dispense {
+    exchange: Exchange,
+}
+
+impl Dispense {
+    /// A step that speaks through this exchange.
+    #[must_use]
+    pub const fn new(exchange: Exchange) -> Self {
+        Self { exchange }
+    }
+}
+
+impl Step for Dispense {
+    const KIND: TaskKind = TaskKind::Dispense;
+    type Reply = VendReply;
+
+    fn longest_call(&self, directory: &Directory) -> Duration {
+        directory.longest_call(Party::Supplier)
+    }
+
+    fn call_deadline(&self, directory: &Directory, job: &Job) -> Duration {
+        let connector = suppliers::connector(directory, job);
+        connector.map_or(Duration::ZERO, |connector| connector.call_deadline)
+    }
+
+    async fn call(
+        &self,
+        directory: &Directory,
+        job: &Job,
+        attempt: Attempt,
+    ) -> Result<VendReply, CallError> {
+        let connector = suppliers::connector(directory, job)?;
+        suppliers::vend(&self.exchange, connector, job, attempt).await
+    }
+
+    async fn look_up(
+        &self,
+        directory: &Directory,
+        job: &Job,
+        attempt: Attempt,
+    ) -> Result<LookUp<VendReply>, CallError> {
+        let connector = suppliers::connector(directory, job)?;
+        suppliers::look_up(&self.exchange, connector, job, attempt).await
+    }
+
+    fn read_fact(
+        &self,
+        directory: &Directory,
+        job: &Job,
+        fact: &Fact,
+    ) -> Option<Learnt<VendReply>> {
+        let order = &job.purchase.order;
+        let is_ours = (0..=job.task.ref_no).any(|number| fact.reference == order.vend_ref(number));
+        let from_supplier = fact.source == format!("supplier_callback:{}", order.supplier);
+        if fact.kind != "vend" || !is_ours || !(from_supplier || fact.source == "call") {
+            return None;
+        }
+        let reply: VendReply = serde_json::from_str(fact.body.expose()).ok()?;
+        let connector = suppliers::connector(directory, job).ok()?;
+        let learnt = suppliers::learnt(connector, reply);
+        let is_current = fact.reference == order.vend_ref(job.task.ref_no);
+        match learnt {
+            // Goods that are out are out, whichever vend they came from.
+            Learnt::Done(_) => Some(learnt),
+            Learnt::Refused(_) if is_current => Some(learnt),
+            Learnt::Refused(_)
+            | Learnt::Unknown { .. }
+            | Learnt::Pending
+            | Learnt::NotSent { .. }
+            | Learnt::NotDone
+            | Learnt::CannotTell
+            | Learnt::Ended(_) => None,
+        }
+    }
+
+    fn decide(&self, directory: &Directory, job: &Job, learnt: Learnt<VendReply>) -> Decision {
+        let owner = job.purchase.order.supplier.as_str();
+        match learnt {
+            Learnt::Done(reply) => dispensed(directory, job, &reply),
+            Learnt::Refused(refusal) => refused(directory, job, refusal),
+            Learnt::Unknown { cause } => lost(directory, job, &cause),
+            Learnt::Pending => pending(directory, job),
+            Learnt::NotSent { cause, .. } if may_be_out(job) => lost(directory, job, &cause),
+            Learnt::NotSent { cause, retry_after } => {
+                match next_wait(directory, job, owner, PlanClass::NotDone, retry_after) {
+                    Some(wait) => {
+                        let only = Decision::only(Next::Wait(wait), Tries::Count, "not_sent");
+                        Decision { detail: cause, ..only }
+                    }
+                    None => failed(directory, job, codes::SUPPLIER_COULD_NOT, "gave_up"),
+                }
+            }
+            // The same reference again: the supplier does not know it, so nothing was dispensed.
+            Learnt::NotDone => Decision {
+                change: track(job, DispenseEvent::NotDone),
+                ..Decision::only(Next::Wait(Duration::from_secs(1)), Tries::Restart, "not_found")
+            },
+            Learnt::CannotTell => match suppliers::connector(directory, job) {
+                Ok(connector) => cannot_tell(connector, job, silent_state(connector, job)),
+                Err(_) => lost(directory, job, "its connector is gone"),
+            },
+            Learnt::Ended(_) => failed(directory, job, codes::SUPPLIER_COULD_NOT, "expired"),
+        }
+    }
+
+    fn as_fact(&self, job: &Job, learnt: &Learnt<VendReply>) -> Option<Answer> {
+        let reference = job.purchase.order.vend_ref(job.task.ref_no);
+        let (status, body) = match learnt {
+            Learnt::Done(reply) => {
+                (reply.response_code.clone(), serde_json::to_string(reply).unwrap_or_default())
+            }
+            Learnt::Refused(refusal) if refusal.reference_used => {
+                let body = serde_json::json!({ "responseCode": refusal.code });
+                (refusal.code.clone(), body.to_string())
+            }
+            Learnt::Refused(_)
+            | Learnt::Unknown { .. }
+            | Learnt::Pending
+            | Learnt::NotSent { .. }
+            | Learnt::NotDone
+            | Learnt::CannotTell
+            | Learnt::Ended(_) => return None,
+        };
+        Some(Answer { kind: "vend", reference, status, body: Private::new(body) })
+    }
+}
+
+fn change(job: &Job, event: DispenseEvent, code: Option<String>) -> Change {
+    match job.purchase.progress.dispense.on(event) {
+        Ok(state) => Change::Dispense {
+            state,
+            code,
+            supplier_ref: None,
+            vend_amount: None,
+            voucher: None,
+            settle_as: None,
+        },
+        Err(_) => Change::None,
+    }
+}
+
+fn track(job: &Job, event: DispenseEvent) -> Change {
+    change(job, event, None)
+}
+
+/// A supplier that confirms by callback and has accepted the vend is pending; any other that stays
+/// silent is unknown.
+fn silent_state(connector: &Connector, job: &Job) -> Change {
+    let accepted = job.purchase.progress.dispense == DispenseState::Pending
+        && connector.inquiry == Inquiry::Callback;
+    track(job, if accepted { DispenseEvent::Accepted } else { DispenseEvent::Lost })
+}
+
+fn dispensed(directory: &Directory, job: &Job, reply: &VendReply) -> Decision {
+    let order = &job.purchase.order;
+    let vend_amount = reply.vend_amount.or(Some(order.purchase_amount));
+    let outcome = Outcome {
+        code: codes::OK.to_owned(),
+        vend_amount,
+        voucher: reply.voucher(),
+        reservation: None,
+    };
+    let mut decision = concluded(directory, job, &outcome, SettleAs::Capture);
+    if decision.next != Next::Finish {
+        return decision;
+    }
+    decision.change = Change::Dispense {
+        state: DispenseState::Dispensed,
+        code: Some(outcome.code),
+        supplier_ref: reply.supplier_ref.clone(),
+        vend_amount,
+        voucher: outcome.voucher,
+        settle_as: settle_as(job, SettleAs::Capture),
+    };
+    decision.outcome = "dispensed";
+    decision
+}
+
+fn refused(directory: &Directory, job: &Job, refusal: Refusal) -> Decision {
+    if !refusal.retryable {
+        return failed(directory, job, &refusal.code, "refused");
+    }
+    let owner = &job.purchase.order.supplier;
+    match next_wait(directory, job, owner, PlanClass::NotDone, refusal.retry_after) {
+        Some(wait) => Decision {
+            new_reference: refusal.reference_used,
+            change: track(job, DispenseEvent::NotDone),
+            detail: refusal.code,
+            ..Decision::only(Next::Wait(wait), Tries::Count, "refused_for_now")
+        },
+        None => failed(directory, job, &refusal.code, "gave_up"),
+    }
+}
+
+fn pending(directory: &Directory, job: &Job) -> Decision {
+    let owner = &job.purchase.order.supplier;
+    let next = next_wait(directory, job, owner, PlanClass::Pending, None).map_or_else(
+        || Next::Park {
+            class: ParkClass::UnknownOutcome,
+            cause: format!("{owner} still says pending after all look-ups"),
+            at_risk: Some(at_risk(job)),
+        },
+        Next::Wait,
+    );
+    Decision {
+        change: track(job, DispenseEvent::Accepted),
+        ..Decision::only(next, Tries::Count, "pending")
+    }
+}
+
+fn lost(directory: &Directory, job: &Job, cause: &str) -> Decision {
+    let owner = &job.purchase.order.supplier;
+    unknown_outcome(directory, job, owner, cause, track(job, DispenseEvent::Lost))
+}
+
+/// Known not to be dispensed, for good: the hold is cancelled and the client told.
+fn failed(directory: &Directory, job: &Job, code: &str, word: &'static str) -> Decision {
+    let outcome =
+        Outcome { code: code.to_owned(), vend_amount: None, voucher: None, reservation: None };
+    let mut decision = concluded(directory, job, &outcome, SettleAs::Cancel);
+    if decision.next != Next::Finish {
+        return decision;
+    }
+    decision.change = Change::Dispense {
+        state: DispenseState::Failed,
+        code: Some(code.to_owned()),
+        supplier_ref: None,
+        vend_amount: None,
+        voucher: None,
+        settle_as: settle_as(job, SettleAs::Cancel),
+    };
+    decision.outcome = word;
+    decision.detail = code.to_owned();
+    decision
+}
+
+/// In scenario A the client settles its own reservation.
+fn settle_as(job: &Job, settle_as: SettleAs) -> Option<SettleAs> {
+    match job.purchase.order.scenario {
+        Scenario::WeReserve => Some(settle_as),
+        Scenario::ClientReserved => None,
+    }
+}
+
+fn concluded(directory: &Directory, job: &Job, outcome: &Outcome, wanted: SettleAs) -> Decision {
+    let order = &job.purchase.order;
+    let (deliveries, mut follow_ups) = conclude(directory, &job.purchase, outcome, job.task.now);
+    if settle_as(job, wanted).is_some() {
+        let Some(lane) = directory.lane_of(TaskKind::Settle, &order.funding_source) else {
+            let cause = format!("no lane for {}: import its connector", order.funding_source);
+            let park =
+                Next::Park { class: ParkClass::OurFault, cause, at_risk: Some(at_risk(job)) };
+            return Decision::only(park, Tries::Keep, "no_lane");
+        };
+        let kind = TaskKind::Settle;
+        follow_ups.push(FollowUp { kind, slot: 0, lane, start_by: None, deadline_at: None });
+    }
+    Decision { deliveries, follow_ups, ..Decision::only(Next::Finish, Tries::Count, "concluded") }
+}

@@ -1,0 +1,90 @@
+//! Suppliers. A new one is one file here, one row in [`ADAPTERS`] and its arm below.
+
+mod vend;
+
+use fleet_boot::Exchange;
+use fleet_contracts::VendReply;
+use fleet_contracts::codes::{VendMeaning, vend_meaning};
+use fleet_domain::{Connector, Directory, Job};
+use fleet_engine::{Attempt, CallError, Learnt, LookUp, Refusal};
+
+/// Every adapter, by its name in the connector's row.
+pub const ADAPTERS: &[(&str, Adapter)] = &[("vend", Adapter::Vend)];
+
+/// How a supplier is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adapter {
+    /// The supplier interface of the contract.
+    Vend,
+}
+
+fn adapter(connector: &Connector) -> Result<Adapter, CallError> {
+    let row = ADAPTERS.iter().find(|(name, _)| *name == connector.adapter);
+    row.map(|(_, adapter)| *adapter).ok_or_else(|| CallError::NotSent {
+        cause: format!("connector {} names an unknown adapter", connector.name),
+        retry_after: None,
+    })
+}
+
+/// The supplier of a job.
+///
+/// # Errors
+/// `NotSent` when it is not in the directory.
+pub fn connector<'d>(directory: &'d Directory, job: &Job) -> Result<&'d Connector, CallError> {
+    let name = &job.purchase.order.supplier;
+    directory.connectors.get(name).ok_or_else(|| CallError::NotSent {
+        cause: format!("connector {name} is not in the directory"),
+        retry_after: None,
+    })
+}
+
+/// Vends, once per reference.
+///
+/// # Errors
+/// As [`fleet_engine::Step::call`]; a pending vend is [`CallError::Pending`].
+pub async fn vend(
+    exchange: &Exchange,
+    connector: &Connector,
+    job: &Job,
+    attempt: Attempt,
+) -> Result<VendReply, CallError> {
+    match adapter(connector)? {
+        Adapter::Vend => vend::vend(exchange, connector, job, attempt).await,
+    }
+}
+
+/// Asks what became of a vend.
+///
+/// # Errors
+/// As [`fleet_engine::Step::look_up`].
+pub async fn look_up(
+    exchange: &Exchange,
+    connector: &Connector,
+    job: &Job,
+    attempt: Attempt,
+) -> Result<LookUp<VendReply>, CallError> {
+    match adapter(connector)? {
+        Adapter::Vend => vend::look_up(exchange, connector, job, attempt).await,
+    }
+}
+
+/// What a supplier's reply tells, after the connector's own code map.
+#[must_use]
+pub fn learnt(connector: &Connector, reply: VendReply) -> Learnt<VendReply> {
+    let code = connector.code(&reply.response_code).to_owned();
+    let refusal = |retryable| Refusal {
+        code: code.clone(),
+        retryable,
+        reference_used: true,
+        retry_after: None,
+    };
+    match vend_meaning(&code) {
+        VendMeaning::Done => Learnt::Done(reply),
+        VendMeaning::Refused => Learnt::Refused(refusal(false)),
+        VendMeaning::NewVend => Learnt::Refused(refusal(true)),
+        VendMeaning::Pending => Learnt::Pending,
+        VendMeaning::Unknown => {
+            Learnt::Unknown { cause: format!("{} answered an undecided code", connector.name) }
+        }
+    }
+}

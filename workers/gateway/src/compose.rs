@@ -1,0 +1,40 @@
+//! What this program is made of.
+
+use crate::{Answers, Gateway, router};
+use fleet_boot::{Program, Worker, bind, serve};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How it is named and explained.
+pub const PROGRAM: Program = Program {
+    name: "gateway",
+    about: "Takes purchases in over HTTP, answers look-ups, stores suppliers' confirmations",
+    // It serves while the broker is away: the clock publishes what it could not.
+    needs_broker: false,
+};
+
+/// Adds its parts to a worker.
+///
+/// # Errors
+/// When a setting cannot be used.
+pub async fn compose(worker: Worker) -> anyhow::Result<Worker> {
+    let keys = worker.settings.gateway.clone();
+    let listener = bind("gateway.listen", keys.listen).await?;
+    let address = listener.local_addr()?;
+    let gateway = Gateway {
+        store: worker.store.clone(),
+        directory: worker.directory.clone(),
+        hints: worker.hints.clone(),
+        answers: Arc::new(Answers::default()),
+        requests: Arc::new(tokio::sync::Semaphore::new(keys.requests_max)),
+    };
+    let (answers, store, stop) =
+        (Arc::clone(&gateway.answers), worker.store.clone(), worker.stop.clone());
+    let every = Duration::from_millis(keys.answer_poll_ms);
+    worker.spawn(async move { answers.run(&store, every, &stop).await });
+    let grace = Duration::from_secs(worker.settings.shutdown.grace_seconds);
+    let stop = worker.stop.clone();
+    worker.spawn(serve(listener, router(gateway), keys.connections_max, grace, stop));
+    tracing::info!(gateway.listen = %address, "serving");
+    Ok(worker)
+}

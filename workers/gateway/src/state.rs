@@ -1,0 +1,24 @@
+//! What every handler shares.
+
+use std::sync::Arc;
+
+use fleet_boot::{HintPublisher, StoreDirectory};
+use fleet_store::Store;
+use tokio::sync::Semaphore;
+
+use crate::Answers;
+
+/// The gateway's parts; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    /// Postgres.
+    pub store: Store,
+    /// The present directory.
+    pub directory: StoreDirectory,
+    /// Where first hints go.
+    pub hints: HintPublisher,
+    /// Who waits for a bank.
+    pub answers: Arc<Answers>,
+    /// Purchases that may be under way at once; whoever finds no place is told to come again.
+    pub requests: Arc<Semaphore>,
+}

@@ -1,0 +1,24 @@
+//! One file a command.
+
+pub(crate) mod dead;
+pub(crate) mod import;
+pub(crate) mod purchase;
+pub(crate) mod summary;
+
+use fleet_store::Store;
+use serde_json::json;
+
+use crate::Failure;
+use crate::output::Output;
+
+/// `fleet migrate`
+pub(crate) async fn migrate(store: &Store, output: Output) -> Result<(), Failure> {
+    let applied = store.migrate().await?;
+    let partitions = store.prepare_partitions().await?;
+    let value = json!({ "applied": applied, "partitions_made": partitions });
+    output.print(&value, || match applied.len() {
+        0 => "the schema was up to date already".to_owned(),
+        count => format!("{count} migrations applied: {applied:?}"),
+    });
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! `fleet purchase`
+
+use fleet_domain::{PurchaseId, masked};
+use fleet_store::{PurchaseView, Store};
+use serde_json::{Value, json};
+
+use crate::Failure;
+use crate::output::{Output, table};
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Everything about one purchase; personal data masked, vouchers never
+    Show {
+        /// raasTxnRef
+        id: PurchaseId,
+    },
+}
+
+pub(crate) async fn run(command: &Command, store: &Store, output: Output) -> Result<(), Failure> {
+    let Command::Show { id } = command;
+    let view = store.show_purchase(*id).await?;
+    let view = view.ok_or_else(|| Failure::No(format!("there is no purchase {id}")))?;
+    output.print(&to_json(&view), || to_text(&view));
+    Ok(())
+}
+
+fn to_json(view: &PurchaseView) -> Value {
+    let (order, progress) = (&view.purchase.order, &view.purchase.progress);
+    let tasks = view.tasks.iter().map(|task| {
+        json!({
+            "kind": task.key.kind.name(), "slot": task.key.slot, "state": task.state.name(),
+            "due_at": task.due_at, "lane": task.lane, "claims": task.claims, "tries": task.tries,
+            "ref_no": task.ref_no, "sent_until": task.sent_until, "signals": task.signals,
+            "lease": task.lease, "hinted_at": task.hinted_at, "start_by": task.start_by,
+            "deadline_at": task.deadline_at, "park_class": task.park_class.map(fleet_domain::ParkClass::name),
+            "park_cause": task.park_cause, "parked_at": task.parked_at,
+            "at_risk_minor": task.at_risk.map(|m| m.minor),
+            "at_risk_currency": task.at_risk.map(|m| m.currency.code()),
+        })
+    });
+    let journal = view.journal.iter().map(|row| {
+        json!({
+            "at": row.at, "kind": row.kind.name(), "slot": row.slot, "ref_no": row.ref_no,
+            "outcome": row.outcome, "detail": row.detail, "actor": row.actor,
+        })
+    });
+    let ledger = view.ledger.iter().map(|row| {
+        json!({
+            "step": row.step, "entry": row.entry, "currency": row.currency, "amount": row.amount,
+        })
+    });
+    let deliveries = view.deliveries.iter().map(|row| {
+        json!({
+            "slot": row.slot, "channel": row.channel, "state": row.state,
+            "attempts": row.attempts, "first_sent_at": row.first_sent_at,
+            "last_sent_at": row.last_sent_at, "last_status": row.last_status,
+        })
+    });
+    let facts = view.facts.iter().map(|fact| {
+        json!({
+            "source": fact.source, "type": fact.fact_type, "reference": fact.reference,
+            "status": fact.status, "external_id": fact.external_id,
+            "received_at": fact.received_at,
+        })
+    });
+    json!({
+        "raas_txn_ref": order.id, "client_id": order.client, "client_txn_ref": order.client_txn_ref,
+        "way_in": view.way_in, "scenario": order.scenario, "funding": order.funding,
+        "funding_source": order.funding_source, "product_id": order.product,
+        "supplier": order.supplier, "currency": order.currency,
+        "purchase_amount": order.purchase_amount, "fee_amount": order.fee_amount,
+        "source": masked(order.source.expose()), "target": masked(order.target.expose()),
+        "status": view.purchase.status().name(), "created_at": progress.created_at,
+        "start_by": order.start_by,
+        "reserve": { "state": progress.reserve, "code": progress.reserve_code,
+            "reservation": view.purchase.reservation(),
+            "hold_expires_at": progress.hold_expires_at },
+        "dispense": { "state": progress.dispense, "code": progress.dispense_code,
+            "supplier_ref": progress.supplier_ref, "vend_amount": progress.vend_amount,
+            "has_voucher": progress.voucher.is_some() },
+        "settle": { "state": progress.settle, "as": progress.settle_as },
+        "tasks": tasks.collect::<Vec<_>>(), "journal": journal.collect::<Vec<_>>(),
+        "ledger": ledger.collect::<Vec<_>>(), "deliveries": deliveries.collect::<Vec<_>>(),
+        "facts": facts.collect::<Vec<_>>(),
+    })
+}
+
+fn to_text(view: &PurchaseView) -> String {
+    let (order, progress) = (&view.purchase.order, &view.purchase.progress);
+    let code = |code: &Option<String>| code.clone().unwrap_or_else(|| "-".to_owned());
+    let mut text = format!(
+        "purchase   {}  {}\nclient     {} / {}  ({}, {})\nproduct    {} at {}\n\
+         amount     {} + {} fee, {} minor units\nsource     {}   target {}\n\
+         reserve    {} (code {}) at {}\ndispense   {} (code {})\nsettle     {}\n",
+        order.id,
+        view.purchase.status(),
+        order.client,
+        order.client_txn_ref,
+        order.scenario,
+        view.way_in,
+        order.product,
+        order.supplier,
+        order.purchase_amount,
+        order.fee_amount,
+        order.currency,
+        masked(order.source.expose()),
+        masked(order.target.expose()),
+        progress.reserve,
+        code(&progress.reserve_code),
+        if order.funding_source.is_empty() { "the client" } else { &order.funding_source },
+        progress.dispense,
+        code(&progress.dispense_code),
+        progress.settle,
+    );
+    if !view.tasks.is_empty() {
+        text.push_str("\nunfinished tasks\n");
+        text.push_str(&table(
+            &["kind", "slot", "state", "due", "tries", "claims", "parked as", "cause"],
+            view.tasks.iter().map(|task| {
+                vec![
+                    task.key.kind.to_string(),
+                    task.key.slot.to_string(),
+                    task.state.name().to_owned(),
+                    task.due_at.format("%F %T").to_string(),
+                    task.tries.to_string(),
+                    task.claims.to_string(),
+                    task.park_class.map_or("-", fleet_domain::ParkClass::name).to_owned(),
+                    code(&task.park_cause),
+                ]
+            }),
+        ));
+    }
+    text.push_str("\nwhat happened\n");
+    text.push_str(&table(
+        &["at", "kind", "outcome", "detail"],
+        view.journal.iter().map(|row| {
+            let at = row.at.format("%F %T%.3f").to_string();
+            vec![at, row.kind.to_string(), row.outcome.clone(), row.detail.clone()]
+        }),
+    ));
+    text.push_str("\nbooks\n");
+    text.push_str(&table(
+        &["entry", "amount", "currency"],
+        view.ledger
+            .iter()
+            .map(|row| vec![row.entry.clone(), row.amount.to_string(), row.currency.clone()]),
+    ));
+    if !view.deliveries.is_empty() {
+        text.push_str("\nresults\n");
+        text.push_str(&table(
+            &["channel", "state", "attempts", "last HTTP status"],
+            view.deliveries.iter().map(|row| {
+                let status = row.last_status.map_or_else(|| "-".to_owned(), |s| s.to_string());
+                vec![row.channel.clone(), row.state.clone(), row.attempts.to_string(), status]
+            }),
+        ));
+    }
+    text
+}

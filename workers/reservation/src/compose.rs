@@ -1,0 +1,36 @@
+//! What this program is made of.
+
+use crate::{Reserve, Settle, keep_letters, take_requests};
+use fleet_boot::{Intake, Program, Worker};
+use fleet_contracts::Queue;
+
+/// How it is named and explained.
+pub const PROGRAM: Program = Program {
+    name: "reservation",
+    about: "Takes enqueued purchases in, reserves funds, captures or cancels them",
+    needs_broker: true,
+};
+
+/// Letters are stored one by one.
+const LETTERS_PREFETCH: u16 = 16;
+
+/// Adds its parts to a worker.
+///
+/// # Errors
+/// When a setting cannot be used.
+pub async fn compose(mut worker: Worker) -> anyhow::Result<Worker> {
+    let exchange = worker.exchange()?;
+    worker.engine(Reserve::new(exchange.clone()));
+    worker.engine(Settle::new(exchange));
+    let prefetch = worker.settings.broker.requested_prefetch;
+    worker.spawn(take_requests(
+        worker.consume(Queue::Requested, prefetch),
+        Intake::new(worker.store.clone(), worker.hints.clone()),
+        worker.directory.clone(),
+        worker.publisher.clone(),
+        worker.stop.clone(),
+    ));
+    let letters = worker.consume(Queue::Dead, LETTERS_PREFETCH);
+    worker.spawn(keep_letters(letters, worker.store.clone(), worker.stop.clone()));
+    Ok(worker)
+}

@@ -1,0 +1,207 @@
+//! The reserve task: hold the buyer's funds, or say why not.
+
+use std::time::Duration;
+
+use fleet_boot::Exchange;
+use fleet_contracts::{BankReply, Outcome, codes, conclude};
+use fleet_domain::{
+    Answer, Change, Decision, Directory, Fact, FollowUp, Job, LedgerEntry, Next, PlanClass,
+    Private, ReserveEvent, ReserveState, TaskKind, Tries, later,
+};
+use fleet_engine::waiting::{cannot_tell, may_be_out, next_wait, unknown_outcome};
+use fleet_engine::{Attempt, CallError, LEASE_EXTRA, Learnt, LookUp, Refusal, Step};
+
+use crate::sources;
+
+/// Added to the lease when the last moment for a vend is taken from the hold's end.
+const HOLD_MARGIN: Duration = Duration::from_secs(60);
+
+/// Reserves funds at the purchase's funding source.
+#[derive(Debug, Clone)]
+pub struct Reserve {
+    exchange: Exchange,
+}
+
+impl Reserve {
+    /// A step that speaks through this exchange.
+    #[must_use]
+    pub const fn new(exchange: Exchange) -> Self {
+        Self { exchange }
+    }
+}
+
+impl Step for Reserve {
+    const KIND: TaskKind = TaskKind::Reserve;
+    type Reply = BankReply;
+
+    fn longest_call(&self, directory: &Directory) -> Duration {
+        sources::longest_call(directory)
+    }
+
+    fn call_deadline(&self, directory: &Directory, job: &Job) -> Duration {
+        sources::call_deadline(directory, job)
+    }
+
+    async fn call(
+        &self,
+        directory: &Directory,
+        job: &Job,
+        attempt: Attempt,
+    ) -> Result<BankReply, CallError> {
+        let connector = sources::connector(directory, job)?;
+        sources::reserve(&self.exchange, connector, job, attempt).await
+    }
+
+    async fn look_up(
+        &self,
+        directory: &Directory,
+        job: &Job,
+        attempt: Attempt,
+    ) -> Result<LookUp<BankReply>, CallError> {
+        let connector = sources::connector(directory, job)?;
+        sources::look_up_reservation(&self.exchange, connector, job, attempt).await
+    }
+
+    fn read_fact(&self, _: &Directory, job: &Job, fact: &Fact) -> Option<Learnt<BankReply>> {
+        if fact.kind != "reserve" || fact.reference != job.purchase.order.id.to_string() {
+            return None;
+        }
+        let reply: BankReply = serde_json::from_str(fact.body.expose()).ok()?;
+        match codes::bank_meaning(&reply.response_code) {
+            codes::BankMeaning::Done => Some(Learnt::Done(reply)),
+            codes::BankMeaning::Refused => Some(Learnt::Refused(sources::refusal(&reply))),
+            codes::BankMeaning::Again => None,
+        }
+    }
+
+    fn decide(&self, directory: &Directory, job: &Job, learnt: Learnt<BankReply>) -> Decision {
+        let owner = job.purchase.order.funding_source.as_str();
+        match learnt {
+            Learnt::Done(reply) => reserved(directory, job, reply),
+            Learnt::Refused(refusal) => refused(directory, job, refusal),
+            Learnt::Unknown { cause } => lost(directory, job, &cause),
+            Learnt::Pending => lost(directory, job, "the funding source works on it"),
+            Learnt::NotSent { cause, .. } if may_be_out(job) => lost(directory, job, &cause),
+            Learnt::NotSent { cause, retry_after } => {
+                let class = PlanClass::NotDone;
+                match next_wait(directory, job, owner, class, retry_after) {
+                    Some(wait) => {
+                        let only = Decision::only(Next::Wait(wait), Tries::Count, "not_sent");
+                        Decision { detail: cause, ..only }
+                    }
+                    None => gave_up(directory, job, codes::INTERNAL_TIMEOUT, "gave_up"),
+                }
+            }
+            Learnt::NotDone => Decision {
+                change: track(job, ReserveEvent::NotDone, None),
+                ..Decision::only(Next::Wait(Duration::from_secs(1)), Tries::Restart, "not_found")
+            },
+            Learnt::CannotTell => match sources::connector(directory, job) {
+                Ok(connector) => cannot_tell(connector, job, track(job, ReserveEvent::Lost, None)),
+                Err(_) => lost(directory, job, "its connector is gone"),
+            },
+            Learnt::Ended(_) => gave_up(directory, job, codes::INTERNAL_TIMEOUT, "expired"),
+        }
+    }
+
+    fn as_fact(&self, job: &Job, learnt: &Learnt<BankReply>) -> Option<Answer> {
+        let reference = job.purchase.order.id.to_string();
+        let (status, body) = match learnt {
+            Learnt::Done(reply) => {
+                (reply.response_code.clone(), serde_json::to_string(reply).unwrap_or_default())
+            }
+            Learnt::Refused(refusal) if !refusal.retryable => {
+                let body = serde_json::json!({ "responseCode": refusal.code });
+                (refusal.code.clone(), body.to_string())
+            }
+            Learnt::Refused(_)
+            | Learnt::Unknown { .. }
+            | Learnt::Pending
+            | Learnt::NotSent { .. }
+            | Learnt::NotDone
+            | Learnt::CannotTell
+            | Learnt::Ended(_) => return None,
+        };
+        Some(Answer { kind: "reserve", reference, status, body: Private::new(body) })
+    }
+}
+
+/// The track after an event; a contradiction leaves it alone (the store keeps the fact as a case).
+fn track(job: &Job, event: ReserveEvent, code: Option<String>) -> Change {
+    match job.purchase.progress.reserve.on(event) {
+        Ok(state) => Change::Reserve { state, code, reservation: None, hold: None },
+        Err(_) => Change::None,
+    }
+}
+
+fn reserved(directory: &Directory, job: &Job, reply: BankReply) -> Decision {
+    let order = &job.purchase.order;
+    let Some(lane) = directory.lane_of(TaskKind::Dispense, &order.supplier) else {
+        return lost(directory, job, "the supplier's lane is missing");
+    };
+    let hold = directory.connectors.get(&order.funding_source).and_then(|c| c.hold);
+    let supplier = directory.connectors.get(&order.supplier);
+    let lease = supplier.map_or(LEASE_EXTRA, |c| c.call_deadline.saturating_add(LEASE_EXTRA));
+    let start_by = hold.map_or(order.start_by, |hold| {
+        later(job.task.now, hold.saturating_sub(lease).saturating_sub(HOLD_MARGIN))
+    });
+    let follow_up = FollowUp {
+        kind: TaskKind::Dispense,
+        slot: 0,
+        lane,
+        start_by: Some(start_by),
+        deadline_at: None,
+    };
+    Decision {
+        change: Change::Reserve {
+            state: ReserveState::Reserved,
+            code: Some(reply.response_code),
+            reservation: reply.reserve_funds_txn_ref,
+            hold,
+        },
+        follow_ups: vec![follow_up],
+        ledger: vec![(LedgerEntry::Reserved, order.reserved())],
+        ..Decision::only(Next::Finish, Tries::Count, "reserved")
+    }
+}
+
+fn refused(directory: &Directory, job: &Job, refusal: Refusal) -> Decision {
+    if !refusal.retryable {
+        let mut decision = ended(directory, job, &refusal.code, ReserveEvent::Refused);
+        decision.outcome = "refused";
+        return decision;
+    }
+    let owner = &job.purchase.order.funding_source;
+    match next_wait(directory, job, owner, PlanClass::NotDone, refusal.retry_after) {
+        Some(wait) => Decision {
+            detail: refusal.code,
+            ..Decision::only(Next::Wait(wait), Tries::Count, "refused_for_now")
+        },
+        None => gave_up(directory, job, &refusal.code, "gave_up"),
+    }
+}
+
+fn lost(directory: &Directory, job: &Job, cause: &str) -> Decision {
+    let change = track(job, ReserveEvent::Lost, None);
+    unknown_outcome(directory, job, &job.purchase.order.funding_source, cause, change)
+}
+
+fn gave_up(directory: &Directory, job: &Job, code: &str, outcome: &'static str) -> Decision {
+    let mut decision = ended(directory, job, code, ReserveEvent::GaveUp);
+    decision.outcome = outcome;
+    decision
+}
+
+/// No funds, no goods: the purchase ends here and the client is told.
+fn ended(directory: &Directory, job: &Job, code: &str, event: ReserveEvent) -> Decision {
+    let outcome =
+        Outcome { code: code.to_owned(), vend_amount: None, voucher: None, reservation: None };
+    let (deliveries, follow_ups) = conclude(directory, &job.purchase, &outcome, job.task.now);
+    Decision {
+        change: track(job, event, Some(code.to_owned())),
+        deliveries,
+        follow_ups,
+        detail: code.to_owned(),
+        ..Decision::only(Next::Finish, Tries::Count, "ended")
+    }
+}

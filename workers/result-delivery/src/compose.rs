@@ -1,0 +1,23 @@
+//! What this program is made of.
+
+use crate::Deliver;
+use fleet_boot::{Program, Worker};
+use std::time::Duration;
+
+/// How it is named and explained.
+pub const PROGRAM: Program = Program {
+    name: "result-delivery",
+    about: "Tells clients how their purchases ended, for up to four days",
+    needs_broker: true,
+};
+
+/// Adds its parts to a worker.
+///
+/// # Errors
+/// When a setting cannot be used.
+pub async fn compose(mut worker: Worker) -> anyhow::Result<Worker> {
+    let exchange = worker.exchange()?;
+    let deadline = Duration::from_millis(worker.settings.outbound.deliver_deadline_ms);
+    worker.engine(Deliver::new(exchange, deadline));
+    Ok(worker)
+}
