@@ -5,6 +5,7 @@
 #   servers.sh stop   [postgres|rabbitmq]   stop what was started here
 #   servers.sh status                       say what runs; exit 3 when something does not
 #   servers.sh env                          print shell exports: how to reach it
+#   servers.sh fresh                        an empty database `fleet` in place of the old one
 #   servers.sh clean                        stop, and remove the data
 #
 #   --dir DIR       where ports, data and logs are kept (default: .local of the checkout)
@@ -26,13 +27,13 @@ while [ $# -gt 0 ]; do
   case $1 in
     --dir) dir=$(absolute "$2") && shift 2 ;;
     --base-port) base=$2 && shift 2 ;;
-    start | stop | status | env | clean) command=$1 && shift ;;
+    start | stop | status | env | clean | fresh) command=$1 && shift ;;
     postgres | rabbitmq) only=$1 && shift ;;
     -h | --help) sed -n '2,/^set /s/^# \{0,1\}//p' "$0" | sed '$d'; exit 0 ;;
     *) die "servers.sh: what is $1? (--help)" ;;
   esac
 done
-[ -n "$command" ] || die "servers.sh: start, stop, status, env or clean? (--help)"
+[ -n "$command" ] || die "servers.sh: start, stop, status, env, fresh or clean? (--help)"
 case $base in *[!0-9]*) die "--base-port takes a number" ;; esac
 
 hash=$(printf %s "$dir" | sha256sum | cut -c1-10)
@@ -240,6 +241,15 @@ make_database() {
   if [ -z "$(sql postgres "select 1 from pg_database where datname = 'fleet'")" ]; then
     sql postgres 'create database fleet'
   fi
+}
+
+# Only a private server's: what was given, or stands in a container, is its owner's to empty.
+fresh_database() {
+  read_ports || die "no servers were started here: servers.sh start"
+  if given_database || [ "$kind" != private ]; then return; fi
+  pg_bin=$(find_postgres)
+  sql postgres 'drop database if exists fleet with (force)'
+  make_database
 }
 
 # --- RabbitMQ ------------------------------------------------------------------------------------
@@ -488,4 +498,5 @@ case $command in
   status) status ;;
   env) print_env ;;
   clean) clean ;;
+  fresh) fresh_database ;;
 esac
