@@ -10,6 +10,7 @@ mod intake;
 mod program;
 mod serve;
 mod settings;
+mod upkeep;
 mod worker;
 
 pub use adapters::{HintPublisher, StoreTasks};

@@ -17,10 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::program::{Program, store_at_start};
 use crate::serve::{Ready, admin_router, bind, serve};
-use crate::{Exchange, HintPublisher, Settings, StoreDirectory, StoreTasks, hints};
-
-/// How often the fleet's backlog is asked for, for the metrics.
-const BACKLOG_EVERY: Duration = Duration::from_secs(10);
+use crate::{Exchange, HintPublisher, Settings, StoreDirectory, StoreTasks, hints, upkeep};
 
 /// The parts of a program.
 #[derive(Debug)]
@@ -75,7 +72,8 @@ impl Worker {
         }
         let (directory, renewing) = StoreDirectory::load(&store, stop.clone()).await?;
         tracker.spawn(renewing);
-        tracker.spawn(watch_backlog(store.clone(), stop.clone()));
+        tracker.spawn(upkeep::watch_backlog(store.clone(), stop.clone()));
+        tracker.spawn(upkeep::prepare_partitions(store.clone(), stop.clone()));
         tracing::info!(admin.listen = %admin, "started");
         Ok(Some(Self {
             program,
@@ -173,36 +171,6 @@ impl Ready for ProgramReady {
         let broker_missing = self.program.needs_broker && !self.publisher.usable();
         broker_missing.then_some("the broker cannot be published to")
     }
-}
-
-async fn watch_backlog(store: Store, stop: CancellationToken) {
-    loop {
-        match (store.backlog().await, store.parked_counts().await) {
-            (Ok(backlog), Ok(parked)) => {
-                let metrics = fleet_telemetry::metrics();
-                for row in backlog {
-                    metrics.backlog(row.kind.name(), row.state.name(), count(row.tasks));
-                    if row.state == fleet_domain::TaskState::Queued {
-                        metrics.oldest_due_seconds(row.kind.name(), count(row.oldest_due_seconds));
-                    }
-                }
-                for (class, tasks) in parked {
-                    metrics.parked(class.name(), count(tasks));
-                }
-            }
-            (Err(error), _) | (_, Err(error)) => {
-                tracing::warn!(error = %error, "backlog is not known");
-            }
-        }
-        tokio::select! {
-            () = tokio::time::sleep(BACKLOG_EVERY) => {}
-            () = stop.cancelled() => return,
-        }
-    }
-}
-
-fn count(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
 }
 
 /// Every kind that a program may have an engine for.

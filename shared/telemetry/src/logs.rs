@@ -62,12 +62,7 @@ fn subscriber<W: Write + 'static>(
     if service.is_empty() || !service.chars().all(plain) {
         return Err(TelemetryError::Service);
     }
-    let mut filter = EnvFilter::builder().parse(&log.filter)?;
-    // The broker's client tells every closed channel as an error, refused declarations too; whoever
-    // owns the session tells what matters.
-    if !log.filter.contains("lapin") {
-        filter = filter.add_directive("lapin=off".parse()?);
-    }
+    let filter = filter(&log.filter)?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
     Ok(match log.format {
         LogFormat::Json => {
@@ -85,6 +80,23 @@ fn subscriber<W: Write + 'static>(
         }
         LogFormat::Text => Box::new(builder.with_writer(open).finish()),
     })
+}
+
+/// The targets of the broker's client that print whole messages, and with them personal data. No
+/// filter turns them on.
+const NEVER: [&str; 3] = ["lapin::returned_messages", "lapin::frames", "lapin::channels"];
+
+fn filter(directives: &str) -> Result<EnvFilter, TelemetryError> {
+    let mut filter = EnvFilter::builder().parse(directives)?;
+    // The client tells every closed channel as an error, refused declarations too; whoever owns the
+    // session tells what matters.
+    if !directives.contains("lapin") {
+        filter = filter.add_directive("lapin=off".parse()?);
+    }
+    for target in NEVER {
+        filter = filter.add_directive(format!("{target}=off").parse()?);
+    }
+    Ok(filter)
 }
 
 /// Opens writers that put the service's name into each JSON line.
@@ -146,16 +158,23 @@ mod tests {
     }
 
     fn logged(format: LogFormat) -> String {
+        logged_with(format, "info")
+    }
+
+    fn logged_with(format: LogFormat, filter: &str) -> String {
         let page = Page::default();
         let open = {
             let page = page.clone();
             move || page.clone()
         };
-        let subscriber = subscriber("gateway", &settings(format, "info"), open).unwrap();
+        let subscriber = subscriber("gateway", &settings(format, filter), open).unwrap();
         tracing::subscriber::with_default(subscriber, || {
             let span = tracing::info_span!("task", task.kind = "reserve");
             span.in_scope(|| tracing::warn!(wait_seconds = 3, "line\nbroken"));
             tracing::debug!("filtered out");
+            tracing::error!(target: "lapin::returned_messages", message = "a body");
+            tracing::error!(target: "lapin::frames", message = "a body");
+            tracing::error!(target: "lapin::channels", message = "a body");
         });
         let bytes = page.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
@@ -179,6 +198,15 @@ mod tests {
         let text = logged(LogFormat::Text);
         assert!(text.contains("wait_seconds=3"), "{text}");
         assert!(!text.contains("filtered out") && !text.contains('\u{1b}'), "{text}");
+    }
+
+    #[test]
+    fn no_filter_makes_the_brokers_client_print_messages() {
+        for filter in ["trace", "info,lapin=trace", "lapin::returned_messages=trace,info"] {
+            let text = logged_with(LogFormat::Json, filter);
+            assert!(text.contains("wait_seconds"), "{filter}: {text}");
+            assert!(!text.contains("a body"), "{filter}: {text}");
+        }
     }
 
     #[test]
