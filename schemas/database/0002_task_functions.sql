@@ -359,7 +359,8 @@ begin
         hinted_at = case when c.verdict = 3 or c.next = 2 then v_now else t.hinted_at end,
         token = null, claims = 0, lease = null, former_sent_until = null,
         -- Only what is applied may say that nothing is out any more.
-        sent_until = case when c.sent = 1 then t.sent_until
+        -- Kept: the exchange is over, so nothing of it leaves after this commit.
+        sent_until = case when c.sent = 1 then least(t.sent_until, v_now)
                           when c.sent = 2 then c.sent_value
                           when c.verdict = 3 then coalesce(t.former_sent_until, t.sent_until) end,
         tries = case when c.verdict = 3 or c.tries = 0 then t.tries

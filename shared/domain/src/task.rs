@@ -278,7 +278,8 @@ pub struct ClaimedTask {
 pub enum SentUntil {
     /// A definite answer: nothing is out any more.
     Clear,
-    /// An attempt may be out until the lease of this claim ends.
+    /// The attempt of this claim may be out. It has ended, so the commit's own time is the latest at
+    /// which it may have left; a claim that never commits counts until its lease ends.
     Keep,
     /// Nothing left in this claim: what was out before it still is.
     Restore(Option<DateTime<Utc>>),

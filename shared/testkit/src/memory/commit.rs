@@ -248,7 +248,7 @@ impl Model {
         end_claim(task);
         match commit.sent {
             SentUntil::Clear => task.sent_until = None,
-            SentUntil::Keep => {}
+            SentUntil::Keep => keep_sent(task, now),
             SentUntil::Restore(value) => task.sent_until = value,
         }
         task.tries = match tries {
@@ -283,12 +283,17 @@ impl Model {
         let Some(task) = self.tasks.get_mut(&commit.key) else { return };
         match commit.sent {
             SentUntil::Clear => task.sent_until = task.former_sent_until.or(task.sent_until),
-            SentUntil::Keep => {}
+            SentUntil::Keep => keep_sent(task, now),
             SentUntil::Restore(value) => task.sent_until = value,
         }
         end_claim(task);
         task.queue(now);
     }
+}
+
+/// The exchange is over, so nothing of it leaves after its commit.
+fn keep_sent(task: &mut Task, now: chrono::DateTime<chrono::Utc>) {
+    task.sent_until = task.sent_until.map(|until| until.min(now));
 }
 
 fn end_claim(task: &mut Task) {

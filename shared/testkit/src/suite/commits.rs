@@ -57,11 +57,13 @@ pub async fn a_commit_without_a_claim_is_late<S: SuiteStore>(store: S) {
 pub async fn a_lost_answer_moves_the_track_and_keeps_what_may_be_out<S: SuiteStore>(store: S) {
     let key = reserving(&store).await;
     let job = claimed(&store, key).await;
-    assert_eq!(commit(&store, unknown(&job)).await, CommitVerdict::Done);
+    store.advance(Duration::from_secs(2)).await;
+    let committed = store.commit(key.kind, &[unknown(&job)]).await.unwrap();
+    assert_eq!(committed.verdicts, [CommitVerdict::Done]);
     let view = store.show(key.purchase).await;
     assert_eq!(view.purchase.progress.reserve, ReserveState::Unknown);
     assert_eq!(view.tasks[0].state, TaskState::Waiting);
-    assert_eq!(view.tasks[0].sent_until, Some(later(job.task.now, LEASE)));
+    assert_eq!(view.tasks[0].sent_until, Some(committed.now), "the call ended with its commit");
     assert_eq!(view.ledger, [], "no money moves while an outcome is unknown");
     store.advance(Duration::from_secs(61)).await;
     tick(&store, TaskKind::Reserve, 10).await;
@@ -79,13 +81,28 @@ pub async fn what_was_not_sent_puts_back_what_was_out_before<S: SuiteStore>(stor
     commit(&store, restore(&job)).await;
     assert_eq!(row(&store, key).await.sent_until, None);
     let job = claimed(&store, key).await;
-    let out = later(job.task.now, LEASE);
     let lost = Decision::only(Next::Now, Tries::Count, "answer_lost");
-    commit(&store, Commit { sent: SentUntil::Keep, definite: false, ..definite(&job, lost) }).await;
+    let lost = Commit { sent: SentUntil::Keep, definite: false, ..definite(&job, lost) };
+    let out = store.commit(key.kind, &[lost]).await.unwrap().now;
     let job = claimed(&store, key).await;
     assert_eq!(job.task.former_sent_until, Some(out));
     commit(&store, restore(&job)).await;
     assert_eq!(row(&store, key).await.sent_until, Some(out));
+}
+
+pub async fn an_attempt_that_never_committed_may_be_out_until_its_lease_ends<S: SuiteStore>(
+    store: S,
+) {
+    let key = dispensing(&store).await;
+    let crashed = claimed(&store, key).await;
+    store.advance(LEASE + Duration::from_secs(5)).await;
+    let job = claimed(&store, key).await;
+    assert_eq!(job.task.former_sent_until, Some(later(crashed.task.now, LEASE)));
+    // A late commit of the crashed claim's owner keeps nothing and clears nothing.
+    let lost = Decision::only(Next::Now, Tries::Count, "answer_lost");
+    let lost = Commit { sent: SentUntil::Keep, definite: false, ..definite(&crashed, lost) };
+    assert_eq!(commit(&store, lost).await, CommitVerdict::Late);
+    assert_eq!(row(&store, key).await.sent_until, Some(later(job.task.now, LEASE)));
 }
 
 pub async fn a_reference_moves_only_with_a_new_one<S: SuiteStore>(store: S) {

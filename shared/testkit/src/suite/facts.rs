@@ -103,7 +103,7 @@ pub async fn a_fact_in_between_wins_over_an_answer_that_knows_nothing<S: SuiteSt
     let task = &view.tasks[0];
     assert_eq!((task.state, task.tries, task.claims), (TaskState::Queued, 0, 0), "no wait");
     assert_eq!(task.hinted_at, Some(committed.now));
-    assert_eq!(task.sent_until, Some(later(job.task.now, LEASE)));
+    assert_eq!(task.sent_until, Some(committed.now));
     assert!(matches!(claim(&store, ask(key)).await, ClaimVerdict::Resumed(_)));
     assert_eq!(commit(&store, unknown(&job)).await, CommitVerdict::Already);
 }
@@ -127,8 +127,7 @@ pub async fn a_fact_in_between_keeps_the_overtaken_answer_as_a_fact<S: SuiteStor
 pub async fn an_overtaken_look_up_never_says_that_nothing_is_out<S: SuiteStore>(store: S) {
     let key = dispensing(&store).await;
     let job = claimed(&store, key).await;
-    commit(&store, unknown(&job)).await;
-    let out = later(job.task.now, LEASE);
+    let out = store.commit(key.kind, &[unknown(&job)]).await.unwrap().now;
     store.advance(Duration::from_secs(61)).await;
     tick(&store, key.kind, 10).await;
     let job = claimed(&store, key).await;
