@@ -100,6 +100,8 @@ pub enum AnswerKind {
     Hang,
     /// The connection is reset.
     Reset,
+    /// The connection is closed without a byte, as when a kept-alive one had gone stale.
+    Close,
     /// 200 and a body that comes one byte a second, for 120 s.
     Drip,
     /// 200 and a body of 64 KiB pieces, up to 1 GiB.
@@ -184,6 +186,7 @@ impl AnswerKind {
             | Self::Redirect
             | Self::Hang
             | Self::Reset
+            | Self::Close
             | Self::Drip
             | Self::Endless => None,
         }

@@ -15,6 +15,7 @@ mod behaviour;
 mod client;
 mod confirm;
 mod desk;
+mod faults;
 mod judge;
 mod purchase;
 mod record;
@@ -27,6 +28,7 @@ mod supplier;
 mod world;
 
 pub use behaviour::{Action, AnswerKind, Behaviour, Confirmation, Pending, Plan};
+pub use faults::Fault;
 pub use record::{Call, Effect, EffectKind, PartyCount, Summary, Violation};
 pub use scripts::{SCRIPTS, Script};
 pub use server::{Running, Simulator, stop_signal};

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::behaviour::{Action, AnswerKind, Behaviour, Confirmation, Plan};
+use crate::faults::Fault;
 
 /// One built-in script.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -77,6 +78,28 @@ pub const SCRIPTS: &[Script] = &[
     Script::new("9122", "settle_effect_then_reset", "capture or cancel takes effect and the connection is reset", || settle([Behaviour::effect_then(AnswerKind::Reset), Behaviour::ok()])),
     Script::new("9123", "settle_hang_before_effect", "capture or cancel does nothing and never answers; then all is well", || settle([Behaviour::no_effect(AnswerKind::Hang), Behaviour::ok()])),
     Script::new("9124", "settle_refused", "capture and cancel are refused with 2080: the hold stays", || settle([Behaviour::refuses("2080")])),
+    // 914x: the first reserve by Fault::ALL, all later ones go well.
+    Script::new("9140", "lost_reserve_hang_before", "first reserve: nothing is done and no answer comes", || reserve([Fault::HangBefore.behaviour(), Behaviour::ok()])),
+    Script::new("9141", "lost_reserve_effect_hang", "first reserve: it is done and no answer comes", || reserve([Fault::EffectThenHang.behaviour(), Behaviour::ok()])),
+    Script::new("9142", "lost_reserve_effect_reset", "first reserve: it is done and the connection is reset", || reserve([Fault::EffectThenReset.behaviour(), Behaviour::ok()])),
+    Script::new("9143", "lost_reserve_effect_500", "first reserve: it is done and the answer is 500", || reserve([Fault::EffectThen500.behaviour(), Behaviour::ok()])),
+    Script::new("9144", "lost_reserve_garbage", "first reserve: it is done and the answer is no JSON", || reserve([Fault::Garbage.behaviour(), Behaviour::ok()])),
+    Script::new("9145", "lost_reserve_drip", "first reserve: it is done and the answer drips", || reserve([Fault::Drip.behaviour(), Behaviour::ok()])),
+    Script::new("9146", "lost_reserve_endless", "first reserve: it is done and the answer never ends", || reserve([Fault::Endless.behaviour(), Behaviour::ok()])),
+    Script::new("9147", "lost_reserve_redirect", "first reserve: nothing is done and the answer is a redirect", || reserve([Fault::Redirect.behaviour(), Behaviour::ok()])),
+    Script::new("9148", "lost_reserve_stale", "first reserve: it is done and the connection is closed without a byte", || reserve([Fault::StaleKeepAlive.behaviour(), Behaviour::ok()])),
+    Script::new("9149", "lost_reserve_late_effect", "first reserve: no answer comes, and it is done after 2.5 s", || reserve([Fault::LateEffect.behaviour(), Behaviour::ok()])),
+    // 915x: the first capture or cancel by Fault::ALL, all later ones go well.
+    Script::new("9150", "lost_settle_hang_before", "first capture or cancel: nothing is done and no answer comes", || settle([Fault::HangBefore.behaviour(), Behaviour::ok()])),
+    Script::new("9151", "lost_settle_effect_hang", "first capture or cancel: it is done and no answer comes", || settle([Fault::EffectThenHang.behaviour(), Behaviour::ok()])),
+    Script::new("9152", "lost_settle_effect_reset", "first capture or cancel: it is done and the connection is reset", || settle([Fault::EffectThenReset.behaviour(), Behaviour::ok()])),
+    Script::new("9153", "lost_settle_effect_500", "first capture or cancel: it is done and the answer is 500", || settle([Fault::EffectThen500.behaviour(), Behaviour::ok()])),
+    Script::new("9154", "lost_settle_garbage", "first capture or cancel: it is done and the answer is no JSON", || settle([Fault::Garbage.behaviour(), Behaviour::ok()])),
+    Script::new("9155", "lost_settle_drip", "first capture or cancel: it is done and the answer drips", || settle([Fault::Drip.behaviour(), Behaviour::ok()])),
+    Script::new("9156", "lost_settle_endless", "first capture or cancel: it is done and the answer never ends", || settle([Fault::Endless.behaviour(), Behaviour::ok()])),
+    Script::new("9157", "lost_settle_redirect", "first capture or cancel: nothing is done and the answer is a redirect", || settle([Fault::Redirect.behaviour(), Behaviour::ok()])),
+    Script::new("9158", "lost_settle_stale", "first capture or cancel: it is done and the connection is closed without a byte", || settle([Fault::StaleKeepAlive.behaviour(), Behaviour::ok()])),
+    Script::new("9159", "lost_settle_late_effect", "first capture or cancel: no answer comes, and it is done after 2.5 s", || settle([Fault::LateEffect.behaviour(), Behaviour::ok()])),
     // 92xx: suppliers.
     Script::new("9201", "vend_refused", "the vend is refused for good with 2213", || vend([Behaviour::refuses("2213")])),
     Script::new("9202", "vend_2201_twice", "two vends are refused with 2201, the third is done", || vend([Behaviour::refuses("2201"), Behaviour::refuses("2201"), Behaviour::ok()])),
@@ -103,6 +126,17 @@ pub const SCRIPTS: &[Script] = &[
         plan.insert(Action::VendLookUp, vec![Behaviour::status(503), Behaviour::status(503), Behaviour::ok()]);
         plan
     }),
+    // 925x: the first vend by Fault::ALL, all later ones go well.
+    Script::new("9250", "lost_vend_hang_before", "first vend: nothing is done and no answer comes", || vend([Fault::HangBefore.behaviour(), Behaviour::ok()])),
+    Script::new("9251", "lost_vend_effect_hang", "first vend: it is done and no answer comes", || vend([Fault::EffectThenHang.behaviour(), Behaviour::ok()])),
+    Script::new("9252", "lost_vend_effect_reset", "first vend: it is done and the connection is reset", || vend([Fault::EffectThenReset.behaviour(), Behaviour::ok()])),
+    Script::new("9253", "lost_vend_effect_500", "first vend: it is done and the answer is 500", || vend([Fault::EffectThen500.behaviour(), Behaviour::ok()])),
+    Script::new("9254", "lost_vend_garbage", "first vend: it is done and the answer is no JSON", || vend([Fault::Garbage.behaviour(), Behaviour::ok()])),
+    Script::new("9255", "lost_vend_drip", "first vend: it is done and the answer drips", || vend([Fault::Drip.behaviour(), Behaviour::ok()])),
+    Script::new("9256", "lost_vend_endless", "first vend: it is done and the answer never ends", || vend([Fault::Endless.behaviour(), Behaviour::ok()])),
+    Script::new("9257", "lost_vend_redirect", "first vend: nothing is done and the answer is a redirect", || vend([Fault::Redirect.behaviour(), Behaviour::ok()])),
+    Script::new("9258", "lost_vend_stale", "first vend: it is done and the connection is closed without a byte", || vend([Fault::StaleKeepAlive.behaviour(), Behaviour::ok()])),
+    Script::new("9259", "lost_vend_late_effect", "first vend: no answer comes, and it is done after 2.5 s", || vend([Fault::LateEffect.behaviour(), Behaviour::ok()])),
     // 93xx: suppliers that confirm by callback.
     Script::new("9301", "confirm_after_1s", "accepted with 2236, confirmed after 1 s", || vend([Behaviour::confirms(vec![Confirmation::after(1_000, "0000")])])),
     Script::new("9302", "confirm_twice", "accepted with 2236, confirmed twice", || vend([Behaviour::confirms(vec![Confirmation::after(200, "0000"), Confirmation::after(400, "0000")])])),
@@ -116,11 +150,33 @@ pub const SCRIPTS: &[Script] = &[
     Script::new("9403", "listener_slow_3s", "a result is taken and acknowledged after 3 s", || result([Behaviour::slow(3_000)])),
     Script::new("9404", "listener_effect_then_reset", "a result is taken and the connection is reset", || result([Behaviour::effect_then(AnswerKind::Reset), Behaviour::ok()])),
     Script::new("9405", "listener_redirect_once", "a result is answered with a redirect, then taken", || result([Behaviour::no_effect(AnswerKind::Redirect), Behaviour::ok()])),
+    // 945x: the first result by Fault::ALL, all later ones go well.
+    Script::new("9450", "lost_result_hang_before", "first result: nothing is done and no answer comes", || result([Fault::HangBefore.behaviour(), Behaviour::ok()])),
+    Script::new("9451", "lost_result_effect_hang", "first result: it is done and no answer comes", || result([Fault::EffectThenHang.behaviour(), Behaviour::ok()])),
+    Script::new("9452", "lost_result_effect_reset", "first result: it is done and the connection is reset", || result([Fault::EffectThenReset.behaviour(), Behaviour::ok()])),
+    Script::new("9453", "lost_result_effect_500", "first result: it is done and the answer is 500", || result([Fault::EffectThen500.behaviour(), Behaviour::ok()])),
+    Script::new("9454", "lost_result_garbage", "first result: it is done and the answer is no JSON", || result([Fault::Garbage.behaviour(), Behaviour::ok()])),
+    Script::new("9455", "lost_result_drip", "first result: it is done and the answer drips", || result([Fault::Drip.behaviour(), Behaviour::ok()])),
+    Script::new("9456", "lost_result_endless", "first result: it is done and the answer never ends", || result([Fault::Endless.behaviour(), Behaviour::ok()])),
+    Script::new("9457", "lost_result_redirect", "first result: nothing is done and the answer is a redirect", || result([Fault::Redirect.behaviour(), Behaviour::ok()])),
+    Script::new("9458", "lost_result_stale", "first result: it is done and the connection is closed without a byte", || result([Fault::StaleKeepAlive.behaviour(), Behaviour::ok()])),
+    Script::new("9459", "lost_result_late_effect", "first result: no answer comes, and it is done after 2.5 s", || result([Fault::LateEffect.behaviour(), Behaviour::ok()])),
     // 95xx: the fraud desk.
     Script::new("9501", "desk_500_once", "a report is answered 500, then taken", || report([Behaviour::status(500), Behaviour::ok()])),
     Script::new("9502", "desk_success_0", "every report is answered 200 with success 0", || report([Behaviour::refuses("0")])),
     Script::new("9503", "desk_429", "a report is answered 429 with Retry-After 1, then taken", || report([busy(), Behaviour::ok()])),
     Script::new("9504", "token_invalid", "a token's validation answers is_valid false with threat code 8", || plan(Action::Validate, [Behaviour::refuses("8")])),
+    // 955x: the first report by Fault::ALL, all later ones go well.
+    Script::new("9550", "lost_report_hang_before", "first report: nothing is done and no answer comes", || report([Fault::HangBefore.behaviour(), Behaviour::ok()])),
+    Script::new("9551", "lost_report_effect_hang", "first report: it is done and no answer comes", || report([Fault::EffectThenHang.behaviour(), Behaviour::ok()])),
+    Script::new("9552", "lost_report_effect_reset", "first report: it is done and the connection is reset", || report([Fault::EffectThenReset.behaviour(), Behaviour::ok()])),
+    Script::new("9553", "lost_report_effect_500", "first report: it is done and the answer is 500", || report([Fault::EffectThen500.behaviour(), Behaviour::ok()])),
+    Script::new("9554", "lost_report_garbage", "first report: it is done and the answer is no JSON", || report([Fault::Garbage.behaviour(), Behaviour::ok()])),
+    Script::new("9555", "lost_report_drip", "first report: it is done and the answer drips", || report([Fault::Drip.behaviour(), Behaviour::ok()])),
+    Script::new("9556", "lost_report_endless", "first report: it is done and the answer never ends", || report([Fault::Endless.behaviour(), Behaviour::ok()])),
+    Script::new("9557", "lost_report_redirect", "first report: nothing is done and the answer is a redirect", || report([Fault::Redirect.behaviour(), Behaviour::ok()])),
+    Script::new("9558", "lost_report_stale", "first report: it is done and the connection is closed without a byte", || report([Fault::StaleKeepAlive.behaviour(), Behaviour::ok()])),
+    Script::new("9559", "lost_report_late_effect", "first report: no answer comes, and it is done after 2.5 s", || report([Fault::LateEffect.behaviour(), Behaviour::ok()])),
 ];
 
 fn plan<const N: usize>(action: Action, behaviours: [Behaviour; N]) -> Plan {
@@ -188,6 +244,24 @@ mod tests {
             }
             assert!(script.plan().values().all(|behaviours| !behaviours.is_empty()));
             assert!(script.code.starts_with('9') && script.code.len() == 4);
+        }
+    }
+
+    #[test]
+    fn every_fault_has_a_script_for_each_kind_of_call() {
+        for (code, action) in [
+            ("914", Action::Reserve),
+            ("915", Action::Settle),
+            ("925", Action::Vend),
+            ("945", Action::Result),
+            ("955", Action::Report),
+        ] {
+            for (place, fault) in Fault::ALL.into_iter().enumerate() {
+                let script = Script::of_code(&format!("{code}{place}")).unwrap();
+                let behaviours = vec![fault.behaviour(), Behaviour::ok()];
+                assert_eq!(script.plan(), Plan::from([(action, behaviours)]), "{script}");
+                assert_eq!(fault.behaviour().effect, fault.has_effect(), "{fault:?}");
+            }
         }
     }
 

@@ -41,12 +41,21 @@ pub struct Running {
 
 /// A handler's hold on its own connection.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Connection(CancellationToken);
+pub(crate) struct Connection {
+    reset: CancellationToken,
+    close: CancellationToken,
+}
 
 impl Connection {
     /// Resets the connection; the caller gets no further byte.
     pub(crate) async fn reset(&self) -> Infallible {
-        self.0.cancel();
+        self.reset.cancel();
+        std::future::pending().await
+    }
+
+    /// Closes the connection in order; the caller gets no further byte.
+    pub(crate) async fn close(&self) -> Infallible {
+        self.close.cancel();
         std::future::pending().await
     }
 }
@@ -135,7 +144,8 @@ async fn serve(
         .serve_connection(TokioIo::new(stream), service);
     let reset = tokio::select! {
         _ended = &mut connection => false,
-        () = control.0.cancelled() => true,
+        () = control.reset.cancelled() => true,
+        () = control.close.cancelled() => false,
         () = stop.cancelled() => false,
     };
     if reset {

@@ -52,6 +52,7 @@ pub(super) async fn send(connection: &Connection, kind: &AnswerKind, reply: Repl
             match connection.reset().await {}
         }
         AnswerKind::Reset => match connection.reset().await {},
+        AnswerKind::Close => match connection.close().await {},
         AnswerKind::Drip => drip().into_response(),
         AnswerKind::Endless => {
             let pieces = (0..ENDLESS_PIECES).map(|_| Ok::<_, Infallible>(SPACES));

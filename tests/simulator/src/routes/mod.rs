@@ -92,10 +92,6 @@ impl Caller<'_> {
         let Some(reply) = act_in_time(world, &visit, &behaviour, act).await else {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         };
-        let confirms = SupplierKind::of(&visit.party) == Some(SupplierKind::Callback);
-        if confirms && visit.action == Action::Vend {
-            crate::confirm::confirm(world, &visit, &behaviour).await;
-        }
         let wait = Duration::from_millis(latency_ms).saturating_add(behaviour.answer_wait());
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
@@ -110,7 +106,8 @@ impl Caller<'_> {
     }
 }
 
-/// Runs the effect now, or later on its own, so that it comes even if the caller leaves.
+/// Runs the effect with its callbacks now, or later on its own, so that they come even if the caller
+/// leaves.
 async fn act_in_time(
     world: &World,
     visit: &Visit,
@@ -119,16 +116,28 @@ async fn act_in_time(
 ) -> Option<Reply> {
     let wait = behaviour.effect_wait();
     if wait.is_zero() {
-        return Some(world.lock(|state| act(state, visit, behaviour)));
+        let reply = world.lock(|state| act(state, visit, behaviour));
+        confirm(world, visit, behaviour).await;
+        return Some(reply);
     }
     let (late, visit, behaviour) = (world.clone(), visit.clone(), behaviour.clone());
     let acted = async move {
         tokio::time::sleep(wait).await;
-        late.lock(|state| act(state, &visit, &behaviour))
+        let reply = late.lock(|state| act(state, &visit, &behaviour));
+        confirm(&late, &visit, &behaviour).await;
+        reply
     };
     let stop = world.stop_token().clone();
     let task = world.tasks().spawn(async move { stop.run_until_cancelled(acted).await });
     task.await.ok().flatten()
+}
+
+/// The callbacks of a supplier that confirms.
+async fn confirm(world: &World, visit: &Visit, behaviour: &Behaviour) {
+    let confirms = SupplierKind::of(&visit.party) == Some(SupplierKind::Callback);
+    if confirms && visit.action == Action::Vend {
+        crate::confirm::confirm(world, visit, behaviour).await;
+    }
 }
 
 /// What a vend's answer tells: only a readable one tells anything.
@@ -142,6 +151,7 @@ fn told(visit: &Visit, answer: &AnswerKind, reply: &Reply) -> Told {
         | AnswerKind::Redirect
         | AnswerKind::Hang
         | AnswerKind::Reset
+        | AnswerKind::Close
         | AnswerKind::Drip
         | AnswerKind::Endless => Told::Nothing,
     }
