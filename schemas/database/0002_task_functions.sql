@@ -106,7 +106,7 @@ end $$;
 -- What a contrary fact means for a track that has ended: null when it says nothing new. The
 -- journal knows under which number the goods went out.
 create function fleet_contradiction(
-    p_type text, p_status text, p_reference text, p_purchase uuid
+    p_source text, p_type text, p_status text, p_reference text, p_external text, p_purchase uuid
 ) returns text language sql stable as $$
     select case
         when p_type = 'vend' and p_status = '0000' and p.dispense_state = 'failed'
@@ -114,7 +114,12 @@ create function fleet_contradiction(
         when p_type = 'vend' and p_status = '0000' and p.dispense_state = 'dispensed'
              and p_reference <> vend.reference
             then 'the supplier says dispensed under a second vend reference'
-        when p_type = 'vend' and p_status in ('2210', '2213', '2214', '2242')
+        -- The answer of a call carries its claim's token there, not the supplier's reference.
+        when p_type = 'vend' and p_status = '0000' and p.dispense_state = 'dispensed'
+             and p_source <> 'call' and p_external <> '' and p_external <> p.supplier_ref
+            then 'the supplier says dispensed twice under one vend reference'
+        when p_type = 'vend'
+             and p_status in ('2201', '2210', '2213', '2214', '2225', '2242')
              and p.dispense_state = 'dispensed' and p_reference = vend.reference
             then 'the supplier says refused, but the purchase had been dispensed'
         when p_type = 'reserve' and p_status = '0000' and p.reserve_state in ('refused', 'failed')
@@ -189,7 +194,8 @@ begin
         return query select 'unmatched'::text, null::integer;
         return;
     end if;
-    v_contrary := fleet_contradiction(p_type, p_status, p_reference, p_purchase);
+    v_contrary := fleet_contradiction(p_source, p_type, p_status, p_reference, p_external,
+                                      p_purchase);
     if v_contrary is not null then
         perform fleet_open_case(p_purchase, v_contrary, v_now);
     end if;
@@ -389,15 +395,17 @@ begin
          as c (verdict, purchase, slot, token, ref_no, outcome, detail, park_class, answer_body)
     where c.verdict in (1, 3);
 
-    -- A fact that came in while a definite answer ended the task is compared with what it ended as.
-    if true = any (v_moved) then
+    -- Facts that came in before the task ended, most of all while a definite answer ended it, are
+    -- compared with what it ended as.
+    if true = any (v_moved) or 0 < any (p_signals) then
         perform fleet_open_case(contrary.purchase, contrary.cause, v_now)
         from (select distinct c.purchase,
-                     fleet_contradiction(f.fact_type, f.status, f.reference, c.purchase) as cause
-              from unnest(v_verdict, v_moved, p_purchase, p_slot, p_next)
-                   as c (verdict, moved, purchase, slot, next)
+                     fleet_contradiction(f.source, f.fact_type, f.status, f.reference,
+                                         f.external_id, c.purchase) as cause
+              from unnest(v_verdict, v_moved, p_signals, p_purchase, p_slot, p_next)
+                   as c (verdict, moved, signals, purchase, slot, next)
               join fact f on f.purchase = c.purchase and f.kind = p_kind and f.slot = c.slot
-              where c.verdict = 1 and c.moved and c.next = 1) contrary
+              where c.verdict = 1 and (c.moved or c.signals > 0) and c.next = 1) contrary
         where contrary.cause is not null;
     end if;
 

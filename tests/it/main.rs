@@ -9,3 +9,4 @@
 
 mod purchase;
 mod tidy;
+mod unknown;

@@ -123,8 +123,9 @@ impl Step for Dispense {
     fn as_fact(&self, job: &Job, learnt: &Learnt<VendReply>) -> Option<Answer> {
         let reference = job.purchase.order.vend_ref(job.task.ref_no);
         let (status, body) = match learnt {
+            // The contract's code, whatever word the supplier has for it.
             Learnt::Done(reply) => {
-                (reply.response_code.clone(), serde_json::to_string(reply).unwrap_or_default())
+                (codes::OK.to_owned(), serde_json::to_string(reply).unwrap_or_default())
             }
             Learnt::Refused(refusal) if refusal.reference_used => {
                 let body = serde_json::json!({ "responseCode": refusal.code });

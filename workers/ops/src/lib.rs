@@ -1,6 +1,7 @@
 //! What operators do: migrate, import, look at purchases and dead letters. It decides nothing about
 //! a purchase's outcome by itself, and it never prints personal data or a voucher.
 
+mod choices;
 mod commands;
 mod output;
 

@@ -93,7 +93,7 @@ impl Model {
                 let decision = &commit.decision;
                 let words = (decision.outcome, decision.detail.as_str());
                 self.write_journal(key, Some(commit.token), ref_no, words);
-                if one.moved && decision.next == Next::Finish {
+                if (one.moved || commit.signals > 0) && decision.next == Next::Finish {
                     self.compare_facts(key);
                 }
             }
@@ -138,7 +138,7 @@ impl Model {
         }
     }
 
-    /// A fact that came in while a definite answer ended the task.
+    /// Facts that came in before the task ended, most of all while a definite answer ended it.
     fn compare_facts(&mut self, key: TaskKey) {
         let Some(row) = self.purchases.get(&key.purchase) else { return };
         let mut causes: Vec<&'static str> = row

@@ -72,7 +72,12 @@ impl Model {
             })
             .map(|entry| row.purchase.order.vend_ref(entry.view.ref_no));
         let same_vend = vend.map(|vend| vend == fact.reference);
-        let refused = matches!(fact.status.as_str(), "2210" | "2213" | "2214" | "2242");
+        let refusals = ["2201", "2210", "2213", "2214", "2225", "2242"];
+        let refused = refusals.contains(&fact.status.as_str());
+        // The answer of a call carries its claim's token there, not the supplier's reference.
+        let other_goods = fact.source != "call"
+            && !fact.external_id.is_empty()
+            && progress.supplier_ref.as_ref().is_some_and(|known| *known != fact.external_id);
         match (fact.kind.as_str(), fact.status.as_str()) {
             ("vend", "0000") if progress.dispense == DispenseState::Failed => {
                 Some("the supplier says dispensed, but the purchase had failed")
@@ -81,6 +86,9 @@ impl Model {
                 if progress.dispense == DispenseState::Dispensed && same_vend == Some(false) =>
             {
                 Some("the supplier says dispensed under a second vend reference")
+            }
+            ("vend", "0000") if progress.dispense == DispenseState::Dispensed && other_goods => {
+                Some("the supplier says dispensed twice under one vend reference")
             }
             ("vend", _)
                 if refused

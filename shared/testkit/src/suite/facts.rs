@@ -141,7 +141,7 @@ pub async fn an_overtaken_look_up_never_says_that_nothing_is_out<S: SuiteStore>(
 pub async fn a_definite_answer_wins_over_a_fact_in_between<S: SuiteStore>(store: S) {
     let key = dispensing(&store).await;
     let job = claimed(&store, key).await;
-    fact(&store, &callback(key, 0, "0000", "a")).await;
+    fact(&store, &callback(key, 0, "0000", "S-1")).await;
     assert_eq!(commit(&store, dispensed(&job)).await, CommitVerdict::Done);
     let view = store.show(key.purchase).await;
     assert_eq!(view.purchase.progress.dispense, DispenseState::Dispensed);
@@ -200,7 +200,7 @@ pub async fn a_late_answer_after_the_end_that_says_the_same_is_a_no_op<S: SuiteS
     let late = Commit { answer: Some(vend_answer(&slow, "0000")), ..dispensed(&slow) };
     assert_eq!(commit(&store, late.clone()).await, CommitVerdict::LateGone);
     assert_eq!(commit(&store, late).await, CommitVerdict::LateGone);
-    assert_eq!(fact(&store, &callback(key, 0, "0000", "a")).await, SILENT);
+    assert_eq!(fact(&store, &callback(key, 0, "0000", "S-1")).await, SILENT);
     let view = store.show(key.purchase).await;
     assert_eq!(view.tasks, []);
     assert_eq!(view.facts.len(), 2);
@@ -256,7 +256,7 @@ pub async fn a_second_vend_that_took_effect_opens_a_case<S: SuiteStore>(store: S
     commit(&store, definite(&job, new_reference)).await;
     let job = claimed(&store, key).await;
     commit(&store, dispensed(&job)).await;
-    fact(&store, &callback(key, 1, "0000", "a")).await;
+    fact(&store, &callback(key, 1, "0000", "S-1")).await;
     assert_eq!(cases(&store, key.purchase).await, Vec::<String>::new(), "the same vend");
     fact(&store, &callback(key, 0, "0000", "b")).await;
     let expected = "the supplier says dispensed under a second vend reference";
@@ -273,6 +273,8 @@ pub async fn a_refusal_after_the_goods_are_out_opens_a_case<S: SuiteStore>(store
     fact(&store, &callback(key, 0, "2214", "c")).await;
     let expected = "the supplier says refused, but the purchase had been dispensed";
     assert_eq!(cases(&store, key.purchase).await, [expected]);
+    fact(&store, &callback(key, 0, "2201", "d")).await;
+    assert_eq!(cases(&store, key.purchase).await.len(), 2, "of this vend that is one as well");
 }
 
 pub async fn a_fact_about_no_purchase_is_unmatched<S: SuiteStore>(store: S) {
@@ -283,4 +285,31 @@ pub async fn a_fact_about_no_purchase_is_unmatched<S: SuiteStore>(store: S) {
     assert_eq!(fact(&store, &told).await, FactOutcome::Duplicate);
     let unreadable = NewFact { task: None, ..callback(key, 0, "0000", "b") };
     assert_eq!(fact(&store, &unreadable).await, FactOutcome::Unmatched);
+}
+
+pub async fn a_fact_that_lost_against_another_opens_a_case_when_the_task_ends<S: SuiteStore>(
+    store: S,
+) {
+    let key = dispensing(&store).await;
+    fact(&store, &callback(key, 0, "2213", "")).await;
+    fact(&store, &callback(key, 0, "0000", "S-1")).await;
+    let job = claimed(&store, key).await;
+    assert_eq!((job.task.signals, job.facts.len()), (2, 2));
+    assert_eq!(commit(&store, dispensed(&job)).await, CommitVerdict::Done);
+    let expected = "the supplier says refused, but the purchase had been dispensed";
+    assert_eq!(cases(&store, key.purchase).await, [expected]);
+}
+
+pub async fn other_goods_under_the_same_vend_open_a_case<S: SuiteStore>(store: S) {
+    let key = dispensing(&store).await;
+    let job = claimed(&store, key).await;
+    commit(&store, dispensed(&job)).await;
+    fact(&store, &callback(key, 0, "0000", "S-1")).await;
+    fact(&store, &callback(key, 0, "0000", "")).await;
+    assert_eq!(cases(&store, key.purchase).await, Vec::<String>::new(), "the same goods");
+    fact(&store, &callback(key, 0, "0000", "S-2")).await;
+    let expected = "the supplier says dispensed twice under one vend reference";
+    assert_eq!(cases(&store, key.purchase).await, [expected]);
+    let progress = store.show(key.purchase).await.purchase.progress;
+    assert_eq!(progress.supplier_ref.as_deref(), Some("S-1"), "what was delivered stays");
 }

@@ -356,6 +356,8 @@ macro_rules! task_store_suite {
             a_late_success_after_a_failure_opens_a_case,
             a_success_that_came_in_before_a_failure_was_committed_opens_a_case,
             a_second_vend_that_took_effect_opens_a_case,
+            a_fact_that_lost_against_another_opens_a_case_when_the_task_ends,
+            other_goods_under_the_same_vend_open_a_case,
             a_refusal_after_the_goods_are_out_opens_a_case,
             a_fact_about_no_purchase_is_unmatched,
         );

@@ -40,7 +40,12 @@ pub(crate) async fn supplier(
         kind: "vend".to_owned(),
         task: task_of(&vend_ref),
         reference: vend_ref.chars().take(64).collect(),
-        status: reply.response_code.chars().take(32).collect(),
+        // The contract's code: what is compared with the track later knows no other.
+        status: connector
+            .map_or(reply.response_code.as_str(), |c| c.code(&reply.response_code))
+            .chars()
+            .take(32)
+            .collect(),
         external_id: reply.supplier_ref.clone().unwrap_or_default().chars().take(64).collect(),
         body: Private::new(String::from_utf8_lossy(&body).into_owned()),
     };

@@ -5,6 +5,7 @@ use fleet_store::{PurchaseView, Store};
 use serde_json::{Value, json};
 
 use crate::Failure;
+use crate::choices::choices;
 use crate::output::{Output, table};
 
 #[derive(Debug, clap::Subcommand)]
@@ -34,6 +35,7 @@ fn to_json(view: &PurchaseView) -> Value {
             "lease": task.lease, "hinted_at": task.hinted_at, "start_by": task.start_by,
             "deadline_at": task.deadline_at, "park_class": task.park_class.map(fleet_domain::ParkClass::name),
             "park_cause": task.park_cause, "parked_at": task.parked_at,
+            "choices": choices(task),
             "at_risk_minor": task.at_risk.map(|m| m.minor),
             "at_risk_currency": task.at_risk.map(|m| m.currency.code()),
         })
@@ -115,7 +117,7 @@ fn to_text(view: &PurchaseView) -> String {
     if !view.tasks.is_empty() {
         text.push_str("\nunfinished tasks\n");
         text.push_str(&table(
-            &["kind", "slot", "state", "due", "tries", "claims", "parked as", "cause"],
+            &["kind", "slot", "state", "due", "tries", "claims", "parked as", "at risk", "cause"],
             view.tasks.iter().map(|task| {
                 vec![
                     task.key.kind.to_string(),
@@ -125,10 +127,16 @@ fn to_text(view: &PurchaseView) -> String {
                     task.tries.to_string(),
                     task.claims.to_string(),
                     task.park_class.map_or("-", fleet_domain::ParkClass::name).to_owned(),
+                    task.at_risk.map_or_else(|| "-".to_owned(), at_risk),
                     code(&task.park_cause),
                 ]
             }),
         ));
+        for task in &view.tasks {
+            for choice in choices(task) {
+                text.push_str(&format!("{} {}: {choice}\n", task.key.kind, task.key.slot));
+            }
+        }
     }
     text.push_str("\nwhat happened\n");
     text.push_str(&table(
@@ -156,4 +164,8 @@ fn to_text(view: &PurchaseView) -> String {
         ));
     }
     text
+}
+
+fn at_risk(money: fleet_domain::Money) -> String {
+    format!("{} {}", money.minor, money.currency.code())
 }
