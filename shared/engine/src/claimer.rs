@@ -29,6 +29,27 @@ struct Running<S> {
     lease: Duration,
 }
 
+/// A lane's permit in the hands of one job: given back once, whatever becomes of the job.
+struct Permit<T: TaskStore, H: HintSink> {
+    shared: Arc<Shared<T, H>>,
+    lane: LaneId,
+    /// The lane's circuit let it pass and was not told how the call ended.
+    passed: bool,
+}
+
+impl<T: TaskStore, H: HintSink> Drop for Permit<T, H> {
+    fn drop(&mut self) {
+        {
+            let mut window = self.shared.window();
+            if self.passed {
+                window.call_not_made(self.lane);
+            }
+            window.release(self.lane, Instant::now());
+        }
+        self.shared.changed.notify_one();
+    }
+}
+
 pub(crate) struct Claimer<S, T, H> {
     pub(crate) shared: Arc<Shared<T, H>>,
     pub(crate) step: Arc<S>,
@@ -171,7 +192,6 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
     fn spawn(self: &Arc<Self>, running: Running<S>) {
         let this = Arc::clone(self);
         let key = running.job.task.key;
-        let lane = running.job.task.lane;
         // A panic leaves the attempt open: lease and clock bring the task back, and count it.
         let work = tokio::spawn({
             let this = Arc::clone(&this);
@@ -188,7 +208,6 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
                 Ok(None) => this.shared.window().finished(&key, now()),
                 Err(_panic) => {
                     tracing::error!(task = %key, "a step panicked; its lease brings it back");
-                    this.shared.window().release(lane, now());
                     this.shared.window().finished(&key, now());
                     this.shared.changed.notify_one();
                 }
@@ -200,28 +219,29 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
     async fn work(&self, running: Running<S>) -> Option<Decided> {
         let claims = running.job.task.claims;
         let lane = running.job.task.lane;
+        let permit = Permit { shared: Arc::clone(&self.shared), lane, passed: false };
         if claims >= POISON_CLAIMS {
-            self.release(lane);
+            drop(permit);
             let commit = exchange::poison(&running.job);
             return Some(Decided { commit, lane, alone: true });
         }
         if claims < 3 {
             let _among_others = self.alone.read().await;
-            return self.exchange(running).await;
+            return self.exchange(running, permit).await;
         }
         // Alone if that can be had before leases suffer; a slow neighbour must not keep it waiting
         // for ever. It reaches the end of its claims before any neighbour does.
         let _alone = tokio::time::timeout(ALONE_WITHIN, self.alone.write()).await;
-        self.exchange(running).await
+        self.exchange(running, permit).await
     }
 
-    async fn exchange(&self, running: Running<S>) -> Option<Decided> {
+    async fn exchange(&self, running: Running<S>, mut permit: Permit<T, H>) -> Option<Decided> {
         let Running { step, job, allowed, claim_began, lease } = running;
         let directory = self.shared.directory.borrow().clone();
         let lane = job.task.lane;
         let alone = job.task.claims > 1;
         if let Some(exchanged) = exchange::from_facts(&*step, &directory, &job) {
-            self.release(lane);
+            drop(permit);
             let commit = exchange::commit_of(&*step, &directory, &job, exchanged);
             return Some(Decided { commit, lane, alone });
         }
@@ -230,13 +250,14 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
         let asks = allowed != Allowed::OnlyLookUp || job.task.former_sent_until.is_some();
         let gate = if asks { self.shared.window().gate(lane, began) } else { Gate::Go };
         if let Gate::HeldBack(wait) = gate {
-            self.release(lane);
+            drop(permit);
             return Some(Decided { commit: exchange::held_back(&job, wait), lane, alone });
         }
+        permit.passed = asks;
         let deadline = step.call_deadline(&directory, &job);
         let attempt = exchange::attempt(claim_began, lease, deadline);
         let exchanged = exchange::exchange(&*step, &directory, &job, allowed, attempt).await;
-        self.told(&directory, lane, &exchanged, began);
+        self.told(&directory, permit, &exchanged, began);
         let commit = exchange::commit_of(&*step, &directory, &job, exchanged);
         Some(Decided { commit, lane, alone })
     }
@@ -245,24 +266,23 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
     fn told(
         &self,
         directory: &fleet_domain::Directory,
-        lane: LaneId,
+        mut permit: Permit<T, H>,
         exchanged: &exchange::Exchanged<S::Reply>,
         began: Instant,
     ) {
+        let lane = permit.lane;
         let owner = directory.lanes.get(&lane).map_or("", |lane| lane.owner.as_str());
         let kind = self.shared.kind.name();
         let now = Instant::now();
         fleet_telemetry::metrics().exchange(kind, owner, exchanged.word(), now - began);
-        {
-            let mut window = self.shared.window();
-            window.release(lane, now);
-            if exchanged.health == Health::NotAsked {
-                window.call_not_made(lane);
-            } else if window.call_ended(lane, exchanged.health == Health::Failed, now) {
+        if exchanged.health != Health::NotAsked {
+            permit.passed = false;
+            let failed = exchanged.health == Health::Failed;
+            if self.shared.window().call_ended(lane, failed, now) {
                 tracing::warn!(kind, owner, "circuit opened");
             }
         }
-        self.shared.changed.notify_one();
+        drop(permit);
     }
 
     fn release(&self, lane: LaneId) {

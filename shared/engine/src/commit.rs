@@ -15,7 +15,7 @@ use fleet_domain::{Commit, CommitVerdict, LaneId, Next, TaskKey, TaskKind};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-use crate::exchange::refused_by_store;
+use crate::exchange::{REFUSED_BY_STORE, refused_by_store};
 use crate::runner::Shared;
 use crate::{HintSink, StoreFault, TaskStore};
 
@@ -87,13 +87,18 @@ async fn write<T: TaskStore, H: HintSink>(shared: &Shared<T, H>, group: Vec<Deci
                 shared.publish(hints);
             }
             Err(cause) if group.len() == 1 => {
-                let refused = group.pop().into_iter();
-                groups.push_front(
-                    refused
-                        .map(|job| Decided { commit: refused_by_store(&job.commit, &cause), ..job })
-                        .collect(),
-                );
-                tracing::error!(kind = kind.name(), cause, "the store refuses a decision");
+                let Some(job) = group.pop() else { continue };
+                let key = job.commit.key;
+                if job.commit.decision.outcome == REFUSED_BY_STORE {
+                    // Its lease brings it back; its claims count, so that it ends as poison.
+                    tracing::error!(task = %key, cause, "the store refuses to park a task");
+                    shared.window().finished(&key, tokio::time::Instant::now());
+                    shared.changed.notify_one();
+                    continue;
+                }
+                tracing::error!(task = %key, cause, "the store refuses a decision");
+                let commit = refused_by_store(&job.commit, &cause);
+                groups.push_front(vec![Decided { commit, ..job }]);
             }
             Err(_) => {
                 let rest = group.split_off(group.len() / 2);

@@ -11,6 +11,9 @@ use crate::{Attempt, CallError, Ended, Learnt, LookUp, Step};
 /// A task that took its process down this often is put in front of a person.
 pub(crate) const POISON_CLAIMS: i32 = 6;
 
+/// The journal's word for a decision that the store refused.
+pub(crate) const REFUSED_BY_STORE: &str = "refused_by_store";
+
 /// What a claim allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Allowed {
@@ -195,7 +198,7 @@ pub(crate) fn refused_by_store(refused: &Commit, cause: &str) -> Commit {
         cause: format!("the store refused what was decided: {cause}"),
         at_risk: None,
     };
-    let mut decision = Decision::only(next, Tries::Keep, "refused_by_store");
+    let mut decision = Decision::only(next, Tries::Keep, REFUSED_BY_STORE);
     decision.change = Change::None;
     decision.detail = refused.decision.outcome.to_owned();
     Commit { sent: SentUntil::Keep, definite: true, decision, ..refused.clone() }
