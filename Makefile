@@ -9,7 +9,7 @@ export CARGO_TERM_COLOR ?= auto
 nextest := $(shell command -v cargo-nextest 2>/dev/null)
 deny := $(shell command -v cargo-deny 2>/dev/null)
 
-.PHONY: help run stop status check lint unit test schemas clean
+.PHONY: help run stop status check lint unit test drill schemas clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,9 @@ endif
 
 test: ## all tests, on a Postgres and a RabbitMQ of their own (KEEP=1 leaves these running; ARGS)
 	@deploy/local/test.sh $(ARGS)
+
+drill: ## kill -9 drills on servers of their own (ARGS=--list names them; SEED)
+	@deploy/local/drill.sh $(ARGS)
 
 schemas: ## write schemas and golden files anew
 	cargo run -p fleet-contracts --example write_schemas -- schemas

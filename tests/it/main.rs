@@ -7,6 +7,7 @@
     reason = "all of this binary is tests; clippy sees only functions marked as such"
 )]
 
+mod kills;
 mod purchase;
 mod tidy;
 mod unknown;

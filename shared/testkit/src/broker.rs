@@ -25,9 +25,21 @@ pub struct TestVhost {
     amqp: Url,
     admin: Url,
     http: Client,
+    /// It was there before.
+    stays: bool,
 }
 
 impl TestVhost {
+    /// The virtual host `fleet`, which the broker makes of its definitions at each boot. Only for a
+    /// test that has the broker to itself.
+    ///
+    /// # Errors
+    /// Without the environment of `make test`.
+    pub fn of_the_fleet() -> Result<Self> {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        Self::named("fleet".to_owned(), true)
+    }
+
     /// Makes a new, empty virtual host.
     ///
     /// # Errors
@@ -35,16 +47,20 @@ impl TestVhost {
     pub async fn create() -> Result<Self> {
         rustls::crypto::ring::default_provider().install_default().ok();
         let name = format!("test-{}", Uuid::new_v4());
-        let mut amqp = Url::parse(&variable(BROKER_URL)?).context("the broker's url")?;
-        amqp.set_path(&name);
-        let admin = Url::parse(&variable(BROKER_ADMIN_URL)?).context("the management url")?;
-        let http = Client::builder().timeout(REQUEST_TIMEOUT).build()?;
-        let vhost = Self { name, amqp, admin, http };
+        let vhost = Self::named(name, false)?;
         vhost.ask(Method::PUT, &["vhosts", &vhost.name], None).await?;
         let user = vhost.amqp.username().to_owned();
         let all = json!({"configure": ".*", "write": ".*", "read": ".*"});
         vhost.ask(Method::PUT, &["permissions", &vhost.name, &user], Some(all)).await?;
         Ok(vhost)
+    }
+
+    fn named(name: String, stays: bool) -> Result<Self> {
+        let mut amqp = Url::parse(&variable(BROKER_URL)?).context("the broker's url")?;
+        amqp.set_path(&name);
+        let admin = Url::parse(&variable(BROKER_ADMIN_URL)?).context("the management url")?;
+        let http = Client::builder().timeout(REQUEST_TIMEOUT).build()?;
+        Ok(Self { name, amqp, admin, http, stays })
     }
 
     /// Its name.
@@ -113,6 +129,22 @@ impl TestVhost {
         self.ask(Method::GET, &["queues", &self.name, queue], None).await
     }
 
+    /// The names of its `queues`, `policies` or `exchanges`.
+    ///
+    /// # Errors
+    /// When the broker does not tell.
+    pub async fn names_of(&self, what: &str) -> Result<Vec<String>> {
+        names(&self.ask(Method::GET, &[what, &self.name], None).await?)
+    }
+
+    /// The names of all the broker's users.
+    ///
+    /// # Errors
+    /// When the broker does not tell.
+    pub async fn users(&self) -> Result<Vec<String>> {
+        names(&self.ask(Method::GET, &["users"], None).await?)
+    }
+
     /// Has the broker close every connection to this virtual host; their number.
     ///
     /// # Errors
@@ -158,6 +190,9 @@ impl TestVhost {
 
 impl Drop for TestVhost {
     fn drop(&mut self) {
+        if self.stays {
+            return;
+        }
         // A test's own runtime may be ending: this needs one of its own.
         std::thread::scope(|scope| {
             let deleting = scope.spawn(|| {
@@ -194,6 +229,11 @@ async fn ask(
     let text = answer.text().await?;
     ensure!(status.is_success(), "{what}: {status} {text}");
     Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
+}
+
+fn names(list: &Value) -> Result<Vec<String>> {
+    let list = list.as_array().context("no list")?.iter();
+    Ok(list.filter_map(|one| Some(one.get("name")?.as_str()?.to_owned())).collect())
 }
 
 fn variable(name: &str) -> Result<String> {

@@ -39,6 +39,7 @@ const EDGES: &[(&str, &[&str])] = &[
     // It is the outside world: what it knows of the fleet it knows from the contract's text.
     ("simulator", &[]),
     ("it", &[]),
+    ("faults", &[]),
 ];
 const SHARED: &[&str] =
     &["boot", "engine", "broker", "store", "outbound", "contracts", "domain", "telemetry"];
@@ -97,8 +98,8 @@ fn crates_use_only_whom_the_layout_allows() {
         for dependency in &package.dependencies {
             let Some(used) = dependency.name.strip_prefix("fleet-") else { continue };
             let in_tests = dependency.kind.as_deref() == Some("dev");
-            // Tests may be helped by the testkit and the simulator; the fleet tests see all.
-            let help = in_tests && (user == "it" || ["testkit", "simulator"].contains(&used));
+            // Tests may be helped by the testkit and the simulator; the fleet tests and drills see all.
+            let help = in_tests && (["it", "faults"].contains(&user.as_str()) || ["testkit", "simulator"].contains(&used));
             if !help && !edges.contains(&used) {
                 findings.push(format!("{user} uses {used}"));
             }

@@ -31,6 +31,7 @@ pub struct Builder {
     latency: Latency,
     broker_proxy: bool,
     database_proxy: bool,
+    own_vhost: bool,
 }
 
 impl Default for Builder {
@@ -42,6 +43,7 @@ impl Default for Builder {
             latency: Latency { min_ms: 0, max_ms: 20 },
             broker_proxy: false,
             database_proxy: false,
+            own_vhost: true,
         }
     }
 }
@@ -96,10 +98,18 @@ impl Builder {
         self
     }
 
+    /// Takes the virtual host `fleet`, which the broker makes at each boot, in place of one for this
+    /// test: only where the test has the broker to itself.
+    #[must_use]
+    pub const fn on_the_fleets_own_vhost(mut self) -> Self {
+        self.own_vhost = false;
+        self
+    }
+
     /// Sets everything up, starts the programs and waits until all are ready.
     pub async fn start(self) -> TestFleet {
         rustls::crypto::ring::default_provider().install_default().ok();
-        let (database, vhost) = tokio::join!(TestDatabase::create(), vhost());
+        let (database, vhost) = tokio::join!(TestDatabase::create(), vhost(self.own_vhost));
         let database = database.unwrap_or_else(|error| panic!("no database: {error:#}"));
         let port = free_port();
         let gateway = format!("http://127.0.0.1:{port}");
@@ -164,7 +174,10 @@ impl TestFleet {
 }
 
 /// A virtual host with everything that `deploy/rabbitmq` defines.
-async fn vhost() -> TestVhost {
+async fn vhost(own: bool) -> TestVhost {
+    if !own {
+        return TestVhost::of_the_fleet().unwrap_or_else(|error| panic!("no broker: {error:#}"));
+    }
     let path = directory::root().join("deploy/rabbitmq/definitions.json");
     let definitions = std::fs::read_to_string(path).expect("the broker's definitions");
     let vhost = TestVhost::create().await;

@@ -185,6 +185,15 @@ impl TestFleet {
         found.unwrap_or_else(|| panic!("no {program} was started"))
     }
 
+    /// The index of the newest process of a program whose end was not asked for.
+    #[must_use]
+    pub fn running(&self, program: &str) -> usize {
+        let processes = lock(&self.processes);
+        let is_one = |p: &Process| p.name.starts_with(&format!("{program}-")) && !p.is_ended();
+        let found = processes.iter().rposition(is_one);
+        found.unwrap_or_else(|| panic!("no {program} runs"))
+    }
+
     /// Kills a process: nothing of it is finished.
     pub fn kill(&self, index: usize) {
         lock(&self.processes)[index].kill();

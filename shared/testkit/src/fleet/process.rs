@@ -17,7 +17,7 @@ pub(super) struct Process {
     ended: bool,
 }
 
-/// Where cargo puts the programs: two folders up from the test's own executable.
+/// Where cargo puts the programs: beside the folder of the test's own executable.
 fn program(name: &str) -> PathBuf {
     let own = std::env::current_exe().expect("a test knows its own executable");
     let folder = own.parent().and_then(Path::parent).expect("a test lies in target/<profile>/deps");
@@ -100,6 +100,11 @@ impl Process {
     /// How it ended, if it has.
     pub(super) fn exit(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
+    }
+
+    /// Its end was asked for.
+    pub(super) const fn is_ended(&self) -> bool {
+        self.ended
     }
 
     /// How it ended without being asked to.

@@ -38,6 +38,7 @@ pub(crate) struct Bench {
     pub(crate) settings: EngineSettings,
     pub(crate) longest_call: Duration,
     pub(crate) call_deadline: Duration,
+    pub(crate) start_within: Duration,
     directory: watch::Sender<Arc<Directory>>,
     processes: Mutex<Vec<Arc<Process>>>,
 }
@@ -65,6 +66,7 @@ impl Bench {
             settings,
             longest_call: Duration::from_secs(5),
             call_deadline: Duration::from_secs(5),
+            start_within: Duration::from_secs(86_400),
             directory: watch::Sender::new(Arc::new(directory)),
             processes: Mutex::default(),
         }
@@ -72,7 +74,7 @@ impl Bench {
 
     /// Purchases that are to be dispensed, on a lane.
     pub(crate) fn purchases(&self, count: usize, lane: LaneId) -> Vec<TaskKey> {
-        let start_by = later(self.memory.now(), Duration::from_secs(600));
+        let start_by = later(self.memory.now(), self.start_within);
         let new = |_| {
             let reference = uuid::Uuid::now_v7().to_string();
             let mut new =

@@ -85,7 +85,8 @@ async fn a_lost_answer_is_a_state_that_everybody_can_see() {
 
 #[tokio::test]
 async fn past_its_start_nothing_is_sent_but_what_may_be_out_is_looked_up() {
-    let bench = Bench::new(10);
+    let mut bench = Bench::new(10);
+    bench.start_within = Duration::from_secs(600);
     let keys = bench.hinted(2);
     bench.outside.script(keys[0], &[Reply::Lost { effect: true }]);
     bench.outside.script(keys[1], &[Reply::NotSent]);

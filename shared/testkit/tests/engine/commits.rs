@@ -99,7 +99,7 @@ async fn goods_that_are_out_win_over_a_refusal_that_was_told_before() {
 async fn an_unknown_commit_is_run_again_with_its_tokens_and_only_then_published() {
     let bench = Bench::new(20);
     let keys = bench.hinted(20);
-    let commits = vec![Fault::AnswerLost; 6].into();
+    let commits = vec![Fault::AnswerLost; 3].into();
     bench.start_with(Faults { commits, ..Faults::default() });
     bench.until("the results' hints", || published(&bench).len() == 20).await;
     bench.assert_dispensed_once(&keys);

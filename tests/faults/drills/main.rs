@@ -1,0 +1,91 @@
+//! Drills: a fleet of real processes under load, on servers of its own, while programs and servers
+//! are killed with SIGKILL. Afterwards every promise is checked. Run by `make drill`.
+
+#![expect(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::arithmetic_side_effects,
+    reason = "a drill talks to a terminal and fails by panicking; its numbers are small counters"
+)]
+
+mod broker_disk;
+mod kills;
+mod servers;
+mod traffic;
+mod verdict;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use servers::Servers;
+
+/// Name, and what it does.
+const DRILLS: [(&str, &str); 2] = [
+    ("kills", "each program, Postgres and the broker killed in turn, 20 kills in all"),
+    ("broker-disk", "the broker killed and its data deleted while purchases run"),
+];
+
+/// Kills programs and servers of a fleet under load, and checks that nothing is lost, nothing takes
+/// effect twice and money is conserved.
+#[derive(Debug, Parser)]
+#[command(name = "drill")]
+struct Arguments {
+    /// Names of drills; all when none is given
+    names: Vec<String>,
+    /// Name the drills, and run none
+    #[arg(long)]
+    list: bool,
+    /// What is killed in which order, and what is bought, follow from this number
+    #[arg(long, env = "SEED")]
+    seed: Option<u64>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if arguments.list {
+        for (name, what) in DRILLS {
+            println!("{name:<12} {what}");
+        }
+        return ExitCode::SUCCESS;
+    }
+    let unknown = |name: &&String| !DRILLS.iter().any(|(known, _)| known == name);
+    if let Some(name) = arguments.names.iter().find(unknown) {
+        println!("there is no drill {name} (--list)");
+        return ExitCode::from(2);
+    }
+    let seed = arguments.seed.unwrap_or_else(|| rand::random_range(0..1_000_000));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all();
+    let Ok(runtime) = { runtime }.build() else { return ExitCode::FAILURE };
+    let all_held = runtime.block_on(run(&arguments.names, seed));
+    if all_held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn run(names: &[String], seed: u64) -> bool {
+    println!("SEED={seed}");
+    let mut results = Vec::new();
+    for (name, what) in DRILLS {
+        if !names.is_empty() && !names.iter().any(|wanted| wanted == name) {
+            continue;
+        }
+        println!("\n{name}: {what}");
+        // A drill of its own task: what it finds is a panic there, and the next one runs.
+        let drill = tokio::spawn(async move {
+            let servers = Servers::of_the_drill().unwrap_or_else(|error| panic!("{error:#}"));
+            if name == "kills" {
+                kills::run(servers, seed).await
+            } else {
+                broker_disk::run(servers, seed).await
+            }
+        });
+        results.push((name, drill.await.ok()));
+    }
+    println!("\nSEED={seed}");
+    for (name, result) in &results {
+        match result {
+            Some(summary) => println!("{name:<12} held: {summary}"),
+            None => println!("{name:<12} FAILED: see above"),
+        }
+    }
+    results.iter().all(|(_, result)| result.is_some())
+}

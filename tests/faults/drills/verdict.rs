@@ -1,0 +1,104 @@
+//! How a drill's fleet is set up, and whether every promise held.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use fleet_domain::{PlanClass, PurchaseId, PurchaseStatus, TaskKind, TaskState};
+use fleet_simulator::EffectKind;
+use fleet_testkit::TestFleet;
+use fleet_testkit::fleet::Builder;
+use tokio::time::Instant;
+
+/// From the last kill to the end of all purchases: leases, settle times, plans.
+const END_WITHIN: Duration = Duration::from_secs(300);
+/// How often a wait says that it goes on.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
+
+/// All programs; parties that take their time; waits that a drill has the patience for.
+pub(crate) fn builder() -> Builder {
+    let soon = [1; 60];
+    let mut builder = TestFleet::builder().latency(500, 1_500);
+    for kind in [TaskKind::Reserve, TaskKind::Dispense, TaskKind::Settle] {
+        builder = builder.plan(kind, PlanClass::Unknown, &soon);
+    }
+    for kind in [TaskKind::Settle, TaskKind::Deliver, TaskKind::Report] {
+        builder = builder.plan(kind, PlanClass::NotDone, &soon);
+    }
+    builder
+        .directory(|import| {
+            for connector in &mut import.connectors {
+                connector.call_deadline_ms = 5_000;
+                connector.settle_time_seconds = connector.settle_time_seconds.min(2);
+            }
+        })
+        .setting("outbound.deliver_deadline_ms", 5_000)
+}
+
+/// Waits for the end and checks everything; one line for the summary.
+pub(crate) async fn of(fleet: &TestFleet, accepted: &[PurchaseId]) -> String {
+    wait_for_the_end(fleet).await;
+    for id in accepted {
+        // Panics when it is not there: its answer said that it is stored.
+        let view = fleet.purchase(*id).await;
+        let parked = |task: &fleet_store::TaskView| {
+            task.state == TaskState::Parked
+                && task.park_cause.as_ref().is_some_and(|cause| !cause.is_empty())
+        };
+        let open = view.purchase.status() == PurchaseStatus::Pending;
+        let told = view.tasks.iter().all(parked) && (!open || !view.tasks.is_empty());
+        assert!(told, "{id} waits in silence: {:?}", view.tasks);
+    }
+    let summary = fleet.summary().await;
+    let stored: i64 = summary.purchases.iter().map(|row| row.purchases).sum();
+    let pending = summary.purchases.iter().filter(|row| row.status == PurchaseStatus::Pending);
+    let pending: i64 = pending.map(|row| row.purchases).sum();
+    let parked: i64 = summary.parked.iter().map(|row| row.tasks).sum();
+    assert!(pending <= parked, "{pending} pending, {parked} parked: {:?}", summary.purchases);
+    fleet.assert_conserved().await;
+    once_each(fleet);
+    let (stored_text, effects) = (stored, fleet.simulator().effects().len());
+    format!(
+        "{} accepted over HTTP, {stored_text} stored, {parked} parked with a cause, \
+         {effects} effects outside, none twice, money conserved",
+        accepted.len()
+    )
+}
+
+async fn wait_for_the_end(fleet: &TestFleet) {
+    let began = Instant::now();
+    let mut told = began;
+    loop {
+        let backlog = fleet.store().backlog().await;
+        let backlog = backlog.unwrap_or_else(|error| panic!("no backlog: {error}"));
+        let open: i64 = backlog
+            .iter()
+            .filter(|row| row.state != TaskState::Parked)
+            .map(|row| row.tasks)
+            .sum();
+        if open == 0 {
+            return;
+        }
+        assert!(began.elapsed() < END_WITHIN, "{open} tasks do not end: {backlog:#?}");
+        if told.elapsed() >= TOLD_EVERY {
+            told = Instant::now();
+            println!("waiting for the end of {open} tasks, {} s", began.elapsed().as_secs());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// The outside world's own record: one reservation, one vend, one capture or cancel.
+fn once_each(fleet: &TestFleet) {
+    let mut counts: BTreeMap<(String, &str), usize> = BTreeMap::new();
+    for effect in fleet.simulator().effects() {
+        let what = match effect.kind {
+            EffectKind::Reserve => "reserve",
+            EffectKind::Vend => "vend",
+            EffectKind::Capture | EffectKind::Cancel => "capture or cancel",
+            EffectKind::Result | EffectKind::Report => continue,
+        };
+        *counts.entry((effect.purchase.to_string(), what)).or_default() += 1;
+    }
+    let twice: Vec<_> = counts.into_iter().filter(|(_, count)| *count > 1).collect();
+    assert!(twice.is_empty(), "effects more than once: {twice:?}");
+}

@@ -1,0 +1,1 @@
+//! Nothing but drills: see `drills/main.rs`, run by `make drill`.
