@@ -9,7 +9,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
 
-drills=(cargo test --quiet --package fleet-faults --test drills --locked --)
+drills=(cargo run --quiet --package fleet-faults --example drills --locked --)
 for argument in "$@"; do
   case $argument in
     --list | --help | -h) exec "${drills[@]}" "$@" ;;

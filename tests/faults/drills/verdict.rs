@@ -70,11 +70,8 @@ async fn wait_for_the_end(fleet: &TestFleet) {
     loop {
         let backlog = fleet.store().backlog().await;
         let backlog = backlog.unwrap_or_else(|error| panic!("no backlog: {error}"));
-        let open: i64 = backlog
-            .iter()
-            .filter(|row| row.state != TaskState::Parked)
-            .map(|row| row.tasks)
-            .sum();
+        let open: i64 =
+            backlog.iter().filter(|row| row.state != TaskState::Parked).map(|row| row.tasks).sum();
         if open == 0 {
             return;
         }

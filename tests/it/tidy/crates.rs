@@ -99,7 +99,9 @@ fn crates_use_only_whom_the_layout_allows() {
             let Some(used) = dependency.name.strip_prefix("fleet-") else { continue };
             let in_tests = dependency.kind.as_deref() == Some("dev");
             // Tests may be helped by the testkit and the simulator; the fleet tests and drills see all.
-            let help = in_tests && (["it", "faults"].contains(&user.as_str()) || ["testkit", "simulator"].contains(&used));
+            let help = in_tests
+                && (["it", "faults"].contains(&user.as_str())
+                    || ["testkit", "simulator"].contains(&used));
             if !help && !edges.contains(&used) {
                 findings.push(format!("{user} uses {used}"));
             }

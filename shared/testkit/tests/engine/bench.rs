@@ -77,8 +77,7 @@ impl Bench {
         let start_by = later(self.memory.now(), self.start_within);
         let new = |_| {
             let reference = uuid::Uuid::now_v7().to_string();
-            let mut new =
-                new_purchase(&reference, Scenario::ClientReserved, start_by).unwrap();
+            let mut new = new_purchase(&reference, Scenario::ClientReserved, start_by).unwrap();
             new.order.first_task.lane = lane;
             new
         };

@@ -15,7 +15,9 @@ use crate::process::{Fault, Faults};
 fn tried(bench: &Bench) -> Vec<usize> {
     let events = bench.trace.events().into_iter();
     events
-        .filter_map(|event| if let Event::CommitTried(keys) = event { Some(keys.len()) } else { None })
+        .filter_map(
+            |event| if let Event::CommitTried(keys) = event { Some(keys.len()) } else { None },
+        )
         .collect()
 }
 
@@ -43,22 +45,22 @@ async fn an_answer_after_the_lease_becomes_a_fact_that_whoever_holds_the_task_de
     bench.memory.advance(Duration::from_secs(30));
     let second = bench.start();
     let look_ups = || bench.trace.count(|event| matches!(event, Event::LookedUp(_)));
-    bench.until("a look-up by somebody else", || {
-        bench.memory.advance(Duration::from_millis(20));
-        look_ups() > 0
-    })
-    .await;
+    bench
+        .until("a look-up by somebody else", || {
+            bench.memory.advance(Duration::from_millis(20));
+            look_ups() > 0
+        })
+        .await;
     assert!(!second.process.is_dead());
     bench.outside.let_go(&keys);
-    let late = |event: &Event| {
-        matches!(event, Event::Committed(done) if done.iter().any(|(_, verdict)| *verdict == CommitVerdict::Late))
-    };
+    let late = |event: &Event| matches!(event, Event::Committed(done) if done.iter().any(|(_, verdict)| *verdict == CommitVerdict::Late));
     bench.until("the late answer", || bench.trace.count(late) == 1).await;
-    bench.until("the end", || {
-        bench.memory.advance(Duration::from_millis(20));
-        bench.unfinished().is_empty()
-    })
-    .await;
+    bench
+        .until("the end", || {
+            bench.memory.advance(Duration::from_millis(20));
+            bench.unfinished().is_empty()
+        })
+        .await;
     bench.assert_dispensed_once(&keys);
     assert_eq!(bench.trace.count(|event| matches!(event, Event::Called(_))), 1);
     let facts = bench.view(keys[0]).facts;
@@ -182,8 +184,7 @@ async fn a_store_that_refuses_even_the_parking_is_left_to_the_lease_and_not_aske
     let bench = Bench::new(10);
     let keys = bench.hinted(2);
     let refused = [keys[0]].into();
-    let started =
-        bench.start_with(Faults { refused, refuses_parking: true, ..Faults::default() });
+    let started = bench.start_with(Faults { refused, refuses_parking: true, ..Faults::default() });
     bench.until("the neighbour's end", || bench.unfinished() == [keys[0]]).await;
     let looks = bench.trace.count(|event| *event == Event::Ticked) + 50;
     bench.until("more looks", || bench.trace.count(|event| *event == Event::Ticked) > looks).await;

@@ -97,7 +97,11 @@ async fn a_task_that_ends_its_process_each_time_is_parked_as_poison_and_alone() 
     let mut all = keys.clone();
     for _ in 0..7 {
         let claims = bench.row(bad).claims;
-        bench.pass_until("one more claim", || bench.row(bad).claims > claims || is_parked(&bench, bad)).await;
+        bench
+            .pass_until("one more claim", || {
+                bench.row(bad).claims > claims || is_parked(&bench, bad)
+            })
+            .await;
         all.extend(bench.hinted(10));
     }
     bench.pass_until("the poison's end", || is_parked(&bench, bad)).await;

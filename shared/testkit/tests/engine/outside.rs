@@ -203,20 +203,13 @@ impl Step for ScriptedStep {
         match reply {
             Reply::Done => Ok(()),
             Reply::Lost { .. } => Err(CallError::Unknown { cause: "no answer".to_owned() }),
-            Reply::Refused { retryable } => {
-                Err(CallError::Refused { refusal: refusal(retryable) })
-            }
+            Reply::Refused { retryable } => Err(CallError::Refused { refusal: refusal(retryable) }),
             Reply::NotSent => Err(not_sent()),
             Reply::Panic => self.dies_over(key),
         }
     }
 
-    async fn look_up(
-        &self,
-        _: &Directory,
-        job: &Job,
-        _: Attempt,
-    ) -> Result<LookUp<()>, CallError> {
+    async fn look_up(&self, _: &Directory, job: &Job, _: Attempt) -> Result<LookUp<()>, CallError> {
         let key = job.task.key;
         let _in_flight = self.begin(job, false).await;
         let told = self.process.outside.lock().told.get_mut(&key).and_then(VecDeque::pop_front);
