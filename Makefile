@@ -9,7 +9,7 @@ export CARGO_TERM_COLOR ?= auto
 nextest := $(shell command -v cargo-nextest 2>/dev/null)
 deny := $(shell command -v cargo-deny 2>/dev/null)
 
-.PHONY: help run stop status check lint unit test drill schemas clean
+.PHONY: help run stop status check lint unit test drill bench schemas clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,9 @@ test: ## all tests, on a Postgres and a RabbitMQ of their own (KEEP=1 leaves the
 drill: ## kill -9 drills on servers of their own (ARGS=--list names them; SEED)
 	@deploy/local/drill.sh $(ARGS)
 
+bench: ## purchases/s and CPU of each, one at a time and grouped (PURCHASES, ROUNDS, KEEP=1, ARGS)
+	@deploy/local/bench.sh $(ARGS)
+
 schemas: ## write schemas and golden files anew
 	cargo run -p fleet-contracts --example write_schemas -- schemas
 	cargo run -p fleet-domain --example print_transitions >.transitions.new
@@ -56,4 +59,5 @@ schemas: ## write schemas and golden files anew
 
 clean: stop ## end everything and remove what it kept; the build stays (cargo clean)
 	@deploy/local/servers.sh clean
+	@[ ! -d .local/bench ] || deploy/local/servers.sh --dir .local/bench clean
 	rm -rf .local

@@ -132,6 +132,9 @@ pub(crate) fn draw(rng: &mut StdRng) -> (&'static Case, &'static Product, Scenar
     (case, product, scenario)
 }
 
+/// A purchase that goes well at once at a supplier that answers at once.
+pub(crate) const PLAIN_CASE: (&Case, &Product) = (OK, &AIRTIME);
+
 const OK: &Case = &case(("", "ok"), 0, Expected::Success, LOOK_UP);
 
 #[cfg(test)]

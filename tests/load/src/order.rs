@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::mix::{Case, Product, Scenario, draw};
+use crate::mix::{Case, PLAIN_CASE, Product, Scenario, draw};
 
 /// The sample clients.
 pub(crate) struct Client {
@@ -53,6 +53,29 @@ pub(crate) struct Order {
 /// like a card's.
 pub(crate) fn orders(rng: &mut StdRng, run: &str, count: u32, amqp: bool) -> Vec<Order> {
     (0..count).map(|number| order(rng, run, number, amqp)).collect()
+}
+
+/// Purchases of scenario B that make five jobs each and go well at once, all by the broker.
+pub(crate) fn plain_orders(rng: &mut StdRng, run: &str, count: u32) -> Vec<Order> {
+    let (case, product) = PLAIN_CASE;
+    let [client, _] = &CLIENTS;
+    let one = |number| {
+        let client_ref = format!("{run}-{number:06}");
+        Order {
+            token: Some(format!("token-{client_ref}")),
+            client_ref,
+            client,
+            way: Way::Amqp,
+            scenario: Scenario::WeReserve,
+            case,
+            product,
+            amount: rng.random_range(product.min..=product.max),
+            source: format!("2783{:07}", rng.random_range(0..10_000_000)),
+            target: format!("2782{:07}", rng.random_range(0..9_000)),
+            made_at: Utc::now(),
+        }
+    };
+    (0..count).map(one).collect()
 }
 
 fn order(rng: &mut StdRng, run: &str, number: u32, amqp: bool) -> Order {
