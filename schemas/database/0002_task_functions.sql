@@ -1,6 +1,10 @@
 -- Claim, commit, put back, free, fact and clock: one round trip each. Rows are locked in key order
 -- before anything is written; only rows that pass the fence are written; every row gets a verdict.
 -- States: 1 queued, 2 running, 3 waiting, 4 parked.
+--
+-- A plan is made once a connection and kept, perhaps since the table was empty. So that no plan can
+-- begin with the tasks and read all of a kind for each group, the kind stands beside each key in a
+-- subquery that cannot be dissolved (`offset 0`): the only way left is the primary key.
 
 -- The answer holds everything that a job is made of, read after the locks were taken: the caller's
 -- own snapshot is older than they are.
@@ -14,7 +18,7 @@ create function fleet_claim_v1(
     d_channel text, d_body bytea, d_state text, d_attempts integer, d_first_sent_at timestamptz,
     f_source text[], f_type text[], f_reference text[], f_status text[], f_external_id text[],
     f_body bytea[], f_received_at timestamptz[]
-) language plpgsql volatile set enable_seqscan = off as $$
+) language plpgsql volatile set enable_seqscan = off set enable_mergejoin = off as $$
 declare
     v_now constant timestamptz := fleet_now();
     v_lease constant timestamptz := v_now + p_lease_ms * interval '1 millisecond';
@@ -25,15 +29,19 @@ begin
     if p_skip_locked then
         select array_agg(locked.i) into v_locked from (
             select ask.i::integer as i
-            from unnest(p_purchase, p_slot) with ordinality as ask (purchase, slot, i)
-            join task t on t.purchase = ask.purchase and t.kind = p_kind and t.slot = ask.slot
+            from (select u.*, p_kind as kind
+                  from unnest(p_purchase, p_slot) with ordinality as u (purchase, slot, i)
+                  offset 0) ask
+            join task t on t.purchase = ask.purchase and t.kind = ask.kind and t.slot = ask.slot
             order by t.purchase, t.slot
             for update of t skip locked) locked;
     else
         select array_agg(locked.i) into v_locked from (
             select ask.i::integer as i
-            from unnest(p_purchase, p_slot) with ordinality as ask (purchase, slot, i)
-            join task t on t.purchase = ask.purchase and t.kind = p_kind and t.slot = ask.slot
+            from (select u.*, p_kind as kind
+                  from unnest(p_purchase, p_slot) with ordinality as u (purchase, slot, i)
+                  offset 0) ask
+            join task t on t.purchase = ask.purchase and t.kind = ask.kind and t.slot = ask.slot
             order by t.purchase, t.slot
             for update of t) locked;
     end if;
@@ -48,9 +56,10 @@ begin
             when t.lane <> ask.lane then 'other_lane'
             else 'claim' end order by ask.i)
     into v_verdict
-    from unnest(p_purchase, p_slot, p_lane, p_token)
-         with ordinality as ask (purchase, slot, lane, token, i)
-    left join task t on t.purchase = ask.purchase and t.kind = p_kind and t.slot = ask.slot;
+    from (select u.*, p_kind as kind
+          from unnest(p_purchase, p_slot, p_lane, p_token)
+               with ordinality as u (purchase, slot, lane, token, i) offset 0) ask
+    left join task t on t.purchase = ask.purchase and t.kind = ask.kind and t.slot = ask.slot;
 
     -- Nothing may leave of an expired task of which nothing is out: sent_until stays empty.
     update task t
@@ -58,18 +67,16 @@ begin
         former_sent_until = t.sent_until,
         sent_until = case when t.sent_until is null and v_now >= t.start_by then null
                      else v_lease end
-    from unnest(v_verdict, p_purchase, p_slot, p_token) as ask (verdict, purchase, slot, token)
-    where ask.verdict = 'claim'
-      and t.purchase = ask.purchase and t.kind = p_kind and t.slot = ask.slot;
+    from (select u.*, p_kind as kind
+          from unnest(v_verdict, p_purchase, p_slot, p_token) as u (verdict, purchase, slot, token)
+          where u.verdict = 'claim' offset 0) ask
+    where t.purchase = ask.purchase and t.kind = ask.kind and t.slot = ask.slot;
 
     -- Few tasks have facts.
     select array_agg(distinct f.purchase) into v_facts
-    from unnest(p_purchase) as ask (purchase)
-    join fact f on f.purchase = ask.purchase and f.kind = p_kind;
+    from fact f where f.purchase = any (p_purchase) and f.kind = p_kind;
 
-    -- A claim run again with its own token: its row still says what the first one found. Facts are
-    -- ordered by a sum, which no index offers: walking all facts in the order of their numbers
-    -- looks cheap to the planner while there are few.
+    -- A claim run again with its own token: its row still says what the first one found.
     return query
     select ask.i::integer,
            case
@@ -81,25 +88,28 @@ begin
            t.signals, t.start_by, t.deadline_at, p,
            d.channel, d.body_sealed, d.state, d.attempts, d.first_sent_at,
            f.source, f.fact_type, f.reference, f.status, f.external_id, f.body, f.received_at
-    from unnest(v_verdict, p_purchase, p_slot)
-         with ordinality as ask (verdict, purchase, slot, i)
-    left join task t on t.purchase = ask.purchase and t.kind = p_kind and t.slot = ask.slot
+    from (select u.*, p_kind as kind
+          from unnest(v_verdict, p_purchase, p_slot)
+               with ordinality as u (verdict, purchase, slot, i) offset 0) ask
+    left join task t on t.purchase = ask.purchase and t.kind = ask.kind and t.slot = ask.slot
     left join lateral (select t.lease - p_lease_ms * interval '1 millisecond' as claimed) began on true
     left join purchase p on ask.verdict in ('claim', 'again') and p.purchase = ask.purchase
     left join delivery d on p_kind = 5 and d.purchase = p.purchase and d.slot = ask.slot
-    left join lateral (
-        select array_agg(x.source order by x.fact) as source,
+    left join (
+        select x.purchase, x.slot,
+               array_agg(x.source order by x.fact) as source,
                array_agg(x.fact_type order by x.fact) as fact_type,
                array_agg(x.reference order by x.fact) as reference,
                array_agg(x.status order by x.fact) as status,
                array_agg(x.external_id order by x.fact) as external_id,
                array_agg(x.body_sealed order by x.fact) as body,
                array_agg(x.received_at order by x.fact) as received_at
-        from (select y.* from fact y
-              where y.purchase = p.purchase and y.kind = p_kind and y.slot = ask.slot
-              order by y.fact + 0 limit 100) x
-        where p.purchase = any (v_facts)
-    ) f on true
+        from (select y.*, row_number() over (partition by y.purchase, y.slot order by y.fact) as nth
+              from fact y
+              where y.purchase = any (v_facts) and y.kind = p_kind) x
+        where x.nth <= 100
+        group by x.purchase, x.slot
+    ) f on f.purchase = p.purchase and f.slot = ask.slot
     order by ask.i;
 end $$;
 
@@ -155,7 +165,7 @@ create function fleet_fact_v1(
     p_source text, p_type text, p_reference text, p_status text, p_external text,
     p_purchase uuid, p_kind smallint, p_slot integer, p_body bytea
 ) returns table (verdict text, woken_lane integer)
-language plpgsql volatile set enable_seqscan = off as $$
+language plpgsql volatile set enable_seqscan = off set enable_mergejoin = off as $$
 declare
     v_now constant timestamptz := fleet_now();
     v_fact bigint;
@@ -218,7 +228,7 @@ create function fleet_commit_v1(
     d_i integer[], d_slot integer[], d_channel text[], d_body bytea[],
     l_i integer[], l_entry text[], l_amount bigint[], l_currency text[]
 ) returns table (idx integer, verdict smallint, db_now timestamptz)
-language plpgsql volatile set enable_seqscan = off as $$
+language plpgsql volatile set enable_seqscan = off set enable_mergejoin = off as $$
 declare
     v_now constant timestamptz := fleet_now();
     v_verdict smallint[];
@@ -226,8 +236,10 @@ declare
     v_ref_no integer[];
     v_late record;
 begin
-    perform 1 from unnest(p_purchase, p_slot) as ask (purchase, slot)
-        join task t on t.purchase = ask.purchase and t.kind = p_kind and t.slot = ask.slot
+    perform 1
+        from (select u.*, p_kind as kind from unnest(p_purchase, p_slot) as u (purchase, slot)
+              offset 0) ask
+        join task t on t.purchase = ask.purchase and t.kind = ask.kind and t.slot = ask.slot
         order by t.purchase, t.slot for update of t;
     if p_kind in (1, 2, 3) then
         perform 1 from purchase p where p.purchase = any (p_purchase)
@@ -244,9 +256,10 @@ begin
         array_agg(coalesce(t.signals <> ask.signals, false) order by ask.i),
         array_agg(coalesce(t.ref_no, 0) order by ask.i)
     into v_verdict, v_moved, v_ref_no
-    from unnest(p_purchase, p_slot, p_token, p_signals, p_definite)
-         with ordinality as ask (purchase, slot, token, signals, definite, i)
-    left join task t on t.purchase = ask.purchase and t.kind = p_kind and t.slot = ask.slot;
+    from (select u.*, p_kind as kind
+          from unnest(p_purchase, p_slot, p_token, p_signals, p_definite)
+               with ordinality as u (purchase, slot, token, signals, definite, i) offset 0) ask
+    left join task t on t.purchase = ask.purchase and t.kind = ask.kind and t.slot = ask.slot;
 
     -- The tracks. A commit that a fact or another claim overtook still says "unknown" when that is
     -- what it learnt; it never takes back what is decided.
@@ -349,9 +362,10 @@ begin
         on conflict do nothing;
     end if;
     delete from task t
-    using unnest(v_verdict, p_purchase, p_slot, p_next) as c (verdict, purchase, slot, next)
-    where c.verdict = 1 and c.next = 1
-      and t.purchase = c.purchase and t.kind = p_kind and t.slot = c.slot;
+    using (select u.*, p_kind as kind
+           from unnest(v_verdict, p_purchase, p_slot, p_next) as u (verdict, purchase, slot, next)
+           where u.verdict = 1 and u.next = 1 offset 0) c
+    where t.purchase = c.purchase and t.kind = c.kind and t.slot = c.slot;
     -- A definite answer is applied whatever came in between, but then the task is looked at again
     -- at once (the clock queues what waits and is due): the facts may say more than it knew.
     update task t
@@ -377,14 +391,14 @@ begin
         at_risk_minor = case when c.parks then c.risk_minor end,
         at_risk_currency = case when c.parks then c.risk_currency end,
         parked_at = case when c.parks then v_now end
-    from (select u.*, u.verdict = 1 and u.next = 4 and not u.moved as parks
+    from (select u.*, p_kind as kind, u.verdict = 1 and u.next = 4 and not u.moved as parks
           from unnest(v_verdict, v_moved, p_purchase, p_slot, p_next, p_wait_ms, p_sent,
                       p_sent_value, p_tries, p_new_ref, p_park_class, p_park_cause, p_risk_minor,
                       p_risk_currency)
                as u (verdict, moved, purchase, slot, next, wait_ms, sent, sent_value, tries,
-                     new_ref, park_class, park_cause, risk_minor, risk_currency)) c
-    where (c.verdict = 1 and c.next <> 1 or c.verdict = 3)
-      and t.purchase = c.purchase and t.kind = p_kind and t.slot = c.slot;
+                     new_ref, park_class, park_cause, risk_minor, risk_currency)
+          where u.verdict = 1 and u.next <> 1 or u.verdict = 3 offset 0) c
+    where t.purchase = c.purchase and t.kind = c.kind and t.slot = c.slot;
 
     insert into journal (purchase, kind, slot, token, ref_no, outcome, detail, sealed)
     select c.purchase, p_kind, c.slot, c.token, c.ref_no,
@@ -436,37 +450,39 @@ end $$;
 
 -- Hints that found no room: rows still queued wait, due now; the clock doles them out.
 create function fleet_put_back_v1(p_kind smallint, p_purchase uuid[], p_slot integer[])
-returns integer language plpgsql volatile set enable_seqscan = off as $$
+returns integer language plpgsql volatile set enable_seqscan = off set enable_mergejoin = off as $$
 declare
     v_now constant timestamptz := fleet_now();
     v_count integer;
 begin
     with locked as (
-        select t.purchase, t.slot
-        from unnest(p_purchase, p_slot) as ask (purchase, slot)
-        join task t on t.purchase = ask.purchase and t.kind = p_kind and t.slot = ask.slot
+        select t.purchase, t.kind, t.slot
+        from (select u.*, p_kind as kind from unnest(p_purchase, p_slot) as u (purchase, slot)
+              offset 0) ask
+        join task t on t.purchase = ask.purchase and t.kind = ask.kind and t.slot = ask.slot
         where t.state = 1
         order by t.purchase, t.slot
         for update of t skip locked
     )
     update task t set state = 3, due_at = v_now
     from locked l
-    where t.purchase = l.purchase and t.kind = p_kind and t.slot = l.slot;
+    where t.purchase = l.purchase and t.kind = l.kind and t.slot = l.slot;
     get diagnostics v_count = row_count;
     return v_count;
 end $$;
 
 -- Claims of which nothing has left: as if they had never been made.
 create function fleet_free_v1(p_kind smallint, p_purchase uuid[], p_slot integer[], p_token uuid[])
-returns integer language plpgsql volatile set enable_seqscan = off as $$
+returns integer language plpgsql volatile set enable_seqscan = off set enable_mergejoin = off as $$
 declare
     v_now constant timestamptz := fleet_now();
     v_count integer;
 begin
     with locked as (
-        select t.purchase, t.slot
-        from unnest(p_purchase, p_slot, p_token) as ask (purchase, slot, token)
-        join task t on t.purchase = ask.purchase and t.kind = p_kind and t.slot = ask.slot
+        select t.purchase, t.kind, t.slot
+        from (select u.*, p_kind as kind
+              from unnest(p_purchase, p_slot, p_token) as u (purchase, slot, token) offset 0) ask
+        join task t on t.purchase = ask.purchase and t.kind = ask.kind and t.slot = ask.slot
         where t.state = 2 and t.token = ask.token
         order by t.purchase, t.slot
         for update of t
@@ -475,7 +491,7 @@ begin
     set state = 3, due_at = v_now, claims = greatest(t.claims - 1, 0), token = null, lease = null,
         sent_until = t.former_sent_until, former_sent_until = null
     from locked l
-    where t.purchase = l.purchase and t.kind = p_kind and t.slot = l.slot;
+    where t.purchase = l.purchase and t.kind = l.kind and t.slot = l.slot;
     get diagnostics v_count = row_count;
     return v_count;
 end $$;
@@ -487,7 +503,7 @@ create function fleet_tick_v1(
     p_kind smallint, p_take integer, p_lane integer[], p_room integer[], p_queue_ready bigint
 ) returns table (ours boolean, db_now timestamptz, purchase uuid, slot integer, lane integer,
                  lost boolean, reminded boolean)
-language plpgsql volatile set enable_seqscan = off as $$
+language plpgsql volatile set enable_seqscan = off set enable_mergejoin = off as $$
 declare
     v_now constant timestamptz := fleet_now();
     v_watermark timestamptz;
@@ -518,7 +534,7 @@ begin
             limit room.room + 16
             for update skip locked) t
     ), sorted as (
-        select d.*, w.wants,
+        select d.*, p_kind as kind, w.wants,
                count(*) filter (where w.wants)
                    over (partition by d.lane order by d.due_at, d.purchase, d.slot) as nth
         from due d
@@ -534,7 +550,7 @@ begin
                 when s.state = 4 then v_now + interval '1 day'
                 else v_now + interval '2 minutes' end
         from sorted s
-        where t.purchase = s.purchase and t.kind = p_kind and t.slot = s.slot
+        where t.purchase = s.purchase and t.kind = s.kind and t.slot = s.slot
           and (not s.wants or s.nth <= s.room)
         returning t.purchase, t.slot, t.lane, s.wants, s.lost, s.state = 4 as reminded
     )

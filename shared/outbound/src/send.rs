@@ -124,10 +124,28 @@ fn with_body(builder: RequestBuilder, body: Body) -> RequestBuilder {
             builder.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(json)
         }
         Body::Form(fields) => builder.form(&fields),
-        Body::Multipart(fields) => builder.multipart(
-            fields.into_iter().fold(Form::new(), |form, (name, text)| form.text(name, text)),
-        ),
+        Body::Multipart(fields) => {
+            let (content_type, body) = multipart(&fields);
+            builder.header(CONTENT_TYPE, content_type).body(body)
+        }
     }
+}
+
+/// A form in one piece. The transport would write it part by part, and a receiver that has read the
+/// last field before the last byte is there answers and closes: its answer gets lost in a reset.
+fn multipart(fields: &[(String, String)]) -> (String, String) {
+    let form = Form::new();
+    let boundary = form.boundary();
+    let mut body = String::new();
+    for (name, text) in fields {
+        let name = name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A");
+        let head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"");
+        for part in [&head, "\r\n\r\n", text, "\r\n"] {
+            body.push_str(part);
+        }
+    }
+    body.push_str(&format!("--{boundary}--\r\n"));
+    (format!("multipart/form-data; boundary={boundary}"), body)
 }
 
 fn header(name: &str, value: &SecretString) -> Option<(HeaderName, HeaderValue)> {

@@ -70,6 +70,26 @@ async fn forms_are_encoded() {
     assert!(request.starts_with("GET ") && request.ends_with("\r\n\r\n"), "{request}");
 }
 
+/// A receiver may answer and close as soon as it has read the last field.
+#[tokio::test]
+async fn a_multipart_form_leaves_in_one_piece_with_its_length() {
+    let (outbound, server) = (outbound(), Server::start().await);
+    let fields = [("a\r\n\"b", "1\r\n2"), ("c", "3")];
+    let fields = fields.map(|(name, text)| (name.to_owned(), text.to_owned())).to_vec();
+    let call = Call { body: Body::Multipart(fields), ..post(server.url()) };
+    let (sent, request) = tokio::join!(outbound.send(call), server.answer(OK.as_bytes()));
+    sent.unwrap();
+    let (head, body) = request.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains(&format!("content-length: {}", body.len())), "{head}");
+    let (_, boundary) = head.split_once("multipart/form-data; boundary=").unwrap();
+    let boundary = boundary.lines().next().unwrap();
+    let field = |name: &str, text: &str| {
+        format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n")
+    };
+    let (first, second) = (field("a%0D%0A%22b", "1\r\n2"), field("c", "3"));
+    assert_eq!(body, format!("{first}{second}--{boundary}--\r\n"));
+}
+
 #[tokio::test]
 async fn neither_errors_nor_debug_output_hold_what_is_sent() {
     let (outbound, server) = (outbound(), Server::start().await);
