@@ -7,7 +7,15 @@
     reason = "all of this binary is tests; clippy sees only functions marked as such"
 )]
 
+mod answers;
+mod bad_requests;
+mod callbacks;
+mod crowds;
+mod dead_letters;
+mod forged_hints;
+mod identity;
 mod kills;
+mod programs;
 mod purchase;
 mod tidy;
 mod unknown;

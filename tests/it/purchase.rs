@@ -1,7 +1,7 @@
 //! How purchases go from the request to their end.
 
 use fleet_domain::{PlanClass, PurchaseStatus, ReserveState, SettleState, TaskKind};
-use fleet_simulator::{Action, EffectKind};
+use fleet_simulator::{Action, AnswerKind, Behaviour, EffectKind};
 use fleet_testkit::TestFleet;
 use fleet_testkit::fleet::purchase;
 use serde_json::{Value, json};
@@ -175,24 +175,42 @@ async fn each_refused_vend_is_followed_by_one_under_the_next_number_with_one_eff
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_asks_for_a_pause_gets_it_and_the_same_reference_again() {
+    // Our own plans wait for a second: only the pause that was asked for explains four.
     let fleet = TestFleet::builder()
         .plan(TaskKind::Reserve, PlanClass::NotDone, &[1, 1, 1])
         .plan(TaskKind::Dispense, PlanClass::NotDone, &[1, 1, 1])
         .plan(TaskKind::Report, PlanClass::NotDone, &[1, 1, 1])
         .start()
         .await;
-    let bank = fleet.reserve_and_transact(&purchase("9112")).await.accepted();
-    let mut body = purchase("9206");
-    body["additionalData"] = json!({ "fraud": fraud("token-pause-s9503") });
+    let busy = AnswerKind::Status { status: 429, retry_after_seconds: Some(4) };
+    let busy_once = || vec![Behaviour::no_effect(busy.clone()), Behaviour::ok()];
+    let body = purchase("0000");
+    let target = body["targetIdentifier"].as_str().unwrap();
+    fleet.simulator().script(target, Action::Reserve, busy_once());
+    let bank = fleet.reserve_and_transact(&body).await.accepted();
+    let mut body = purchase("0000");
+    let target = body["targetIdentifier"].as_str().unwrap();
+    fleet.simulator().script(target, Action::Vend, busy_once());
+    fleet.simulator().script("token-pause", Action::Report, busy_once());
+    body["additionalData"] = json!({ "fraud": fraud("token-pause") });
     let supplier = fleet.reserve_and_transact(&body).await.accepted();
-    for (id, action) in [(bank, Action::Reserve), (supplier, Action::Vend)] {
+    for id in [bank, supplier] {
         fleet.wait_final(id).await;
-        let calls: Vec<_> = fleet.calls(id).into_iter().filter(|c| c.action == action).collect();
+    }
+    let id = |id: fleet_domain::PurchaseId| id.to_string();
+    for (reference, action) in [
+        (id(bank), Action::Reserve),
+        (id(supplier), Action::Vend),
+        ("token-pause".to_owned(), Action::Report),
+    ] {
+        let calls = fleet.simulator().calls().into_iter();
+        let calls: Vec<_> =
+            calls.filter(|call| call.action == action && *call.purchase == *reference).collect();
         assert_eq!(calls.len(), 2, "{action:?}");
         assert_eq!(calls[0].reference, calls[1].reference, "429 uses up no reference");
         let pause = calls[1].at - calls[0].at;
-        assert!(pause >= chrono::Duration::seconds(1), "{action:?} came again after {pause}");
+        assert!(pause >= chrono::Duration::seconds(4), "{action:?} came again after {pause}");
     }
-    assert_eq!(told(&fleet, "token-pause-s9503"), ["True"]);
+    assert_eq!(told(&fleet, "token-pause"), ["True"]);
     fleet.assert_all_ended().await;
 }

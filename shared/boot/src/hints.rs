@@ -4,9 +4,10 @@
 
 use std::time::Duration;
 
-use fleet_broker::{Incoming, Outgoing, Publisher, Target};
+use fleet_broker::{HEADERS_MAX, Incoming, Outgoing, Publisher, Target};
 use fleet_contracts::{
-    CAUSE_HEADER, DETAIL_HEADER, DeadCause, HintError, JobHint, QUEUE_HEADER, Queue,
+    CAUSE_HEADER, DETAIL_HEADER, DeadCause, HintError, JobHint, QUEUE_HEADER, Queue, REPLY_HEADER,
+    USER_HEADER,
 };
 use fleet_engine::ReceivedHint;
 use tokio::sync::mpsc;
@@ -62,14 +63,10 @@ pub async fn dead_letter(
     tracing::warn!(queue = queue.name(), cause = cause.name(), detail, "dead letter");
     let letter = Outgoing {
         target: Target::Dead,
+        headers: letter_headers(&message, queue, cause, detail),
         body: message.body,
         message_id: message.message_id.unwrap_or_default(),
         correlation_id: message.correlation_id,
-        headers: vec![
-            (CAUSE_HEADER, cause.name().to_owned()),
-            (DETAIL_HEADER, detail),
-            (QUEUE_HEADER, queue.name().to_owned()),
-        ],
     };
     for _ in 0..TRIES {
         if publisher.publish(vec![letter.clone()]).await == [true] {
@@ -79,6 +76,28 @@ pub async fn dead_letter(
         tokio::time::sleep(AGAIN_AFTER).await;
     }
     tracing::error!(queue = queue.name(), "a dead letter could not be published yet");
+}
+
+/// Why it is dead and who sent it, then the publisher's own headers as far as there is room. Names
+/// that only we or the broker give are not taken over from a publisher.
+fn letter_headers(
+    message: &Incoming,
+    queue: Queue,
+    cause: DeadCause,
+    detail: String,
+) -> Vec<(String, String)> {
+    let ours = [
+        (CAUSE_HEADER, Some(cause.name().to_owned())),
+        (DETAIL_HEADER, Some(detail)),
+        (QUEUE_HEADER, Some(queue.name().to_owned())),
+        (USER_HEADER, message.user_id.clone()),
+        (REPLY_HEADER, message.reply_to.clone()),
+    ];
+    let ours = ours.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    let own = |name: &str| name.starts_with("fleet-") || name.starts_with("x-");
+    let theirs = message.headers.iter().filter(|(name, _)| !own(name));
+    let theirs = theirs.map(|(name, value)| (name.clone(), value.clone()));
+    ours.chain(theirs).take(HEADERS_MAX).collect()
 }
 
 /// How often a letter is published before it is left with the broker.

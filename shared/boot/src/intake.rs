@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use fleet_contracts::{AcceptedOrder, PurchaseBody, Rejection, accept};
+use fleet_contracts::{PurchaseBody, Rejection, accept, codes};
 use fleet_domain::{Directory, Progress, PurchaseId, Scenario, WayIn};
-use fleet_store::{NewPurchase, Store, Stored};
+use fleet_store::{NewPurchase, Store, StoreError, Stored};
 
 use crate::HintPublisher;
 
@@ -61,43 +61,63 @@ impl Intake {
                 Err(rejection) => drop(outcomes.insert(index, IntakeOutcome::Rejected(rejection))),
             }
         }
-        self.store_orders(orders, way_in, &mut outcomes).await;
+        let orders = orders
+            .into_iter()
+            .map(|(index, order)| (index, NewPurchase { order, way_in }))
+            .collect();
+        self.store_orders(orders, &mut outcomes).await;
         let missing = IntakeOutcome::Unavailable;
         (0..bodies.len()).map(|i| outcomes.remove(&i).unwrap_or_else(|| missing.clone())).collect()
     }
 
     async fn store_orders(
         &self,
-        orders: Vec<(usize, AcceptedOrder)>,
-        way_in: WayIn,
+        orders: Vec<(usize, NewPurchase)>,
         outcomes: &mut HashMap<usize, IntakeOutcome>,
     ) {
-        if orders.is_empty() {
-            return;
-        }
-        let first_tasks: HashMap<PurchaseId, _> =
-            orders.iter().map(|(_, o)| (o.order.id, o.first_task.clone())).collect();
-        let (indexes, new): (Vec<usize>, Vec<NewPurchase>) =
-            orders.into_iter().map(|(index, order)| (index, NewPurchase { order, way_in })).unzip();
-        let accepted = match self.store.accept(&new).await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::error!(error = %error, "purchases could not be stored");
-                return;
+        match self.store_batch(&orders, outcomes).await {
+            Ok(()) => {}
+            // Nothing of the batch is stored: its neighbours must not suffer for the one.
+            Err(StoreError::Refused { .. }) => {
+                for (index, order) in orders {
+                    let alone = [(index, order)];
+                    if let Err(StoreError::Refused { sqlstate, .. }) =
+                        self.store_batch(&alone, outcomes).await
+                    {
+                        tracing::error!(sqlstate, "a purchase cannot be stored");
+                        let problem = "cannot be stored";
+                        let rejection = Rejection::code(codes::UNEXPECTED, "body", problem);
+                        outcomes.insert(index, IntakeOutcome::Rejected(rejection));
+                    }
+                }
             }
-        };
+            Err(error) => tracing::error!(error = %error, "purchases could not be stored"),
+        }
+    }
+
+    async fn store_batch(
+        &self,
+        orders: &[(usize, NewPurchase)],
+        outcomes: &mut HashMap<usize, IntakeOutcome>,
+    ) -> Result<(), StoreError> {
+        if orders.is_empty() {
+            return Ok(());
+        }
+        let new: Vec<NewPurchase> = orders.iter().map(|(_, order)| order.clone()).collect();
+        let accepted = self.store.accept(&new).await?;
         let mut hints = Vec::new();
-        for (index, stored) in indexes.into_iter().zip(accepted.stored) {
+        for ((index, order), stored) in orders.iter().zip(accepted.stored) {
             let outcome = match stored {
                 Stored::New(id, progress) => {
-                    hints.extend(first_tasks.get(&id).map(|task| (id, task.clone())));
+                    hints.push((id, order.order.first_task.clone()));
                     IntakeOutcome::Stored { id, progress }
                 }
                 Stored::Same(id, progress) => IntakeOutcome::Stored { id, progress },
                 Stored::Conflict => IntakeOutcome::Conflict,
             };
-            outcomes.insert(index, outcome);
+            outcomes.insert(*index, outcome);
         }
         self.hints.publish_first(hints, accepted.now).await;
+        Ok(())
     }
 }

@@ -21,7 +21,7 @@ mod window;
 
 pub use ack::Ack;
 pub use consumer::consume;
-pub use message::{Incoming, KEPT_BYTES_MAX, Outgoing, Target};
+pub use message::{HEADERS_MAX, Incoming, KEPT_BYTES_MAX, Outgoing, Target};
 pub use publisher::Publisher;
 pub use settings::{BrokerError, BrokerSettings};
 pub use topology::declare_topology;

@@ -13,7 +13,7 @@ use crate::ack::Ack;
 /// is too long reaches the dead letters as it came; the broker's own `max_message_size` is the same.
 pub const KEPT_BYTES_MAX: usize = 1_048_576;
 /// The most headers that are read or sent.
-const HEADERS_MAX: usize = 32;
+pub const HEADERS_MAX: usize = 32;
 /// The most characters that are kept of a header's name or value.
 const HEADER_CHARACTERS_MAX: usize = 256;
 /// The longest header value that is sent: all headers together have to fit into one frame.
@@ -43,7 +43,7 @@ pub struct Outgoing {
     /// The asker's word for its question.
     pub correlation_id: Option<String>,
     /// At most 32, each value at most 2 KiB.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(String, String)>,
 }
 
 impl std::fmt::Debug for Outgoing {
@@ -233,8 +233,8 @@ mod tests {
         assert!(odd(|m| m.message_id = "x".repeat(256)));
         assert!(odd(|m| m.correlation_id = Some("x".repeat(256))));
         assert!(odd(|m| m.target = Target::Reply("x".repeat(256))));
-        assert!(odd(|m| m.headers = vec![("a", "x".repeat(2_049))]));
-        assert!(odd(|m| m.headers = vec![("a", String::new()); 33]));
+        assert!(odd(|m| m.headers = vec![("a".to_owned(), "x".repeat(2_049))]));
+        assert!(odd(|m| m.headers = vec![("a".to_owned(), String::new()); 33]));
     }
 
     #[test]

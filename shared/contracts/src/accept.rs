@@ -8,6 +8,7 @@ use fleet_domain::{
     later, looks_like_a_card_number,
 };
 
+use crate::timestamp::is_iso_8601;
 use crate::{PurchaseBody, Rejection, codes};
 
 /// An order that may be stored, with its first task.
@@ -213,7 +214,7 @@ fn check_texts(body: &PurchaseBody) -> Result<(), Rejection> {
         }
     }
     if let Some(timestamp) = &body.timestamp
-        && !looks_like_iso_8601(timestamp)
+        && !is_iso_8601(timestamp)
     {
         return Err(Rejection::field("timestamp", "is not an ISO 8601 date and time"));
     }
@@ -223,14 +224,6 @@ fn check_texts(body: &PurchaseBody) -> Result<(), Rejection> {
         }
     }
     Ok(())
-}
-
-/// Clients send many forms of ISO 8601 (with and without offset or seconds); the text is passed on
-/// as it is, so only its shape is looked at.
-fn looks_like_iso_8601(text: &str) -> bool {
-    let date = text.get(..10).unwrap_or_default();
-    chrono::NaiveDate::parse_from_str(date, "%Y-%m-%d").is_ok()
-        && text.get(10..11).is_none_or(|separator| separator == "T" || separator == " ")
 }
 
 fn details(body: &PurchaseBody) -> OrderDetails {

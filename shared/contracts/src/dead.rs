@@ -7,6 +7,13 @@ pub const DETAIL_HEADER: &str = "fleet-detail";
 /// The header that names the queue it came from.
 pub const QUEUE_HEADER: &str = "fleet-queue";
 
+/// The header that keeps the publisher's `reply_to`.
+pub const REPLY_HEADER: &str = "fleet-reply-to";
+/// The header that keeps the broker user who published, as the broker checked it.
+pub const USER_HEADER: &str = "fleet-user-id";
+/// The header that keeps the publisher's `correlation_id` in the table of letters.
+pub const CORRELATION_HEADER: &str = "fleet-correlation-id";
+
 /// A cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DeadCause {

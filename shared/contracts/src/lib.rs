@@ -14,11 +14,15 @@ mod reply;
 mod result;
 mod schemas;
 mod supplier;
+mod timestamp;
 mod unknown;
 
 pub use accept::{AcceptedOrder, accept};
 pub use bank::{BankReply, ReserveFunds};
-pub use dead::{CAUSE_HEADER, DETAIL_HEADER, DeadCause, QUEUE_HEADER};
+pub use dead::{
+    CAUSE_HEADER, CORRELATION_HEADER, DETAIL_HEADER, DeadCause, QUEUE_HEADER, REPLY_HEADER,
+    USER_HEADER,
+};
 pub use desk::{DeskReply, Report};
 pub use hint::{HINT_TASKS_MAX, HINT_VERSION, HintError, JobHint, JobHintV1};
 pub use order::{BODY_BYTES_MAX, FraudBlock, FundingSource, PurchaseBody, Rejection, TextOrNumber};

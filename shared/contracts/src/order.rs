@@ -204,6 +204,18 @@ impl Rejection {
 }
 
 impl PurchaseBody {
+    /// The version that a message says it has, readable or not otherwise: a later version may look
+    /// different in everything else.
+    #[must_use]
+    pub fn version_of(body: &[u8]) -> Option<i64> {
+        #[derive(Deserialize)]
+        struct Version {
+            #[serde(default, deserialize_with = "number::optional")]
+            v: Option<i64>,
+        }
+        serde_json::from_slice::<Version>(body).ok()?.v
+    }
+
     /// Reads a body of at most [`BODY_BYTES_MAX`] bytes.
     ///
     /// # Errors

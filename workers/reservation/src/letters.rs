@@ -1,11 +1,15 @@
 //! The consumer of `fleet.dead`: writes every letter into the table, one by one, under an id made
 //! of its content, so that a letter that comes twice is one row.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fleet_broker::Incoming;
-use fleet_contracts::{CAUSE_HEADER, DETAIL_HEADER, DeadCause, QUEUE_HEADER, Queue};
-use fleet_store::{NewDeadLetter, Store};
+use fleet_contracts::{
+    CAUSE_HEADER, CORRELATION_HEADER, DETAIL_HEADER, DeadCause, QUEUE_HEADER, Queue,
+};
+use fleet_store::{NewDeadLetter, Store, StoreError};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -21,12 +25,20 @@ pub async fn keep_letters(
     stop: CancellationToken,
 ) {
     while let Some(message) = incoming.recv().await {
-        let letter = letter(&message);
+        let mut letter = letter(&message);
         loop {
             match store.store_dead_letter(&letter).await {
                 Ok(_) => {
                     message.ack.ack();
                     break;
+                }
+                // One odd letter may not keep all others waiting: its body is what counts.
+                Err(StoreError::Refused { sqlstate, .. }) if letter.headers != Value::Null => {
+                    tracing::warn!(sqlstate, "a dead letter is kept without its headers");
+                    letter.headers = Value::Null;
+                    letter.message_id = None;
+                    letter.detail = String::new();
+                    continue;
                 }
                 Err(error) => tracing::warn!(error = %error, "a dead letter is not stored yet"),
             }
@@ -40,23 +52,33 @@ pub async fn keep_letters(
 }
 
 fn letter(message: &Incoming) -> NewDeadLetter {
-    let header = |name: &str| message.headers.get(name).cloned();
-    // Without our own headers it is the broker that gave it up; the first death names the queue.
-    let queue = header(QUEUE_HEADER)
-        .or_else(|| header("x-first-death-queue"))
-        .unwrap_or_else(|| Queue::Requested.name().to_owned());
-    let cause = header(CAUSE_HEADER).unwrap_or_else(|| DeadCause::Broker.name().to_owned());
-    let detail =
-        header(DETAIL_HEADER).or_else(|| header("x-first-death-reason")).unwrap_or_default();
+    let header = |name: &str| message.headers.get(name).map(|value| storable(value));
+    // A letter that the broker gave up names the queue of its first death; what else its headers
+    // say, its publisher wrote.
+    let (queue, cause, detail) = match header("x-first-death-queue") {
+        Some(queue) => (Some(queue), None, header("x-first-death-reason")),
+        None => (header(QUEUE_HEADER), header(CAUSE_HEADER), header(DETAIL_HEADER)),
+    };
+    let queue = queue.unwrap_or_else(|| Queue::Requested.name().to_owned());
+    let names = message.headers.iter().map(|(name, value)| (storable(name), storable(value)));
+    let mut headers: BTreeMap<String, String> = names.collect();
+    if let Some(word) = &message.correlation_id {
+        headers.insert(CORRELATION_HEADER.to_owned(), storable(word));
+    }
     NewDeadLetter {
         id: id_of(message, &queue),
         queue,
-        cause,
-        detail: detail.chars().take(200).collect(),
-        message_id: message.message_id.clone().filter(|id| !id.is_empty() && id.len() <= 255),
-        headers: serde_json::json!(message.headers),
+        cause: cause.unwrap_or_else(|| DeadCause::Broker.name().to_owned()),
+        detail: detail.unwrap_or_default().chars().take(200).collect(),
+        message_id: message.message_id.as_deref().filter(|id| !id.is_empty()).map(storable),
+        headers: serde_json::json!(headers),
         body: message.body.clone(),
     }
+}
+
+/// Postgres stores no NUL in a text; a publisher may send one.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 fn id_of(message: &Incoming, queue: &str) -> Uuid {

@@ -75,14 +75,14 @@ fn check(
     if message.too_long() {
         return Err(refuse(DeadCause::TooLong, "body", "is longer than 65536 bytes"));
     }
+    // First: a later version may look different in everything else.
+    if PurchaseBody::version_of(&message.body).is_some_and(|version| version > VERSION) {
+        return Err(refuse(DeadCause::NewerVersion, "v", "is newer than this build reads"));
+    }
     let body = PurchaseBody::from_bytes(&message.body).map_err(|r| (DeadCause::Invalid, r))?;
     let unknown = u64::try_from(unknown_fields(&message.body)).unwrap_or(u64::MAX);
     fleet_telemetry::metrics().unknown_fields(unknown);
-    let version = body.v.unwrap_or(VERSION);
-    if version > VERSION {
-        return Err(refuse(DeadCause::NewerVersion, "v", "is newer than this build reads"));
-    }
-    if version < VERSION {
+    if body.v.is_some_and(|version| version < VERSION) {
         return Err(refuse(DeadCause::Invalid, "v", "must be 1"));
     }
     let scenario = body.scenario.as_deref().and_then(Scenario::from_name).ok_or_else(|| {

@@ -46,7 +46,7 @@ async fn properties_and_headers_survive_the_way() -> Result<()> {
     let mut consumer = fixture.consumer(Queue::Dead, 10);
     let letter = Outgoing {
         correlation_id: Some("question-7".to_owned()),
-        headers: vec![("fleet-cause", "invalid".to_owned())],
+        headers: vec![("fleet-cause".to_owned(), "invalid".to_owned())],
         ..message(Target::Dead, 1)
     };
     publish_all(&publisher, vec![letter]).await?;

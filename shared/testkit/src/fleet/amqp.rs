@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use lapin::options::{
     BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions,
 };
-use lapin::types::FieldTable;
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -43,6 +43,8 @@ pub struct Letter {
     pub reply_to: Option<String>,
     /// `correlation_id`.
     pub correlation_id: Option<String>,
+    /// Headers, as texts.
+    pub headers: Vec<(String, String)>,
 }
 
 impl Letter {
@@ -57,6 +59,13 @@ impl Letter {
     #[must_use]
     pub fn purchase(body: &Value) -> Self {
         Self::new(body.to_string())
+    }
+
+    /// With a header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// With an answer wanted: the id is the word for the question too.
@@ -93,6 +102,13 @@ impl Shop {
         if let Some(id) = &letter.correlation_id {
             properties = properties.with_correlation_id(id.as_str().into());
         }
+        if !letter.headers.is_empty() {
+            let mut table = FieldTable::default();
+            for (name, value) in &letter.headers {
+                table.insert(name.as_str().into(), AMQPValue::LongString(value.as_str().into()));
+            }
+            properties = properties.with_headers(table);
+        }
         let options = BasicPublishOptions { mandatory: true, immediate: false };
         let key = queue.routing_key().expect("a queue that is published to");
         let body = letter.body.as_slice();
@@ -105,6 +121,14 @@ impl Shop {
     /// Publishes a purchase.
     pub async fn request(&self, letter: &Letter) {
         self.publish(Queue::Requested, letter).await;
+    }
+
+    /// Messages that wait in a queue and are not with a consumer, at this moment.
+    pub async fn ready(&self, queue: Queue) -> u32 {
+        let options = QueueDeclareOptions { passive: true, ..Default::default() };
+        let found =
+            self.channel.queue_declare(queue.name().into(), options, FieldTable::default()).await;
+        found.expect("a queue of the fleet").message_count()
     }
 
     /// A queue for answers.

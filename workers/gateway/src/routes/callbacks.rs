@@ -39,14 +39,13 @@ pub(crate) async fn supplier(
         source: format!("supplier_callback:{name}"),
         kind: "vend".to_owned(),
         task: task_of(&vend_ref),
-        reference: vend_ref.chars().take(64).collect(),
+        reference: plain(&vend_ref, 64),
         // The contract's code: what is compared with the track later knows no other.
-        status: connector
-            .map_or(reply.response_code.as_str(), |c| c.code(&reply.response_code))
-            .chars()
-            .take(32)
-            .collect(),
-        external_id: reply.supplier_ref.clone().unwrap_or_default().chars().take(64).collect(),
+        status: plain(
+            connector.map_or(&*reply.response_code, |c| c.code(&reply.response_code)),
+            32,
+        ),
+        external_id: plain(reply.supplier_ref.as_deref().unwrap_or_default(), 64),
         body: Private::new(String::from_utf8_lossy(&body).into_owned()),
     };
     let stored = gateway.store.store_fact(&fact).await?;
@@ -55,6 +54,11 @@ pub(crate) async fn supplier(
         gateway.hints.publish_one(woken.key, woken.lane, now).await;
     }
     Ok(StatusCode::OK)
+}
+
+/// The start of a text, without the control characters that no column takes.
+fn plain(text: &str, characters_max: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(characters_max).collect()
 }
 
 /// The dispense task that a vend reference (`<raasTxnRef>-0000`) speaks of. A reference of nobody is

@@ -1,6 +1,7 @@
 //! Transaction Lookup: one of three references, the caller's own purchases, the last 30 days.
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use fleet_contracts::{LookupReply, Rejection};
@@ -26,10 +27,12 @@ pub(crate) struct Parameters {
 pub(crate) async fn transaction(
     State(gateway): State<Gateway>,
     headers: HeaderMap,
-    Query(parameters): Query<Parameters>,
+    parameters: Result<Query<Parameters>, QueryRejection>,
 ) -> Result<Json<LookupReply>, Problem> {
     let directory = gateway.directory.current();
     let client = caller(&directory, &headers)?;
+    let Query(parameters) =
+        parameters.map_err(|_error| Rejection::field("query", "is not readable"))?;
     let sent = parameters.client_id.as_deref().unwrap_or_default();
     match sent.parse::<i64>() {
         Ok(id) if id == client.id.0 => {}
@@ -55,7 +58,10 @@ fn reference(parameters: &Parameters) -> Result<Option<Reference>, Problem> {
     if let Some(text) = &parameters.raas_txn_ref {
         return Ok(text.parse().ok().map(Reference::Ours));
     }
-    let short = |text: &String| (1..=64).contains(&text.chars().count());
+    // No reference with control characters was ever accepted, and Postgres takes no NUL.
+    let short = |text: &String| {
+        (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+    };
     let clients = parameters.client_transaction_reference.clone().filter(short);
     let reservation = parameters.reserve_funds_txn_ref.clone().filter(short);
     Ok(clients.map(Reference::Client).or_else(|| reservation.map(Reference::Reservation)))
