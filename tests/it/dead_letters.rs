@@ -138,12 +138,12 @@ async fn what_is_no_purchase_is_kept_as_it_came_with_its_cause_and_nothing_stops
     let detail = "clientTxnRef was used before for another purchase".to_owned();
     cases.push(("conflict".to_owned(), Letter::purchase(&other), "conflict", detail));
     for (name, letter, _, _) in &mut cases {
-        *letter = letter.clone().header("case", name).header("shop", "number 7");
+        *letter = letter.clone().header("case", name).header("app", "number 7");
         letter.correlation_id = Some("question-7".to_owned());
         shop.request(letter).await;
     }
     // The broker says who published; a message without that is nobody's.
-    let nobodys = changed(|_| {}).header("case", "nobody").header("shop", "number 7");
+    let nobodys = changed(|_| {}).header("case", "nobody").header("app", "number 7");
     administrator.request(&nobodys).await;
     cases.push(("nobody".to_owned(), nobodys, "not_allowed", "user_id is missing".to_owned()));
     // One that comes twice is one letter.
@@ -159,7 +159,7 @@ async fn what_is_no_purchase_is_kept_as_it_came_with_its_cause_and_nothing_stops
         assert!(kept.row.detail.starts_with(detail), "{name}: {}", kept.row.detail);
         assert!(kept.body == sent.body, "{name}: the body is not the one that was sent");
         assert_eq!(kept.row.queue, "fleet.requested", "{name}");
-        assert_eq!(kept.headers["shop"], "number 7", "{name}");
+        assert_eq!(kept.headers["app"], "number 7", "{name}");
         let id = sent.message_id.as_deref().filter(|id| !id.is_empty());
         assert_eq!(kept.row.message_id, id.map(|id| id.replace('\0', "\u{fffd}")), "{name}");
         if name != "nobody" {
@@ -185,7 +185,7 @@ async fn operators_see(fleet: &TestFleet, cases: &[Case]) {
     let too_long = rows.iter().find(|row| row["cause"] == "too_long").unwrap();
     assert_eq!(too_long["body_bytes"], 65_537);
     let shown = fleet.operator(&["dead", "show", too_long["id"].as_str().unwrap()]).await;
-    assert_eq!(shown["headers"]["shop"], "number 7", "{shown}");
+    assert_eq!(shown["headers"]["app"], "number 7", "{shown}");
     assert_eq!(shown["headers"]["fleet-detail"], "body is longer than 65536 bytes");
     assert_eq!(shown["state"], "new");
     assert!(shown["body_sha256"].is_string() && shown.get("body").is_none(), "{shown}");

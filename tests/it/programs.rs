@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use fleet_testkit::TestFleet;
 use fleet_testkit::fleet::{PROGRAMS, purchase};
+use secrecy::ExposeSecret;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Settings of a fleet with one key changed.
+/// Settings of a program with one key changed.
 fn settings(
     fleet: &TestFleet,
     section: &str,
@@ -16,9 +17,15 @@ fn settings(
     value: impl Into<toml::Value>,
 ) -> toml::Table {
     let mut settings = fleet.settings().clone();
+    let broker = fleet.vhost().url();
+    set(&mut settings, "broker", "url", broker.expose_secret());
+    set(&mut settings, section, key, value);
+    settings
+}
+
+fn set(settings: &mut toml::Table, section: &str, key: &str, value: impl Into<toml::Value>) {
     let entry = settings.entry(section).or_insert_with(|| toml::Table::new().into());
     entry.as_table_mut().unwrap().insert(key.to_owned(), value.into());
-    settings
 }
 
 async fn check(fleet: &TestFleet, program: &str, settings: &toml::Table) -> (Option<i32>, String) {
@@ -43,7 +50,7 @@ async fn a_check_tells_by_its_exit_code_what_is_wrong() {
         assert_eq!(code, Some(2), "{program}: {text}");
         assert!(text.contains("database.pool_max must be 1 to 100"), "{text}");
         let mut away = settings(&fleet, "database", "url", "postgres://x:topsecret@127.0.0.1:1/x");
-        away["database"]["acquire_timeout_ms"] = 300.into();
+        set(&mut away, "database", "acquire_timeout_ms", 300);
         let (code, text) = check(&fleet, program, &away).await;
         assert_eq!(code, Some(1), "{program}: {text}");
         assert!(text.contains("database.url") && !text.contains("topsecret"), "{text}");
@@ -51,8 +58,7 @@ async fn a_check_tells_by_its_exit_code_what_is_wrong() {
         assert_eq!(output.status.code(), Some(2), "{program}: {output:?}");
     }
     // Any other database of the server: it has no schema of ours.
-    let mut url =
-        reqwest::Url::parse(secrecy::ExposeSecret::expose_secret(&fleet.database().url())).unwrap();
+    let mut url = reqwest::Url::parse(fleet.database().url().expose_secret()).unwrap();
     url.set_path("/postgres");
     let bare = settings(&fleet, "database", "url", url.as_str());
     let (code, text) = check(&fleet, "gateway", &bare).await;

@@ -55,7 +55,7 @@ impl HttpAnswer {
     }
 
     /// The purchase's reference, of an answer that says that it is stored.
-    #[must_use]
+    #[expect(clippy::must_use_candidate, reason = "that it is accepted may be all that is asked")]
     pub fn accepted(&self) -> PurchaseId {
         assert!(self.status == 200 && self.code() == "0000", "not accepted: {self:?}");
         self.reference()
