@@ -30,7 +30,12 @@ create table client (
     broker_users text[] not null default '{}',
     answer_within_ms integer not null default 5000 check (answer_within_ms between 100 and 60000),
     start_within_seconds integer not null default 600 check (start_within_seconds between 1 and 86400),
-    default_funding_source text
+    default_funding_source text,
+    ipn_account_id text,
+    ipn_key_sealed bytea,
+    ipn_form text check (ipn_form in ('serialised', 'raw')),
+    check ((ipn_account_id is null) = (ipn_key_sealed is null)
+           and (ipn_key_sealed is null) = (ipn_form is null))
 );
 
 create table client_channel (
@@ -242,6 +247,18 @@ create table delivery (
     created_at timestamptz not null,
     primary key (purchase, slot)
 ) with (fillfactor = 70);
+
+create index delivery_client on delivery (client_id, created_at);
+
+-- Transactions that Transaction Query does not show: held back by an operator (403), or removed
+-- (410).
+create table transaction_hold (
+    purchase uuid primary key,
+    removed boolean not null default false,
+    reason text not null check (length(reason) between 1 and 200),
+    actor text not null,
+    created_at timestamptz not null default fleet_now()
+);
 
 -- What others told us. The second copy of a fact is a no-op.
 create table fact (

@@ -213,7 +213,7 @@ begin
 end $$;
 
 -- Commits a group. Verdicts: 1 done, 2 already, 3 fact first, 4 late, 5 late and gone.
--- Next: 1 finish, 2 now, 3 wait, 4 park. Sent: 0 clear, 1 keep, 2 restore. Tries: 0 keep, 1 count,
+-- Next: 1 finish, 2 now, 3 wait, 4 park, 5 wait until (p_wait_ms since the epoch). Sent: 0 clear, 1 keep, 2 restore. Tries: 0 keep, 1 count,
 -- 2 restart.
 create function fleet_commit_v1(
     p_kind smallint, p_purchase uuid[], p_slot integer[], p_token uuid[], p_signals integer[],
@@ -310,12 +310,11 @@ begin
     elsif p_kind = 5 then
         update delivery d
         set state = c.track, attempts = d.attempts + case when c.sent then 1 else 0 end,
-            first_sent_at = case when c.sent then coalesce(d.first_sent_at, v_now)
-                            else d.first_sent_at end,
-            last_sent_at = case when c.sent then v_now else d.last_sent_at end,
+            first_sent_at = coalesce(d.first_sent_at, to_timestamp(c.sent_ms / 1000.0)),
+            last_sent_at = coalesce(to_timestamp(c.sent_ms / 1000.0), d.last_sent_at),
             last_status = coalesce(c.http, d.last_status)
-        from unnest(v_verdict, p_purchase, p_slot, p_track, p_flag, p_http)
-             as c (verdict, purchase, slot, track, sent, http)
+        from unnest(v_verdict, p_purchase, p_slot, p_track, p_flag, p_hold_ms, p_http)
+             as c (verdict, purchase, slot, track, sent, sent_ms, http)
         where c.verdict = 1 and c.track is not null
           and d.purchase = c.purchase and d.slot = c.slot;
     elsif p_kind = 7 then
@@ -370,11 +369,12 @@ begin
     -- at once (the clock queues what waits and is due): the facts may say more than it knew.
     update task t
     set state = case when c.verdict = 3 or c.next = 2 then 1
-                     when c.next = 3 or c.moved then 3
+                     when c.next in (3, 5) or c.moved then 3
                      else 4 end,
         due_at = case when c.verdict = 3 or c.next = 2 then v_now + interval '10 seconds'
                       when c.moved then v_now
                       when c.next = 3 then v_now + c.wait_ms * interval '1 millisecond'
+                      when c.next = 5 then to_timestamp(c.wait_ms / 1000.0)
                       else v_now + interval '1 day' end,
         hinted_at = case when c.verdict = 3 or c.next = 2 then v_now else t.hinted_at end,
         token = null, claims = 0, lease = null, former_sent_until = null,
@@ -573,4 +573,42 @@ begin
     delete from heartbeat where alive_at < v_now - interval '1 hour';
     return greatest(1, (select count(*)::integer from heartbeat
                         where kind = p_kind and alive_at > v_now - interval '5 seconds'));
+end $$;
+
+-- A result once more, by hand: due now, whatever became of it. An index of 1 says that an attempt is
+-- owed. Verdicts: due, under_way, not_found.
+create function fleet_resend_v1(p_purchase uuid, p_slot integer, p_actor text) returns text
+language plpgsql volatile set enable_seqscan = off as $$
+declare
+    v_now constant timestamptz := fleet_now();
+    v_state smallint;
+    v_lane integer;
+begin
+    select t.state into v_state from task t
+    where t.purchase = p_purchase and t.kind = 5 and t.slot = p_slot for update;
+    if v_state = 2 then
+        return 'under_way';
+    end if;
+    -- The endpoint's own lane, or the client's.
+    select l.lane into v_lane
+    from delivery d
+    join lane l on l.kind = 5
+               and l.owner in (d.client_id::text, d.client_id::text || '/' || d.channel)
+    where d.purchase = p_purchase and d.slot = p_slot
+    order by length(l.owner) desc limit 1;
+    if v_lane is null then
+        return 'not_found';
+    end if;
+    insert into task as t (purchase, kind, slot, state, due_at, lane, tries, created_at)
+    values (p_purchase, 5, p_slot, 3, v_now, v_lane, 1, v_now)
+    on conflict (purchase, kind, slot) do update
+    set state = 3, due_at = v_now, tries = greatest(t.tries, 1), park_class = null,
+        park_cause = null, parked_at = null, at_risk_minor = null, at_risk_currency = null
+    where t.state <> 2;
+    update delivery d
+    set state = case when d.first_sent_at is null then 'queued' else 'retrying' end
+    where d.purchase = p_purchase and d.slot = p_slot;
+    insert into journal (purchase, kind, slot, outcome, actor)
+    values (p_purchase, 5, p_slot, 'resent_by_hand', p_actor);
+    return 'due';
 end $$;

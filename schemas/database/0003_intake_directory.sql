@@ -81,22 +81,27 @@ begin
 
     insert into client as c (client_id, name, active, api_key_hashes, signature_secret_sealed,
                              signature_required, broker_users, answer_within_ms,
-                             start_within_seconds, default_funding_source)
+                             start_within_seconds, default_funding_source, ipn_account_id,
+                             ipn_key_sealed, ipn_form)
     select r.client_id, r.name, r.active,
            array(select decode(h, 'hex') from unnest(r.api_key_hashes) h),
            decode(r.signature_secret_sealed, 'hex'), r.signature_required, r.broker_users,
-           r.answer_within_ms, r.start_within_seconds, r.default_funding_source
+           r.answer_within_ms, r.start_within_seconds, r.default_funding_source, r.ipn_account_id,
+           decode(r.ipn_key_sealed, 'hex'), r.ipn_form
     from jsonb_to_recordset(p_rows -> 'clients') as r (
         client_id bigint, name text, active boolean, api_key_hashes text[],
         signature_secret_sealed text, signature_required boolean, broker_users text[],
-        answer_within_ms integer, start_within_seconds integer, default_funding_source text)
+        answer_within_ms integer, start_within_seconds integer, default_funding_source text,
+        ipn_account_id text, ipn_key_sealed text, ipn_form text)
     on conflict (client_id) do update
     set name = excluded.name, active = excluded.active, api_key_hashes = excluded.api_key_hashes,
         signature_secret_sealed = excluded.signature_secret_sealed,
         signature_required = excluded.signature_required, broker_users = excluded.broker_users,
         answer_within_ms = excluded.answer_within_ms,
         start_within_seconds = excluded.start_within_seconds,
-        default_funding_source = excluded.default_funding_source;
+        default_funding_source = excluded.default_funding_source,
+        ipn_account_id = excluded.ipn_account_id, ipn_key_sealed = excluded.ipn_key_sealed,
+        ipn_form = excluded.ipn_form;
     delete from client_channel h
     using jsonb_to_recordset(p_rows -> 'clients') as r (client_id bigint)
     where h.client_id = r.client_id;

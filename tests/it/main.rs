@@ -12,6 +12,7 @@ mod bad_requests;
 mod callbacks;
 mod crowds;
 mod dead_letters;
+mod delivery;
 mod forged_hints;
 mod identity;
 mod kills;

@@ -127,7 +127,7 @@ async fn a_suppliers_final_refusal_cancels_the_hold_and_the_client_is_told_its_c
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_result_that_was_not_acknowledged_is_sent_again_byte_for_byte() {
     let fleet = TestFleet::builder()
-        .plan(TaskKind::Deliver, PlanClass::NotDone, &[1, 1, 1, 1])
+        .plan(TaskKind::Deliver, PlanClass::NotDone, &[1, 1, 1, 1, 1, 1, 1, 1])
         .plan(TaskKind::Report, PlanClass::NotDone, &[1, 1])
         .start()
         .await;

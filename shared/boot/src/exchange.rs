@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fleet_domain::{Connector, Private};
-use fleet_engine::{Attempt, CallError, Refusal};
+use fleet_engine::{Attempt, CallError, Refusal, mark_sent};
 use fleet_outbound::{AddressPolicy, Body, Call, Method, Outbound, Reuse, SendError};
 use secrecy::SecretString;
 use serde::Serialize;
@@ -102,6 +102,12 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The body, unless it is no text.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.body).ok()
+    }
+
     /// The decision in a 2xx answer.
     ///
     /// # Errors
@@ -145,10 +151,12 @@ impl Exchange {
             body: request.body,
             deadline: attempt.deadline,
             send_before: attempt.send_before,
-            reuse: Reuse::Fresh,
+            // A call that moves money or goods must know that nothing has left when it could not
+            // connect; a result may arrive twice.
+            reuse: if request.to_client { Reuse::Pooled } else { Reuse::Fresh },
             policy,
         };
-        match self.outbound.send(call).await {
+        match self.outbound.send_and_tell(call, mark_sent).await {
             Ok(reply) => Ok(Answer {
                 status: reply.status,
                 retry_after: reply.retry_after,

@@ -81,6 +81,7 @@ pub struct EngineKeys {
 #[serde(deny_unknown_fields)]
 pub struct OutboundKeys {
     pub deliver_deadline_ms: u64,
+    pub deliver_jitter_percent: u32,
     pub allowed_networks: Vec<String>,
 }
 
@@ -92,6 +93,7 @@ pub struct GatewayKeys {
     pub answer_poll_ms: u64,
     pub connections_max: usize,
     pub requests_max: usize,
+    pub queries_per_second: u32,
 }
 
 /// `[admin]`
@@ -171,9 +173,13 @@ impl Settings {
         range("engine.circuit_failures", self.engine.circuit_failures.into(), 1, 1_000_000);
         range("engine.circuit_open_ms", self.engine.circuit_open_ms, 100, 30_000);
         range("outbound.deliver_deadline_ms", self.outbound.deliver_deadline_ms, 100, 120_000);
+        let jitter = self.outbound.deliver_jitter_percent;
+        range("outbound.deliver_jitter_percent", jitter.into(), 0, 5);
         range("gateway.answer_poll_ms", self.gateway.answer_poll_ms, 1, 1000);
         range("gateway.connections_max", wide(self.gateway.connections_max), 1, 100_000);
         range("gateway.requests_max", wide(self.gateway.requests_max), 1, 100_000);
+        let queries = self.gateway.queries_per_second;
+        range("gateway.queries_per_second", queries.into(), 0, 1_000_000);
         range("shutdown.grace_seconds", self.shutdown.grace_seconds, 1, 600);
         if self.database.url.expose_secret().is_empty() {
             problems.push("database.url is missing (or set FLEET__DATABASE__URL)".to_owned());

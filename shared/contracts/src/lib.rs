@@ -7,6 +7,7 @@ pub mod codes;
 mod dead;
 mod desk;
 mod hint;
+mod ipn;
 pub mod number;
 mod order;
 mod queues;
@@ -25,6 +26,10 @@ pub use dead::{
 };
 pub use desk::{DeskReply, Report};
 pub use hint::{HINT_TASKS_MAX, HINT_VERSION, HintError, JobHint, JobHintV1};
+pub use ipn::{
+    FrozenIpn, IPN, IpnBody, SignError, SignKey, TransactionReply, acknowledges_ipn,
+    check_verifysign, open, verifysign,
+};
 pub use order::{BODY_BYTES_MAX, FraudBlock, FundingSource, PurchaseBody, Rejection, TextOrNumber};
 pub use queues::{DEAD_EXCHANGE, EXCHANGE, Queue};
 pub use reply::{LookupReply, RequestedOutcome, RequestedReply, TransactReply};

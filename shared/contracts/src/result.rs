@@ -7,6 +7,8 @@ use fleet_domain::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::{FrozenIpn, IPN};
+
 /// The channel of Transact Result in a client's settings and in delivery rows.
 pub const TRANSACT_RESULT: &str = "transact_result";
 
@@ -105,8 +107,8 @@ impl TransactResult {
     }
 }
 
-/// What the end of a purchase makes: a result for each of the client's channels, and the report to
-/// the fraud desk.
+/// What the end of a purchase makes: a result for each of the client's channels, an IPN if it was
+/// completed, and the report to the fraud desk. A delivery's slot is its channel's number.
 #[must_use]
 pub fn conclude(
     directory: &Directory,
@@ -117,18 +119,15 @@ pub fn conclude(
     let order = &purchase.order;
     let mut deliveries = Vec::new();
     let mut follow_ups = Vec::new();
-    let has_channel = directory
-        .clients
-        .get(&order.client)
-        .is_some_and(|client| client.channels.contains_key(TRANSACT_RESULT));
-    if has_channel
-        && let Some(lane) = directory.lane_of(TaskKind::Deliver, &order.client.to_string())
-    {
-        let body = TransactResult::of(purchase, outcome, now).to_text();
-        let channel = TRANSACT_RESULT.to_owned();
-        deliveries.push(NewDelivery { slot: 1, channel, body: Private::new(body) });
+    for (slot, channel, body) in bodies(directory, purchase, outcome, now) {
+        let Some(lane) = directory.deliver_lane(order.client, channel) else { continue };
+        deliveries.push(NewDelivery {
+            slot,
+            channel: channel.to_owned(),
+            body: Private::new(body),
+        });
         let kind = TaskKind::Deliver;
-        follow_ups.push(FollowUp { kind, slot: 1, lane, start_by: None, deadline_at: None });
+        follow_ups.push(FollowUp { kind, slot, lane, start_by: None, deadline_at: None });
     }
     if let Some(lane) = desk_lane(directory) {
         let fraud = order.details.fraud.as_ref();
@@ -144,6 +143,27 @@ pub fn conclude(
         });
     }
     (deliveries, follow_ups)
+}
+
+/// The frozen text of each result, with the channel's number.
+fn bodies(
+    directory: &Directory,
+    purchase: &Purchase,
+    outcome: &Outcome,
+    now: DateTime<Utc>,
+) -> Vec<(i32, &'static str, String)> {
+    let mut bodies = Vec::new();
+    let Some(client) = directory.clients.get(&purchase.order.client) else { return bodies };
+    if client.channels.contains_key(TRANSACT_RESULT) {
+        bodies.push((1, TRANSACT_RESULT, TransactResult::of(purchase, outcome, now).to_text()));
+    }
+    // Its body has no status: it tells of completed payments only.
+    if let (Some(url), Some(account)) = (client.channels.get(IPN), &client.ipn)
+        && outcome.code == crate::codes::OK
+    {
+        bodies.push((2, IPN, FrozenIpn::of(purchase, url, &account.account_id).to_text()));
+    }
+    bodies
 }
 
 /// A token may be updated for one week after it was made.

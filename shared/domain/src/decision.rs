@@ -18,6 +18,8 @@ pub enum Next {
     Now,
     /// It waits that long, from the commit on.
     Wait(Duration),
+    /// It waits until this instant, whenever the commit comes.
+    At(DateTime<Utc>),
     /// It waits for a person.
     Park {
         /// Whose fault.
@@ -82,8 +84,8 @@ pub enum Change {
         state: DeliveryState,
         /// The HTTP status that came back, if one did.
         http_status: Option<i32>,
-        /// True when at least one byte left in this claim.
-        sent: bool,
+        /// When the first byte left in this claim; `None` when none did.
+        sent_at: Option<DateTime<Utc>>,
     },
     /// The report row of the purchase.
     Report {

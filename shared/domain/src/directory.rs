@@ -30,8 +30,42 @@ pub struct Client {
     pub start_within: Duration,
     /// The connector that funds scenario B when the request names none.
     pub default_funding_source: Option<String>,
-    /// Where results go: channel name to URL (`transact_result`).
+    /// Where results go: channel name to URL (`transact_result`, `ipn`).
     pub channels: BTreeMap<String, String>,
+    /// What an IPN says and is signed with; the channel `ipn` needs it.
+    pub ipn: Option<IpnAccount>,
+}
+
+/// A client's account for IPN (contracts, section 2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IpnAccount {
+    /// `accountID`.
+    pub account_id: String,
+    /// The pre-shared key of `verifysign`, 16 bytes.
+    pub key: Private,
+    /// What is encrypted into `verifysign`.
+    pub form: SignedForm,
+}
+
+/// The form of the text inside `verifysign`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignedForm {
+    /// A string as PHP serialises it (`s:3:"foo";`): what the document's sample holds.
+    Serialised,
+    /// The text itself.
+    Raw,
+}
+
+impl SignedForm {
+    /// The word in tables and files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Serialised => "serialised",
+            Self::Raw => "raw",
+        }
+    }
 }
 
 /// What can be bought.
@@ -146,7 +180,8 @@ pub struct Lane {
     pub id: LaneId,
     /// The kind of task that runs on it.
     pub kind: TaskKind,
-    /// The connector's name, or the client's number for deliver tasks.
+    /// The connector's name; for deliver tasks the client's number, with the channel behind a slash
+    /// where the channel has a lane of its own (`1001/ipn`).
     pub owner: String,
     /// Calls at the same time, over all processes.
     pub concurrency: u32,
@@ -210,11 +245,27 @@ impl Directory {
             .map(|lane| lane.id)
     }
 
+    /// The lane of one endpoint of a client: its own, or the client's.
+    #[must_use]
+    pub fn deliver_lane(&self, client: ClientId, channel: &str) -> Option<LaneId> {
+        self.lane_of(TaskKind::Deliver, &endpoint(client, channel))
+            .or_else(|| self.lane_of(TaskKind::Deliver, &client.to_string()))
+    }
+
     /// The longest call of any connector of a party; 10 s when there is none.
     #[must_use]
     pub fn longest_call(&self, party: Party) -> Duration {
         let deadlines = self.connectors.values().filter(|c| c.party == party);
         deadlines.map(|c| c.call_deadline).max().unwrap_or(Duration::from_secs(10))
+    }
+
+    /// The plan of a kind and class for an owner, or the one for everybody.
+    #[must_use]
+    pub fn plan(&self, kind: TaskKind, owner: &str, class: PlanClass) -> Option<&RetryPlan> {
+        let of = |name: &str| {
+            self.plans.iter().find(|p| p.kind == kind && p.class == class && p.owner == name)
+        };
+        of(owner).or_else(|| of("*"))
     }
 
     /// The wait after `tries` finished exchanges; `None` when the plan is exhausted or missing.
@@ -226,13 +277,16 @@ impl Directory {
         class: PlanClass,
         tries: i32,
     ) -> Option<Duration> {
-        let of = |name: &str| {
-            self.plans.iter().find(|p| p.kind == kind && p.class == class && p.owner == name)
-        };
-        let plan = of(owner).or_else(|| of("*"))?;
         let index = usize::try_from(tries).ok()?;
+        let plan = self.plan(kind, owner, class)?;
         plan.delays_seconds.get(index).map(|seconds| Duration::from_secs(u64::from(*seconds)))
     }
+}
+
+/// The owner of an endpoint's own lane.
+#[must_use]
+pub fn endpoint(client: ClientId, channel: &str) -> String {
+    format!("{client}/{channel}")
 }
 
 #[cfg(test)]

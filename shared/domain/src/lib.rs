@@ -16,17 +16,19 @@ pub use decision::{
     Answer, Change, Commit, Decision, FollowUp, LedgerEntry, NewDelivery, Next, Tries,
 };
 pub use directory::{
-    Client, Connector, Directory, FeeRule, Inquiry, Lane, Party, PlanClass, Product, RetryPlan,
+    Client, Connector, Directory, FeeRule, Inquiry, IpnAccount, Lane, Party, PlanClass, Product,
+    RetryPlan, SignedForm, endpoint,
 };
 pub use ids::{ClaimToken, ClientId, LaneId, ProductId, PurchaseId};
 pub use money::{Currency, Money, MoneyError};
 pub use personal::{Private, looks_like_a_card_number, masked};
 pub use purchase::{
-    Delivery, Fact, FraudDetails, Job, NewFact, Order, OrderDetails, Progress, Purchase,
+    DELIVER_FOR, Delivery, Fact, FraudDetails, Job, NewFact, Order, OrderDetails, Progress,
+    Purchase,
 };
 pub use task::{
-    ClaimAsk, ClaimVerdict, ClaimedTask, CommitVerdict, ParkClass, SentUntil, TaskKey, TaskKind,
-    TaskState,
+    ClaimAsk, ClaimVerdict, ClaimedTask, CommitVerdict, ExchangeTimes, ParkClass, SentUntil,
+    TaskKey, TaskKind, TaskState,
 };
 pub use task_ops::{ClaimGroup, DueTask, FactOutcome, Free, Heartbeat, Tick, TickReport};
 pub use time::{between, later};

@@ -1,11 +1,13 @@
 //! A purchase: what was ordered, and how far it is.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     ClientId, Currency, DeliveryState, DispenseState, FundingType, Money, Private, ProductId,
-    PurchaseId, PurchaseStatus, ReserveState, Scenario, SettleAs, SettleState,
+    PurchaseId, PurchaseStatus, ReserveState, Scenario, SettleAs, SettleState, later,
 };
 
 /// What was ordered. Never changes once it is stored.
@@ -192,7 +194,7 @@ pub struct Delivery {
     pub state: DeliveryState,
     /// Attempts that were made.
     pub attempts: i32,
-    /// The database's time of the first byte of the first attempt.
+    /// When the first byte of the first attempt left, by the database's clock.
     pub first_sent_at: Option<DateTime<Utc>>,
 }
 
@@ -235,6 +237,17 @@ pub struct NewFact {
     pub body: Private,
 }
 
+/// How long a result is tried after its first byte was sent.
+pub const DELIVER_FOR: Duration = Duration::from_secs(345_600);
+
+impl Delivery {
+    /// When it fails; `None` while nothing of it was sent.
+    #[must_use]
+    pub fn deadline(&self) -> Option<DateTime<Utc>> {
+        self.first_sent_at.map(|first| later(first, DELIVER_FOR))
+    }
+}
+
 /// Everything a step may know about its task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
@@ -246,4 +259,20 @@ pub struct Job {
     pub delivery: Option<Delivery>,
     /// All facts about this task, oldest first.
     pub facts: Vec<Fact>,
+}
+
+impl Job {
+    /// True once a delivery's time is up.
+    #[must_use]
+    pub fn is_past_deadline(&self) -> bool {
+        let deadline = self.delivery.as_ref().and_then(Delivery::deadline);
+        deadline.is_some_and(|deadline| self.task.now >= deadline)
+    }
+
+    /// True when a delivery's time is up and no attempt is owed: nothing is sent any more. An index
+    /// of 0 after a first send marks a plan that is used up and waits for its end only.
+    #[must_use]
+    pub fn only_ends(&self) -> bool {
+        self.task.tries == 0 && self.is_past_deadline()
+    }
 }

@@ -271,6 +271,17 @@ pub struct ClaimedTask {
     pub deadline_at: Option<DateTime<Utc>>,
     /// The database's time of the claim.
     pub now: DateTime<Utc>,
+    /// How this claim's exchange went in time; the engine writes it before it asks for a decision.
+    pub exchange: ExchangeTimes,
+}
+
+/// When a claim's exchange happened, by the database's clock and never earlier than it did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ExchangeTimes {
+    /// When the first byte left; `None` while none has.
+    pub sent_at: Option<DateTime<Utc>>,
+    /// When it ended, with an answer or without.
+    pub ended_at: Option<DateTime<Utc>>,
 }
 
 /// What happens to `sent_until` with a commit.

@@ -13,6 +13,7 @@ use crate::commit::{Decided, retry_delays, size};
 use crate::exchange::{self, Allowed, Health, POISON_CLAIMS};
 use crate::lane::Gate;
 use crate::runner::Shared;
+use crate::sent;
 use crate::{HintSink, LEASE_EXTRA, Step, StoreFault, TaskStore};
 
 /// How long a job that may take its process down waits for the others to finish.
@@ -236,11 +237,12 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
     }
 
     async fn exchange(&self, running: Running<S>, mut permit: Permit<T, H>) -> Option<Decided> {
-        let Running { step, job, allowed, claim_began, lease } = running;
+        let Running { step, mut job, allowed, claim_began, lease } = running;
         let directory = self.shared.directory.borrow().clone();
         let lane = job.task.lane;
         let alone = job.task.claims > 1;
-        if let Some(exchanged) = exchange::from_facts(&*step, &directory, &job) {
+        let known = exchange::from_facts(&*step, &directory, &job);
+        if let Some(exchanged) = known.or_else(|| job.only_ends().then(exchange::end)) {
             drop(permit);
             let commit = exchange::commit_of(&*step, &directory, &job, exchanged);
             return Some(Decided { commit, lane, alone });
@@ -251,12 +253,20 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
         let gate = if asks { self.shared.window().gate(lane, began) } else { Gate::Go };
         if let Gate::HeldBack(wait) = gate {
             drop(permit);
-            return Some(Decided { commit: exchange::held_back(&job, wait), lane, alone });
+            // Nobody answers there, and its time is up: that is not our fault.
+            let commit = if job.is_past_deadline() {
+                exchange::commit_of(&*step, &directory, &job, exchange::end())
+            } else {
+                exchange::held_back(&job, wait)
+            };
+            return Some(Decided { commit, lane, alone });
         }
         permit.passed = asks;
         let deadline = step.call_deadline(&directory, &job);
         let attempt = exchange::attempt(claim_began, lease, deadline);
-        let exchanged = exchange::exchange(&*step, &directory, &job, allowed, attempt).await;
+        let asking = exchange::exchange(&*step, &directory, &job, allowed, attempt);
+        let (exchanged, sent_at) = sent::watched(asking).await;
+        job.task.exchange = sent::times(&job.task, claim_began, sent_at);
         self.told(&directory, permit, &exchanged, began);
         let commit = exchange::commit_of(&*step, &directory, &job, exchanged);
         Some(Decided { commit, lane, alone })

@@ -86,6 +86,11 @@ pub(crate) fn from_facts<S: Step>(
     best.map(|learnt| Exchanged::new(learnt, sent, Health::NotAsked))
 }
 
+/// The end of a task that asks nobody any more.
+pub(crate) fn end<T>() -> Exchanged<T> {
+    Exchanged::new(Learnt::Ended(Ended::Expired), SentUntil::Clear, Health::NotAsked)
+}
+
 /// Calls or looks up, as the claim allows.
 pub(crate) async fn exchange<S: Step>(
     step: &S,
@@ -97,9 +102,7 @@ pub(crate) async fn exchange<S: Step>(
     let is_out = job.task.former_sent_until.is_some();
     match allowed {
         Allowed::Call => called(step.call(directory, job, attempt).await, job),
-        Allowed::OnlyLookUp if !is_out => {
-            Exchanged::new(Learnt::Ended(Ended::Expired), SentUntil::Clear, Health::NotAsked)
-        }
+        Allowed::OnlyLookUp if !is_out => end(),
         Allowed::LookUp | Allowed::OnlyLookUp => {
             looked_up(step.look_up(directory, job, attempt).await, job)
         }

@@ -15,6 +15,12 @@ const BURST: Duration = Duration::from_millis(100);
 /// A circuit never stays open longer than this before one probe.
 const OPEN_MAX: Duration = Duration::from_secs(30);
 
+/// Permits while the circuit is not closed: one probe, and a trickle of tasks that may have come to
+/// their end without asking. The rest stays in the table, untouched.
+const OPEN_PERMITS: usize = 2;
+/// Calls at the same time right after a circuit closed; each success adds one, up to the limit.
+const RAMP_BEGIN: usize = 2;
+
 /// May a call leave?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Gate {
@@ -24,13 +30,15 @@ pub(crate) enum Gate {
     HeldBack(Duration),
 }
 
-/// A plain circuit: closed, open, then one probe.
+/// A circuit: closed, open, then one probe, then a ramp.
 #[derive(Debug, Default)]
 struct Circuit {
     failures: u32,
     open_until: Option<Instant>,
     open_for: Duration,
     probing: bool,
+    /// Calls at the same time while the lane comes back; `None` = its limit.
+    ramp: Option<usize>,
 }
 
 /// The state of a lane.
@@ -60,7 +68,7 @@ impl Lane {
 
     /// Takes a permit if there is one.
     pub(crate) fn take_permit(&mut self, now: Instant) -> bool {
-        if self.in_use >= self.limit {
+        if self.in_use >= self.permits() {
             return false;
         }
         if !self.gap.is_zero() {
@@ -82,7 +90,7 @@ impl Lane {
     /// What the clock may dole out: enough to keep the lane busy until its next look.
     pub(crate) fn room(&mut self, now: Instant) -> u32 {
         self.doled.retain(|_, at| now - *at < DOLED_FOR);
-        let wanted = self.limit.saturating_mul(2);
+        let wanted = self.permits().saturating_mul(2);
         let held = self.in_use + self.waiting.len() + self.doled.len();
         u32::try_from(wanted.saturating_sub(held)).unwrap_or(u32::MAX)
     }
@@ -104,7 +112,16 @@ impl Lane {
 
     /// True while fresh hints are to be put back.
     pub(crate) fn is_backlogged(&self, now: Instant) -> bool {
-        self.backlog_until.is_some_and(|until| now < until)
+        self.circuit.open_until.is_some() || self.backlog_until.is_some_and(|until| now < until)
+    }
+
+    /// Calls that may be under way now.
+    fn permits(&self) -> usize {
+        match (self.circuit.open_until, self.circuit.ramp) {
+            (Some(_), _) => self.limit.min(OPEN_PERMITS),
+            (None, Some(ramp)) => self.limit.min(ramp),
+            (None, None) => self.limit,
+        }
     }
 
     /// Asks the circuit before a call.
@@ -135,9 +152,13 @@ impl Lane {
     ) -> bool {
         let circuit = &mut self.circuit;
         if !failed {
-            *circuit = Circuit::default();
+            let was_open = circuit.open_until.is_some();
+            let ramp = if was_open { Some(RAMP_BEGIN) } else { circuit.ramp.map(|at| at + 1) };
+            let limit = self.limit;
+            *circuit = Circuit { ramp: ramp.filter(|at| *at < limit), ..Circuit::default() };
             return false;
         }
+        circuit.ramp = circuit.ramp.map(|at| (at / 2).max(1));
         circuit.failures = circuit.failures.saturating_add(1);
         let was_probe = std::mem::take(&mut circuit.probing);
         let opens = was_probe || (circuit.open_until.is_none() && circuit.failures >= failures_max);
@@ -203,6 +224,36 @@ mod tests {
         assert_eq!(lane.gate(now + 3 * second), Gate::Go);
         lane.call_ended(false, now + 3 * second, 2, second);
         assert_eq!(lane.gate(now + 3 * second), Gate::Go);
+    }
+
+    #[test]
+    fn a_lane_that_was_dead_gets_a_trickle_then_grows_with_each_success() {
+        let now = Instant::now();
+        let second = Duration::from_secs(1);
+        let mut lane = lane(6, 0, 1);
+        let permits = |lane: &mut Lane| {
+            let taken = (0..99).filter(|_| lane.take_permit(now)).count();
+            (0..taken).for_each(|_| lane.release());
+            taken
+        };
+        lane.call_ended(true, now, 1, second);
+        assert_eq!((permits(&mut lane), lane.room(now)), (2, 4));
+        assert!(lane.is_backlogged(now), "fresh hints go to the table");
+        assert_eq!(lane.gate(now + second), Gate::Go);
+        lane.call_ended(false, now + second, 1, second);
+        assert!(!lane.is_backlogged(now + second));
+        let mut seen = vec![permits(&mut lane)];
+        for _ in 0..5 {
+            lane.call_ended(false, now + second, 3, second);
+            seen.push(permits(&mut lane));
+        }
+        assert_eq!(seen, [2, 3, 4, 5, 6, 6]);
+        lane.call_ended(true, now, 1, second);
+        lane.gate(now + second);
+        lane.call_ended(false, now + second, 9, second);
+        lane.call_ended(false, now + second, 9, second);
+        lane.call_ended(true, now + second, 9, second);
+        assert_eq!(permits(&mut lane), 1, "a failure on the way halves it");
     }
 
     #[test]

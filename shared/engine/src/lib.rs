@@ -14,6 +14,7 @@ mod exchange;
 mod lane;
 mod ports;
 mod runner;
+mod sent;
 mod settings;
 mod step;
 pub mod waiting;
@@ -24,5 +25,6 @@ pub use ports::{
     Committed, DirectoryWatch, HintSink, Published, ReceivedHint, StoreFault, TaskStore,
 };
 pub use runner::Engine;
+pub use sent::mark_sent;
 pub use settings::{EngineSettings, LEASE_EXTRA};
 pub use step::{Attempt, CallError, Ended, Learnt, LookUp, Refusal, Step};

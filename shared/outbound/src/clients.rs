@@ -15,9 +15,10 @@ use crate::{Reuse, SetupError};
 /// Rules come from settings, so there are few; should there be more, clients are built anew.
 const CLIENTS_MAX: usize = 16;
 /// Open connections kept for each host.
-const IDLE_MAX: usize = 4;
-/// An open connection that was not used for so long is closed.
-const IDLE_SECONDS_MAX: u64 = 15;
+const IDLE_MAX: usize = 32;
+/// An open connection that was not used for so long is closed: before common servers close theirs
+/// (5 s), because a request that meets a closing connection has an unknown outcome.
+const IDLE_SECONDS_MAX: u64 = 4;
 
 /// The clients built so far.
 #[derive(Debug, Default)]

@@ -7,8 +7,7 @@
 
 use std::error::Error;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use tokio::time::Instant;
@@ -25,7 +24,7 @@ tokio::task_local! {
 #[derive(Debug)]
 pub(crate) struct Handover {
     connect_before: Instant,
-    connected: AtomicBool,
+    connected: OnceLock<Instant>,
 }
 
 /// The connection was not open in time.
@@ -36,12 +35,12 @@ pub(crate) struct TooLate;
 impl Handover {
     /// A request that waits for a connection until `connect_before`.
     pub(crate) fn new(connect_before: Instant) -> Arc<Self> {
-        Arc::new(Self { connect_before, connected: AtomicBool::new(false) })
+        Arc::new(Self { connect_before, connected: OnceLock::new() })
     }
 
-    /// Whether a connection for this request was open.
-    pub(crate) fn connected(&self) -> bool {
-        self.connected.load(Ordering::SeqCst)
+    /// When a connection for this request was open.
+    pub(crate) fn connected(&self) -> Option<Instant> {
+        self.connected.get().copied()
     }
 }
 
@@ -90,7 +89,7 @@ where
             if Instant::now() >= handover.connect_before {
                 return Err(TooLate.into());
             }
-            handover.connected.store(true, Ordering::SeqCst);
+            handover.connected.get_or_init(Instant::now);
             Ok(connection)
         })
     }

@@ -44,6 +44,18 @@ impl Outbound {
     /// # Errors
     /// `NotSent` while no connection was open, `Unknown` for anything later.
     pub async fn send(&self, call: Call) -> Result<Reply, SendError> {
+        self.send_and_tell(call, |_first_byte| {}).await
+    }
+
+    /// As [`Outbound::send`], and tells when the first byte left at the earliest, if it may have.
+    ///
+    /// # Errors
+    /// As [`Outbound::send`].
+    pub async fn send_and_tell(
+        &self,
+        call: Call,
+        first_byte: impl FnOnce(Instant),
+    ) -> Result<Reply, SendError> {
         let Call { deadline, send_before, reuse, .. } = call;
         let (client, request) = self.prepare(call).map_err(|cause| SendError::NotSent { cause })?;
 
@@ -54,18 +66,28 @@ impl Outbound {
         let longest = now.checked_add(Duration::from_secs(CONNECT_SECONDS_MAX)).unwrap_or(now);
         let handover = Handover::new(longest.min(send_before).min(deadline));
         let exchange = HANDOVER.scope(Arc::clone(&handover), exchange(client, request));
-        let failure = match timeout_at(deadline, Box::pin(exchange)).await {
-            Ok(Ok(reply)) => return Ok(reply),
+        let ended = timeout_at(deadline, Box::pin(exchange)).await;
+        // Without a connection of its own it left over one that was open before.
+        let left_at = handover.connected().unwrap_or(now);
+        let failure = match ended {
+            Ok(Ok(reply)) => {
+                first_byte(left_at);
+                return Ok(reply);
+            }
             Ok(Err(failure)) => failure,
             Err(_elapsed) => Failure { cause: Cause::Deadline, unconnected: false },
         };
         let not_sent = match reuse {
-            Reuse::Fresh => !handover.connected(),
+            Reuse::Fresh => handover.connected().is_none(),
             // It may have left over a connection that was open before.
             Reuse::Pooled => failure.unconnected,
         };
         let cause = failure.cause;
-        Err(if not_sent { SendError::NotSent { cause } } else { SendError::Unknown { cause } })
+        if not_sent {
+            return Err(SendError::NotSent { cause });
+        }
+        first_byte(left_at);
+        Err(SendError::Unknown { cause })
     }
 
     fn prepare(&self, call: Call) -> Result<(Client, Request), Cause> {

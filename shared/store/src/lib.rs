@@ -14,15 +14,16 @@ mod seal;
 mod tasks;
 
 pub use directory::{
-    ClientRow, ConnectorRow, DirectoryImport, ImportError, ImportMode, ImportReport, PlanRow,
-    ProductRow, SourceRow,
+    ClientRow, ConnectorRow, DirectoryImport, ImportError, ImportMode, ImportReport, IpnRow,
+    PlanRow, ProductRow, SourceRow,
 };
 pub use error::StoreError;
 pub use operations::{
     BacklogRow, Count, DeadLetterFilter, DeadLetterRow, DeadLetterState, DeadLetterView,
-    DeliveryView, FactView, FleetSummary, JournalView, LedgerView, MoneyRow, NewDeadLetter,
-    ParkedCause, ParkedFilter, ParkedTask, PurchaseCount, PurchaseView, ReportView, StageTime,
-    TaskView,
+    DeliveryFilter, DeliveryRow, DeliveryView, FactView, FailingEndpoint, FleetSummary,
+    JournalView, LedgerView, MoneyRow, NewDeadLetter, ParkedCause, ParkedFilter, ParkedTask,
+    PurchaseCount, PurchaseView, ReportView, Resend, StageTime, TaskView, Transaction,
+    TransactionHold,
 };
 pub use pool::{Store, StoreSettings};
 pub use purchases::{Accepted, NewPurchase, Reference, Stored};

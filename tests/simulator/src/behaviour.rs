@@ -21,6 +21,8 @@ pub enum Action {
     VendLookUp,
     /// A result for a client.
     Result,
+    /// An IPN for a client.
+    Ipn,
     /// A report to the fraud desk.
     Report,
     /// A token's validation by the fraud desk.

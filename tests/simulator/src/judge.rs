@@ -46,5 +46,13 @@ pub(crate) const REPORT_TURNED_BACK: &str = "report_turned_back";
 pub(crate) const REPORTS_AT_ONCE: &str = "reports_at_once";
 /// A token validated again with another timestamp.
 pub(crate) const TIMESTAMP_CHANGED: &str = "timestamp_changed";
+/// An IPN whose `verifysign` none of the listener's keys made over its fields.
+pub(crate) const IPN_SIGN: &str = "ipn_sign";
+/// An IPN whose bytes are not those sent before.
+pub(crate) const IPN_CHANGED: &str = "ipn_changed";
+/// An IPN of a payment for which no goods went out.
+pub(crate) const IPN_WITHOUT_VEND: &str = "ipn_without_vend";
+/// An IPN whose transaction the gateway does not show, or shows otherwise.
+pub(crate) const IPN_NOT_FOUND: &str = "ipn_not_found";
 /// A redirect was followed.
 pub(crate) const REDIRECT_FOLLOWED: &str = "redirect_followed";

@@ -16,6 +16,7 @@ mod client;
 mod confirm;
 mod desk;
 mod faults;
+mod ipn;
 mod judge;
 mod purchase;
 mod record;
@@ -29,8 +30,9 @@ mod world;
 
 pub use behaviour::{Action, AnswerKind, Behaviour, Confirmation, Pending, Plan};
 pub use faults::Fault;
+pub use ipn::{IpnCall, Mode};
 pub use record::{Call, Effect, EffectKind, PartyCount, Summary, Violation};
 pub use scripts::{SCRIPTS, Script};
 pub use server::{Running, Simulator, stop_signal};
-pub use settings::{Latency, SimulatorSettings};
+pub use settings::{IpnListener, Latency, SimulatorSettings};
 pub use world::World;

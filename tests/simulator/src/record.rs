@@ -22,6 +22,8 @@ pub enum EffectKind {
     Vend,
     /// A client has a result.
     Result,
+    /// A client has an IPN.
+    Ipn,
     /// The fraud desk has a report.
     Report,
 }
@@ -33,14 +35,14 @@ impl EffectKind {
     pub const fn happens_once(self) -> bool {
         match self {
             Self::Reserve | Self::Capture | Self::Cancel | Self::Vend => true,
-            Self::Result | Self::Report => false,
+            Self::Result | Self::Ipn | Self::Report => false,
         }
     }
 
     pub(crate) fn named(name: &str) -> Option<Self> {
-        let all =
-            [Self::Reserve, Self::Capture, Self::Cancel, Self::Vend, Self::Result, Self::Report];
-        all.into_iter().find(|kind| format!("{kind:?}").eq_ignore_ascii_case(name))
+        let money = [Self::Reserve, Self::Capture, Self::Cancel, Self::Vend];
+        let told = [Self::Result, Self::Ipn, Self::Report];
+        money.into_iter().chain(told).find(|kind| format!("{kind:?}").eq_ignore_ascii_case(name))
     }
 }
 

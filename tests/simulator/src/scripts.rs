@@ -149,6 +149,12 @@ pub const SCRIPTS: &[Script] = &[
     Script::new("9402", "listener_410", "every result is answered 410", || result([Behaviour::status(410)])),
     Script::new("9403", "listener_slow_3s", "a result is taken and acknowledged after 3 s", || result([Behaviour::slow(3_000)])),
     Script::new("9404", "listener_effect_then_reset", "a result is taken and the connection is reset", || result([Behaviour::effect_then(AnswerKind::Reset), Behaviour::ok()])),
+    Script::new("9411", "ipn_fail_twice", "an IPN is answered Fail twice, then Success", || ipn([Behaviour::refuses("Fail"), Behaviour::refuses("Fail"), Behaviour::ok()])),
+    Script::new("9412", "ipn_410", "every IPN is answered 410", || ipn([Behaviour::status(410)])),
+    Script::new("9413", "ipn_429", "an IPN is answered 429 with Retry-After 1, then Success", || ipn([busy(), Behaviour::ok()])),
+    Script::new("9414", "ipn_slow_3s", "an IPN is taken and answered after 3 s", || ipn([Behaviour::slow(3_000)])),
+    Script::new("9415", "ipn_fail", "every IPN is answered Fail", || ipn([Behaviour::refuses("Fail")])),
+    Script::new("9416", "ipn_effect_then_reset", "an IPN is taken and the connection is reset, then Success", || ipn([Behaviour::effect_then(AnswerKind::Reset), Behaviour::ok()])),
     Script::new("9405", "listener_redirect_once", "a result is answered with a redirect, then taken", || result([Behaviour::no_effect(AnswerKind::Redirect), Behaviour::ok()])),
     // 945x: the first result by Fault::ALL, all later ones go well.
     Script::new("9450", "lost_result_hang_before", "first result: nothing is done and no answer comes", || result([Fault::HangBefore.behaviour(), Behaviour::ok()])),
@@ -197,6 +203,10 @@ fn vend<const N: usize>(behaviours: [Behaviour; N]) -> Plan {
 
 fn result<const N: usize>(behaviours: [Behaviour; N]) -> Plan {
     plan(Action::Result, behaviours)
+}
+
+fn ipn<const N: usize>(behaviours: [Behaviour; N]) -> Plan {
+    plan(Action::Ipn, behaviours)
 }
 
 fn report<const N: usize>(behaviours: [Behaviour; N]) -> Plan {

@@ -17,6 +17,8 @@ pub struct SimulatorSettings {
     pub latency: Latency,
     /// The secret of `Signature` by client number; results for the others are not checked.
     pub client_secrets: BTreeMap<i64, String>,
+    /// IPN listeners by client number.
+    pub ipn_listeners: BTreeMap<i64, IpnListener>,
     /// Signs the suppliers' callbacks.
     pub callback_secret: String,
     /// The `api_key` that the fraud desk wants.
@@ -25,6 +27,30 @@ pub struct SimulatorSettings {
     pub effects_max: usize,
     /// Calls beyond this many are refused with 507.
     pub calls_max: usize,
+}
+
+/// What an IPN listener knows.
+#[derive(Clone, Default)]
+pub struct IpnListener {
+    /// The keys that it believes, the newest first; 16 bytes each.
+    pub keys: Vec<String>,
+    /// The text inside `verifysign` is bare instead of a string as PHP serialises it.
+    pub raw: bool,
+    /// Its key for Transaction Query.
+    pub api_key: String,
+}
+
+impl IpnListener {
+    fn sample() -> Self {
+        let keys = vec!["sample-ipn-key-1".to_owned()];
+        Self { keys, raw: false, api_key: "sample-key-1011".to_owned() }
+    }
+}
+
+impl std::fmt::Debug for IpnListener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IpnListener").field("raw", &self.raw).finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for SimulatorSettings {
@@ -46,6 +72,7 @@ impl Default for SimulatorSettings {
             seed: 1,
             latency: Latency { min_ms: 50, max_ms: 500 },
             client_secrets: BTreeMap::from([(1002, "sample-signature-1002".to_owned())]),
+            ipn_listeners: BTreeMap::from([(1011, IpnListener::sample())]),
             callback_secret: "sample-callback-secret".to_owned(),
             desk_key: "sample-desk-key".to_owned(),
             effects_max: 2_000_000,

@@ -9,6 +9,7 @@ use rand::{RngExt, SeedableRng};
 
 use crate::behaviour::{Action, Behaviour, Confirmation, Plan};
 use crate::desk::Token;
+use crate::ipn::Ipns;
 use crate::judge;
 use crate::purchase::Purchase;
 use crate::record::{Call, Effect, EffectKind, PartyCount, Summary, Violation};
@@ -57,6 +58,7 @@ pub(crate) struct State {
     parties: BTreeMap<Arc<str>, PartyCount>,
     purchases: HashMap<Arc<str>, Purchase>,
     pub(crate) tokens: HashMap<Arc<str>, Token>,
+    pub(crate) ipns: Ipns,
     scripts: HashMap<String, Plan>,
     used: HashMap<(Arc<str>, Action), usize>,
     duplicates: BTreeMap<EffectKind, u64>,
@@ -81,6 +83,7 @@ impl State {
             parties: BTreeMap::new(),
             purchases: HashMap::new(),
             tokens: HashMap::new(),
+            ipns: Ipns { listeners: settings.ipn_listeners.clone(), ..Ipns::default() },
             scripts: HashMap::new(),
             used: HashMap::new(),
             duplicates: BTreeMap::new(),

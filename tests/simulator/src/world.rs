@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::behaviour::{Action, Behaviour, Plan};
+use crate::ipn::{IpnCall, Mode};
 use crate::record::{Call, Effect, Summary, Violation};
 use crate::settings::SimulatorSettings;
 use crate::state::State;
@@ -76,6 +77,22 @@ impl World {
     /// or, for the desk, its token. The behaviours are used in order and the last one repeats.
     pub fn script(&self, key: &str, action: Action, behaviours: Vec<Behaviour>) {
         self.lock(|state| state.script(key, Plan::from([(action, behaviours)])));
+    }
+
+    /// Every IPN so far, in order, whatever was answered; those that met a dead listener excepted.
+    #[must_use]
+    pub fn ipns(&self) -> Vec<IpnCall> {
+        self.lock(|state| state.ipns.calls.clone())
+    }
+
+    /// How a client's IPN listener is from now on.
+    pub fn set_listener(&self, client: i64, mode: Mode) {
+        self.lock(|state| state.ipns.modes.insert(client, mode));
+    }
+
+    /// A client's IPN listener gets a new key and still believes the old ones.
+    pub fn rotate_ipn_key(&self, client: i64, key: &str) {
+        self.lock(|state| state.rotate_ipn_key(client, key));
     }
 
     /// Forgets everything: records, scripts and all parties' states.

@@ -20,15 +20,20 @@ pub(crate) fn caller<'d>(
     headers: &HeaderMap,
 ) -> Result<&'d Client, Problem> {
     let key = headers.get("x-api-key").map(axum::http::HeaderValue::as_bytes).unwrap_or_default();
+    client_of(directory, key).ok_or(Problem::NotAuthorised)
+}
+
+/// The active client of an API key.
+pub(crate) fn client_of<'d>(directory: &'d Directory, key: &[u8]) -> Option<&'d Client> {
     if key.is_empty() || key.len() > KEY_BYTES_MAX {
-        return Err(Problem::NotAuthorised);
+        return None;
     }
     let hash = Sha256::digest(key);
     let has_key = |client: &&Client| {
         let same = |stored: &Vec<u8>| bool::from(stored.as_slice().ct_eq(hash.as_slice()));
         client.active && client.api_key_hashes.iter().any(same)
     };
-    directory.clients.values().find(has_key).ok_or(Problem::NotAuthorised)
+    directory.clients.values().find(has_key)
 }
 
 /// Checks `Signature` over the raw body: required when the client says so, valid whenever sent.

@@ -1,6 +1,6 @@
 //! What this program is made of.
 
-use crate::{Answers, Gateway, router};
+use crate::{Answers, Gateway, Queries, router};
 use fleet_boot::{Program, Worker, bind, serve};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +27,7 @@ pub async fn compose(worker: Worker) -> anyhow::Result<Worker> {
         hints: worker.hints.clone(),
         answers: Arc::new(Answers::default()),
         requests: Arc::new(tokio::sync::Semaphore::new(keys.requests_max)),
+        queries: Arc::new(Queries::new(keys.queries_per_second)),
     };
     let (answers, store, stop) =
         (Arc::clone(&gateway.answers), worker.store.clone(), worker.stop.clone());

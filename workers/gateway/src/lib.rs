@@ -5,10 +5,12 @@ mod answers;
 mod caller;
 mod compose;
 mod problem;
+mod queries;
 pub mod routes;
 mod state;
 
 pub use answers::Answers;
 pub use compose::{PROGRAM, compose};
+pub use queries::Queries;
 pub use routes::router;
 pub use state::Gateway;

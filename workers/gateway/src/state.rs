@@ -6,7 +6,7 @@ use fleet_boot::{HintPublisher, StoreDirectory};
 use fleet_store::Store;
 use tokio::sync::Semaphore;
 
-use crate::Answers;
+use crate::{Answers, Queries};
 
 /// The gateway's parts; cheap to clone.
 #[derive(Debug, Clone)]
@@ -21,4 +21,6 @@ pub struct Gateway {
     pub answers: Arc<Answers>,
     /// Purchases that may be under way at once; whoever finds no place is told to come again.
     pub requests: Arc<Semaphore>,
+    /// How many transactions each client has queried lately.
+    pub queries: Arc<Queries>,
 }

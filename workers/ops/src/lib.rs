@@ -55,6 +55,11 @@ enum Command {
         #[command(subcommand)]
         command: commands::dead::Command,
     },
+    /// Look at results on their way to clients, and send them again
+    Delivery {
+        #[command(subcommand)]
+        command: commands::delivery::Command,
+    },
     /// What the fleet has done, in figures
     Summary(commands::summary::Arguments),
     /// Print the completion script of a shell
@@ -125,6 +130,7 @@ async fn dispatch(command: Command, store: &Store, output: Output) -> Result<(),
         Command::Import(arguments) => commands::import::run(&arguments, store, output).await,
         Command::Purchase { command } => commands::purchase::run(&command, store, output).await,
         Command::Dead { command } => commands::dead::run(&command, store, output).await,
+        Command::Delivery { command } => commands::delivery::run(&command, store, output).await,
         Command::Summary(arguments) => commands::summary::run(&arguments, store, output).await,
         Command::Completions { .. } => Ok(()),
     }

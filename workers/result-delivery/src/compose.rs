@@ -18,6 +18,7 @@ pub const PROGRAM: Program = Program {
 pub async fn compose(mut worker: Worker) -> anyhow::Result<Worker> {
     let exchange = worker.exchange()?;
     let deadline = Duration::from_millis(worker.settings.outbound.deliver_deadline_ms);
-    worker.engine(Deliver::new(exchange, deadline));
+    let jitter_percent = worker.settings.outbound.deliver_jitter_percent;
+    worker.engine(Deliver::new(exchange, deadline, jitter_percent));
     Ok(worker)
 }

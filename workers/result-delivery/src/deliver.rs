@@ -5,28 +5,27 @@ use std::time::Duration;
 
 use fleet_boot::Exchange;
 use fleet_domain::{
-    Answer, Change, Decision, Delivery, DeliveryState, Directory, Fact, Job, Next, PlanClass,
-    TaskKind, Tries, between, later,
+    Answer, Decision, Delivery, DeliveryState, Directory, Fact, Job, Next, TaskKind, Tries,
 };
-use fleet_engine::{Attempt, CallError, Learnt, LookUp, Refusal, Step};
+use fleet_engine::{Attempt, CallError, Learnt, LookUp, Step};
 
 use crate::channels;
-
-/// How long a result is tried after its first byte was sent.
-pub const DELIVER_FOR: Duration = Duration::from_secs(345_600);
+use crate::plan::Plan;
 
 /// Delivers results.
 #[derive(Debug, Clone)]
 pub struct Deliver {
     exchange: Exchange,
-    call_deadline: Duration,
+    pub(crate) call_deadline: Duration,
+    pub(crate) jitter_percent: u32,
 }
 
 impl Deliver {
-    /// A step that speaks through this exchange; a listener has `call_deadline` to answer.
+    /// A step that speaks through this exchange; a listener has `call_deadline` to answer, and a try
+    /// comes up to `jitter_percent` of its gap later than planned.
     #[must_use]
-    pub const fn new(exchange: Exchange, call_deadline: Duration) -> Self {
-        Self { exchange, call_deadline }
+    pub const fn new(exchange: Exchange, call_deadline: Duration, jitter_percent: u32) -> Self {
+        Self { exchange, call_deadline, jitter_percent }
     }
 }
 
@@ -77,23 +76,19 @@ impl Step for Deliver {
     }
 
     fn decide(&self, directory: &Directory, job: &Job, learnt: Learnt<Acknowledged>) -> Decision {
+        let plan = Plan::of(self, directory, job);
         match learnt {
-            Learnt::Done(Acknowledged(status)) => Decision {
-                change: row_change(DeliveryState::Sent, Some(i32::from(status)), true),
-                ..Decision::only(Next::Finish, Tries::Count, "acknowledged")
-            },
-            Learnt::Refused(refusal) if refusal.code == "410" => Decision {
-                change: row_change(DeliveryState::Disabled, Some(410), true),
-                ..Decision::only(Next::Finish, Tries::Count, "endpoint_gone")
-            },
-            Learnt::Refused(refusal) => not_acknowledged(directory, job, &refusal, true),
-            Learnt::NotSent { cause, retry_after } => {
-                not_acknowledged(directory, job, &no_answer(cause, retry_after), false)
+            Learnt::Done(Acknowledged(status)) => {
+                plan.ends(DeliveryState::Sent, Some(status), "acknowledged")
             }
-            Learnt::Unknown { cause } => {
-                not_acknowledged(directory, job, &no_answer(cause, None), true)
+            Learnt::Refused(refusal) if refusal.code == "410" => {
+                plan.ends(DeliveryState::Disabled, Some(410), "endpoint_gone")
             }
-            Learnt::Pending | Learnt::NotDone | Learnt::CannotTell | Learnt::Ended(_) => {
+            Learnt::Refused(refusal) => plan.again(&refusal.code, refusal.retry_after),
+            Learnt::NotSent { cause, retry_after } => plan.again(&cause, retry_after),
+            Learnt::Unknown { cause } => plan.again(&cause, None),
+            Learnt::Ended(_) => plan.ends(DeliveryState::Failed, None, "gave_up"),
+            Learnt::Pending | Learnt::NotDone | Learnt::CannotTell => {
                 Decision::only(Next::Wait(Duration::from_secs(1)), Tries::Keep, "nothing_learnt")
             }
         }
@@ -110,44 +105,4 @@ fn not_sent(cause: &str) -> CallError {
 
 fn row(job: &Job) -> Result<&Delivery, CallError> {
     job.delivery.as_ref().ok_or_else(|| not_sent("the delivery row is missing"))
-}
-
-const fn row_change(state: DeliveryState, http_status: Option<i32>, sent: bool) -> Change {
-    Change::Deliver { state, http_status, sent }
-}
-
-fn no_answer(cause: String, retry_after: Option<Duration>) -> Refusal {
-    Refusal { code: cause, retryable: true, reference_used: false, retry_after }
-}
-
-/// The next attempt of the plan. Its offsets count from the first send, so that a slow listener or
-/// a restart never shifts later ones; a last attempt is owed when the deadline passes through our
-/// own fault.
-fn not_acknowledged(directory: &Directory, job: &Job, refusal: &Refusal, sent: bool) -> Decision {
-    let status = refusal.code.parse().ok();
-    let now = job.task.now;
-    let first = job.delivery.as_ref().and_then(|row| row.first_sent_at).unwrap_or(now);
-    let owner = job.purchase.order.client.to_string();
-    let gaps = (0..=job.task.tries)
-        .map(|tries| directory.wait(TaskKind::Deliver, &owner, PlanClass::NotDone, tries));
-    let offset: Option<Duration> = gaps.sum();
-    let deadline = later(first, DELIVER_FOR);
-    let (state, next, outcome) = match offset {
-        Some(offset) if offset < DELIVER_FOR && now < deadline => {
-            let planned = between(now, later(first, offset));
-            let asked = refusal.retry_after.unwrap_or_default();
-            let wait = planned.max(asked).min(between(now, deadline));
-            (DeliveryState::Retrying, Next::Wait(wait), "not_acknowledged")
-        }
-        // The plan is at its end: `failed` exactly at the deadline, not before.
-        _ if now < deadline => {
-            (DeliveryState::Retrying, Next::Wait(between(now, deadline)), "last_wait")
-        }
-        _ => (DeliveryState::Failed, Next::Finish, "gave_up"),
-    };
-    Decision {
-        change: row_change(state, status, sent),
-        detail: refusal.code.chars().take(200).collect(),
-        ..Decision::only(next, Tries::Count, outcome)
-    }
 }

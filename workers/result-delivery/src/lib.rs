@@ -3,6 +3,7 @@
 pub mod channels;
 mod compose;
 mod deliver;
+mod plan;
 
 pub use compose::{PROGRAM, compose};
-pub use deliver::{Acknowledged, DELIVER_FOR, Deliver};
+pub use deliver::{Acknowledged, Deliver};

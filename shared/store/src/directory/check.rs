@@ -134,6 +134,15 @@ impl Check {
             self.text(&name, "a channel's name", channel);
             self.url(&name, &format!("channels.{channel}"), url);
         }
+        if row.channels.contains_key("ipn") && row.ipn.is_none() {
+            self.say(&name, "channels.ipn needs ipn.account_id and ipn.key");
+        }
+        if let Some(ipn) = &row.ipn {
+            self.text(&name, "ipn.account_id", &ipn.account_id);
+            if ipn.key.expose_secret().len() != 16 {
+                self.say(&name, "ipn.key must be 16 bytes");
+            }
+        }
     }
 
     fn connector(&mut self, row: &ConnectorRow, before: Option<Party>) {

@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fleet_domain::{
-    Client, ClientId, Connector, Currency, Lane, Party, Private, Product, ProductId, TaskKind,
+    Client, ClientId, Connector, Currency, IpnAccount, Lane, Party, Private, Product, ProductId,
+    TaskKind, endpoint,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::check::bare;
-use super::load::{CLIENT_SECRET, CONNECTOR_SECRET, Loaded, client_row, connector_row};
+use super::load::{
+    CLIENT_IPN_KEY, CLIENT_SECRET, CONNECTOR_SECRET, Loaded, client_row, connector_row,
+};
 use super::rows::{ClientRow, ConnectorRow, DirectoryImport, PlanRow, ProductRow, SourceRow};
 use crate::{Keyring, StoreError};
 
@@ -73,6 +76,9 @@ impl Difference {
         if before != Some(&wanted) {
             self.change(&format!("client {id}"), before.is_none());
             let secret = sealed(keyring, CLIENT_SECRET, client_row(id), &wanted.signature_secret);
+            let ipn = wanted.ipn.as_ref();
+            let key = ipn.map(|ipn| ipn.key.clone());
+            let key = sealed(keyring, CLIENT_IPN_KEY, client_row(id), &key);
             let hashes: Vec<String> = wanted.api_key_hashes.iter().map(hex::encode).collect();
             self.clients.push(json!({
                 "client_id": row.client_id, "name": row.name, "active": row.active,
@@ -81,10 +87,15 @@ impl Difference {
                 "answer_within_ms": row.answer_within_ms,
                 "start_within_seconds": row.start_within_seconds,
                 "default_funding_source": row.default_funding_source, "channels": row.channels,
+                "ipn_account_id": ipn.map(|ipn| &ipn.account_id), "ipn_key_sealed": key,
+                "ipn_form": ipn.map(|ipn| ipn.form.name()),
             }));
         }
         let limits = (row.concurrency, row.rate_per_second);
         self.lanes_of(&[TaskKind::Deliver, TaskKind::Notify], &id.to_string(), limits, loaded);
+        if row.channels.contains_key("ipn") {
+            self.lanes_of(&[TaskKind::Deliver], &endpoint(id, "ipn"), limits, loaded);
+        }
     }
 
     fn connector(&mut self, keyring: &Keyring, row: &ConnectorRow, loaded: &Loaded) {
@@ -213,6 +224,11 @@ fn wanted_client(row: &ClientRow) -> Client {
         start_within: Duration::from_secs(number(row.start_within_seconds)),
         default_funding_source: row.default_funding_source.clone(),
         channels: row.channels.clone(),
+        ipn: row.ipn.as_ref().map(|ipn| IpnAccount {
+            account_id: ipn.account_id.clone(),
+            key: Private::new(ipn.key.expose_secret()),
+            form: ipn.form,
+        }),
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fleet_domain::{
-    Client, ClientId, Connector, Currency, Directory, FeeRule, Inquiry, Lane, LaneId, Party,
-    PlanClass, Private, Product, ProductId, RetryPlan, TaskKind,
+    Client, ClientId, Connector, Currency, Directory, FeeRule, Inquiry, IpnAccount, Lane, LaneId,
+    Party, PlanClass, Private, Product, ProductId, RetryPlan, SignedForm, TaskKind,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -18,6 +18,8 @@ use crate::{Keyring, Store, StoreError};
 
 /// Table and column of a connector's secret.
 pub(super) const CONNECTOR_SECRET: &str = "connector.secret";
+/// Table and column of a client's key for `verifysign`.
+pub(super) const CLIENT_IPN_KEY: &str = "client.ipn_key";
 /// Table and column of a client's secret.
 pub(super) const CLIENT_SECRET: &str = "client.signature_secret";
 
@@ -34,6 +36,9 @@ struct StoredClient {
     start_within_seconds: u64,
     default_funding_source: Option<String>,
     channels: BTreeMap<String, String>,
+    ipn_account_id: Option<String>,
+    ipn_key_sealed: Option<String>,
+    ipn_form: Option<SignedForm>,
 }
 
 #[derive(Deserialize)]
@@ -204,6 +209,8 @@ fn secret(
 fn client(keyring: &Keyring, stored: StoredClient) -> Result<Client, StoreError> {
     let id = ClientId(stored.client_id);
     let hashes = stored.api_key_hashes.iter().map(|hash| bytes(hash, "client.api_key_hashes"));
+    let key = secret(keyring, CLIENT_IPN_KEY, client_row(id), stored.ipn_key_sealed)?;
+    let ipn = stored.ipn_account_id.zip(key).zip(stored.ipn_form);
     Ok(Client {
         id,
         name: stored.name,
@@ -221,6 +228,7 @@ fn client(keyring: &Keyring, stored: StoredClient) -> Result<Client, StoreError>
         start_within: Duration::from_secs(stored.start_within_seconds),
         default_funding_source: stored.default_funding_source,
         channels: stored.channels,
+        ipn: ipn.map(|((account_id, key), form)| IpnAccount { account_id, key, form }),
     })
 }
 

@@ -7,4 +7,4 @@ mod load;
 mod rows;
 
 pub use import::{ImportError, ImportMode, ImportReport};
-pub use rows::{ClientRow, ConnectorRow, DirectoryImport, PlanRow, ProductRow, SourceRow};
+pub use rows::{ClientRow, ConnectorRow, DirectoryImport, IpnRow, PlanRow, ProductRow, SourceRow};

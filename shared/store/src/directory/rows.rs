@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fleet_domain::{FeeRule, Inquiry, Party, PlanClass, TaskKind};
+use fleet_domain::{FeeRule, Inquiry, Party, PlanClass, SignedForm, TaskKind};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -40,7 +40,7 @@ impl DirectoryImport {
     }
 }
 
-/// A client and its two lanes (deliver, notify).
+/// A client and its lanes (deliver, notify, and one for each channel with an endpoint of its own).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientRow {
@@ -81,6 +81,22 @@ pub struct ClientRow {
     /// Where results go: channel name to URL.
     #[serde(default)]
     pub channels: BTreeMap<String, String>,
+    /// What an IPN says and is signed with; the channel `ipn` needs it.
+    #[serde(default)]
+    pub ipn: Option<IpnRow>,
+}
+
+/// A client's account for IPN.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IpnRow {
+    /// `accountID`.
+    pub account_id: String,
+    /// The pre-shared key of `verifysign`, 16 characters; stored under seal.
+    pub key: SecretString,
+    /// What is encrypted into `verifysign`.
+    #[serde(default = "serialised")]
+    pub form: SignedForm,
 }
 
 /// An outside party and its lanes.
@@ -174,6 +190,10 @@ pub struct SourceRow {
     pub source: SecretString,
     /// For operators.
     pub reason: String,
+}
+
+const fn serialised() -> SignedForm {
+    SignedForm::Serialised
 }
 
 const fn yes() -> bool {

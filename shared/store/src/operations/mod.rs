@@ -1,6 +1,7 @@
 //! What operators look at and decide, and the upkeep of the database.
 
 mod dead_letters;
+mod deliveries;
 mod parked;
 mod show;
 mod summary;
@@ -8,6 +9,9 @@ mod upkeep;
 
 pub use dead_letters::{
     DeadLetterFilter, DeadLetterRow, DeadLetterState, DeadLetterView, NewDeadLetter,
+};
+pub use deliveries::{
+    DeliveryFilter, DeliveryRow, FailingEndpoint, Resend, Transaction, TransactionHold,
 };
 pub use parked::{BacklogRow, ParkedFilter, ParkedTask};
 pub use show::{

@@ -3,6 +3,7 @@
 use fleet_domain::{DispenseState, ParkClass, PurchaseStatus, ReserveState};
 use sqlx::postgres::PgRow;
 
+use super::deliveries::FailingEndpoint;
 use super::parked::class;
 use crate::pool::get;
 use crate::{Store, StoreError};
@@ -16,6 +17,8 @@ pub struct FleetSummary {
     pub money: Vec<MoneyRow>,
     /// Results by state.
     pub deliveries: Vec<Count>,
+    /// Endpoints that do not acknowledge.
+    pub failing: Vec<FailingEndpoint>,
     /// Reports by state.
     pub reports: Vec<Count>,
     /// Parked tasks by class and cause, the most frequent first.
@@ -103,6 +106,7 @@ impl Store {
             purchases: self.each(include_str!("summary_purchases.sql"), purchase_count).await?,
             money: self.each(money, money_row).await?,
             deliveries: self.each(deliveries, count).await?,
+            failing: self.failing_endpoints().await?,
             reports: self.each(reports, count).await?,
             parked: self.each(include_str!("summary_parked.sql"), parked_cause).await?,
             stages: self.each(include_str!("summary_stages.sql"), stage).await?,

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use fleet_domain::{
-    ClaimAsk, ClaimGroup, ClaimVerdict, ClaimedTask, Delivery, DeliveryState, Fact, Job, LaneId,
-    TaskKey,
+    ClaimAsk, ClaimGroup, ClaimVerdict, ClaimedTask, Delivery, DeliveryState, ExchangeTimes, Fact,
+    Job, LaneId, TaskKey,
 };
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -81,6 +81,7 @@ impl Store {
                 start_by: get(row, "t_start_by")?,
                 deadline_at: get(row, "t_deadline_at")?,
                 now: get(row, "claimed_at")?,
+                exchange: ExchangeTimes::default(),
             },
             delivery: self.read_delivery(ask.key, row)?,
             facts: self.read_facts(ask.key, row)?,

@@ -40,6 +40,7 @@ pub(super) struct TrackColumns {
     pub(super) state: Vec<Option<&'static str>>,
     pub(super) code: Vec<Option<String>>,
     pub(super) reference: Vec<Option<String>>,
+    /// Reserve: how long it holds. Deliver: when the first byte left, since the epoch.
     pub(super) hold_ms: Vec<Option<i64>>,
     pub(super) vend_amount: Vec<Option<i64>>,
     pub(super) voucher: Vec<Option<Vec<u8>>>,
@@ -108,6 +109,7 @@ impl CommitColumns {
             Next::Finish => (1, None, None),
             Next::Now => (2, None, None),
             Next::Wait(wait) => (3, Some(milliseconds(*wait)), None),
+            Next::At(at) => (5, Some(since_epoch(*at)), None),
             Next::Park { class, cause, at_risk } => (4, None, Some((class, cause, at_risk))),
         };
         self.next.push(next);
@@ -166,9 +168,10 @@ impl TrackColumns {
                 }
             }
             Change::Settle { state } => Track { state: Some(state.name()), ..Track::default() },
-            Change::Deliver { state, http_status, sent } => Track {
+            Change::Deliver { state, http_status, sent_at } => Track {
                 state: Some(state.name()),
-                flag: Some(sent),
+                hold_ms: sent_at.map(since_epoch),
+                flag: Some(sent_at.is_some()),
                 http_status,
                 ..Track::default()
             },
@@ -226,6 +229,11 @@ impl MadeColumns {
 
 fn milliseconds(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Milliseconds since the epoch, rounded up: never earlier.
+const fn since_epoch(at: DateTime<Utc>) -> i64 {
+    at.timestamp_micros().saturating_add(999).div_euclid(1_000)
 }
 
 fn shortened(text: &str) -> String {

@@ -13,8 +13,8 @@ pub(super) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The rows of `deploy/local/sample`, at this simulator.
-pub(super) fn sample(simulator: &str) -> DirectoryImport {
+/// The rows of `deploy/local/sample`, at this simulator (an address without a slash at its end).
+pub fn sample(simulator: &str) -> DirectoryImport {
     let mut import = DirectoryImport::default();
     for name in ["clients", "connectors", "plans", "products", "blacklist"] {
         let path = root().join(format!("deploy/local/sample/{name}.toml"));

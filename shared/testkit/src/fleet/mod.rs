@@ -36,7 +36,7 @@ use crate::broker::TestVhost;
 
 pub use amqp::{Letter, Replies, Shop};
 pub use builder::Builder;
-pub use directory::{client, connector};
+pub use directory::{client, connector, sample};
 pub use http::{HttpAnswer, RESERVE_AND_TRANSACT, TRANSACT, key_of, purchase};
 pub use proxy::TcpProxy;
 

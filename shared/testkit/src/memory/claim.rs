@@ -88,6 +88,7 @@ impl Model {
                 start_by: task.start_by,
                 deadline_at: task.deadline_at,
                 now,
+                exchange: fleet_domain::ExchangeTimes::default(),
             },
             purchase: row.purchase.clone(),
             delivery: delivery.map(|row| row.delivery.clone()),

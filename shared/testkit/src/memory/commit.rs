@@ -159,9 +159,9 @@ impl Model {
         let now = self.now;
         let TaskKey { purchase: id, slot, .. } = commit.key;
         match commit.decision.change.clone() {
-            Change::Deliver { state, http_status, sent } => {
+            Change::Deliver { state, http_status, sent_at } => {
                 if let Some(row) = self.deliveries.get_mut(&(id, slot)) {
-                    write_delivery(row, state, (http_status, sent), now);
+                    write_delivery(row, state, http_status, sent_at);
                 }
             }
             Change::Report { state, success } => self.write_report(id, state, success),
@@ -260,13 +260,17 @@ impl Model {
         match next {
             Next::Now | Next::Finish => task.queue(now),
             // The facts that came in between may say more than the answer knew.
-            Next::Wait(_) | Next::Park { .. } if moved => {
+            Next::Wait(_) | Next::At(_) | Next::Park { .. } if moved => {
                 task.state = TaskState::Waiting;
                 task.due_at = now;
             }
             Next::Wait(wait) => {
                 task.state = TaskState::Waiting;
                 task.due_at = later(now, *wait);
+            }
+            Next::At(at) => {
+                task.state = TaskState::Waiting;
+                task.due_at = whole_milliseconds(*at);
             }
             Next::Park { class, cause, at_risk } => {
                 task.state = TaskState::Parked;
@@ -303,18 +307,24 @@ fn end_claim(task: &mut Task) {
     task.former_sent_until = None;
 }
 
+/// Instants travel to the table in milliseconds, rounded up.
+fn whole_milliseconds(at: chrono::DateTime<chrono::Utc>) -> chrono::DateTime<chrono::Utc> {
+    let milliseconds = at.timestamp_micros().saturating_add(999).div_euclid(1_000);
+    chrono::DateTime::from_timestamp_millis(milliseconds).unwrap_or(at)
+}
+
 fn write_delivery(
     row: &mut DeliveryRow,
     state: DeliveryState,
-    (http_status, sent): (Option<i32>, bool),
-    now: chrono::DateTime<chrono::Utc>,
+    http_status: Option<i32>,
+    sent_at: Option<chrono::DateTime<chrono::Utc>>,
 ) {
     row.delivery.state = state;
     row.last_status = http_status.or(row.last_status);
-    if sent {
+    if let Some(sent_at) = sent_at.map(whole_milliseconds) {
         row.delivery.attempts = row.delivery.attempts.saturating_add(1);
-        row.delivery.first_sent_at = row.delivery.first_sent_at.or(Some(now));
-        row.last_sent_at = Some(now);
+        row.delivery.first_sent_at = row.delivery.first_sent_at.or(Some(sent_at));
+        row.last_sent_at = Some(sent_at);
     }
 }
 

@@ -105,6 +105,19 @@ pub async fn an_attempt_that_never_committed_may_be_out_until_its_lease_ends<S: 
     assert_eq!(row(&store, key).await.sent_until, Some(later(job.task.now, LEASE)));
 }
 
+pub async fn a_task_waits_until_an_instant_whenever_the_commit_comes<S: SuiteStore>(store: S) {
+    let key = dispensing(&store).await;
+    let job = claimed(&store, key).await;
+    let until = later(job.task.now, Duration::from_secs(90));
+    store.advance(Duration::from_secs(8)).await;
+    let decision = Decision::only(Next::At(until), Tries::Count, "not_yet");
+    commit(&store, definite(&job, decision)).await;
+    let row = row(&store, key).await;
+    assert_eq!(row.state, TaskState::Waiting);
+    let late = (row.due_at - until).num_microseconds().unwrap();
+    assert!((0..1_000).contains(&late), "never early, a millisecond late at most: {late} µs");
+}
+
 pub async fn a_reference_moves_only_with_a_new_one<S: SuiteStore>(store: S) {
     let key = dispensing(&store).await;
     let job = claimed(&store, key).await;
@@ -171,21 +184,27 @@ pub async fn a_delivery_counts_only_attempts_that_were_sent<S: SuiteStore>(store
     commit(&store, with_delivery(&job, "result", Next::Finish)).await;
     let deliver = TaskKey { kind: TaskKind::Deliver, slot: 1, ..key };
     let mut first_sent_at = None;
-    for (sent, http_status, attempts) in
+    for (is_sent, http_status, attempts) in
         [(false, None, 0), (true, Some(500), 1), (false, None, 1), (true, Some(200), 2)]
     {
         let job = claimed(&store, deliver).await;
         let delivery = job.delivery.as_ref().unwrap();
         assert_eq!(delivery.first_sent_at, first_sent_at);
         let state = DeliveryState::Retrying;
+        // The exchange ends later than it began: what counts is when it began.
+        let sent_at = is_sent.then(|| later(job.task.now, Duration::from_millis(7)));
+        store.advance(Duration::from_secs(3)).await;
         let decision = Decision {
-            change: Change::Deliver { state, http_status, sent },
+            change: Change::Deliver { state, http_status, sent_at },
             ..Decision::only(Next::Now, Tries::Count, "tried")
         };
         commit(&store, definite(&job, decision)).await;
         let delivery = store.show(key.purchase).await.deliveries.remove(0);
         assert_eq!((delivery.attempts, delivery.state.as_str()), (attempts, "retrying"));
         assert_eq!(delivery.first_sent_at.is_some(), attempts > 0);
+        let late = sent_at.map(|sent_at| delivery.last_sent_at.unwrap() - sent_at);
+        let milliseconds = late.map_or(0, |late| late.num_milliseconds());
+        assert!((0..2).contains(&milliseconds), "the byte's own time, not the commit's: {late:?}");
         first_sent_at = first_sent_at.or(delivery.first_sent_at);
         assert_eq!(delivery.first_sent_at, first_sent_at, "the first byte stays the first");
         store.advance(Duration::from_secs(1)).await;

@@ -330,6 +330,7 @@ macro_rules! task_store_suite {
             a_lost_answer_moves_the_track_and_keeps_what_may_be_out,
             what_was_not_sent_puts_back_what_was_out_before,
             an_attempt_that_never_committed_may_be_out_until_its_lease_ends,
+            a_task_waits_until_an_instant_whenever_the_commit_comes,
             a_reference_moves_only_with_a_new_one,
             tries_are_kept_counted_and_restarted,
             follow_ups_and_deliveries_that_exist_are_left_as_they_are,

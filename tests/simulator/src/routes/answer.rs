@@ -29,6 +29,9 @@ pub(super) async fn send(connection: &Connection, kind: &AnswerKind, reply: Repl
             if reply.body.is_null() {
                 return status.into_response();
             }
+            if let serde_json::Value::String(word) = reply.body {
+                return (status, word).into_response();
+            }
             (status, Json(reply.body)).into_response()
         }
         AnswerKind::Status { status, retry_after_seconds } => {

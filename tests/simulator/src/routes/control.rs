@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::behaviour::Plan;
+use crate::ipn::Mode;
 use crate::record::{Call, Effect, EffectKind, Summary};
 use crate::scripts::SCRIPTS;
 use crate::world::World;
@@ -27,6 +28,7 @@ pub(super) fn router() -> Router<World> {
         .route("/purchases/{reference}", get(purchase))
         .route("/scripts", get(scripts))
         .route("/scripts/{key}", put(script).delete(forget_script))
+        .route("/listeners/{client}/{mode}", put(listener))
         .route("/reset", post(reset))
 }
 
@@ -164,6 +166,24 @@ async fn forget_script(State(world): State<World>, Path(key): Path<String>) -> S
     } else {
         StatusCode::NOT_FOUND
     }
+}
+
+/// PUT `/control/listeners/{clientId}/{mode}`: a client's IPN listener is `up`, `dead`, or takes so
+/// many milliseconds (a number) for each answer.
+async fn listener(
+    State(world): State<World>,
+    Path((client, mode)): Path<(i64, String)>,
+) -> StatusCode {
+    let mode = match mode.as_str() {
+        "up" => Mode::Up,
+        "dead" => Mode::Dead,
+        number => match number.parse() {
+            Ok(milliseconds) => Mode::Slow(milliseconds),
+            Err(_no_number) => return StatusCode::BAD_REQUEST,
+        },
+    };
+    world.set_listener(client, mode);
+    StatusCode::NO_CONTENT
 }
 
 /// POST `/control/reset`.

@@ -5,6 +5,7 @@ mod bank;
 mod client;
 mod control;
 mod desk;
+mod ipn;
 mod supplier;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub(crate) fn router(world: World) -> Router {
         .route("/{party}/vend", post(supplier::vend))
         .route("/{party}/vend/{reference}", get(supplier::look_up))
         .route("/client/{client}/result", post(client::result))
+        .route("/client/{client}/ipn", post(ipn::ipn))
         .route("/{party}/api/v2/transaction-report/", post(desk::report))
         .route("/{party}/api/v1/token/validate/", post(desk::validate))
         .layer(from_fn_with_state(world.clone(), refuse_when_full));

@@ -3,6 +3,7 @@
 mod callbacks;
 mod lookup;
 mod transact;
+mod transactions;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -17,6 +18,10 @@ pub fn router(gateway: Gateway) -> Router {
         .route("/transact/4.0", post(transact::transact))
         .route("/reserveAndTransact/4.0", post(transact::reserve_and_transact))
         .route("/lookup-api/2.0", get(lookup::transaction))
+        .route(
+            "/api/transactions/{id}",
+            get(transactions::query).fallback(transactions::wrong_method),
+        )
         .route("/callbacks/suppliers/{connector}", post(callbacks::supplier))
         // One byte more than allowed, so that the handler itself can name what is too long.
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX.saturating_add(1)))

@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub(crate) mod dead;
+pub(crate) mod delivery;
 pub(crate) mod import;
 pub(crate) mod purchase;
 pub(crate) mod summary;

@@ -101,6 +101,7 @@ fn to_json(summary: &FleetSummary, backlog: &[BacklogRow], broken: &[String]) ->
             "undecided": row.undecided,
         })).collect::<Vec<_>>(),
         "deliveries": counts(&summary.deliveries), "reports": counts(&summary.reports),
+        "failing": summary.failing.iter().map(super::delivery::failing_json).collect::<Vec<_>>(),
         "parked": summary.parked.iter().map(|row| json!({
             "class": row.class.name(), "cause": row.cause, "tasks": row.tasks,
         })).collect::<Vec<_>>(),
@@ -155,6 +156,11 @@ fn to_text(summary: &FleetSummary, backlog: &[BacklogRow]) -> String {
         if words.is_empty() { "none".to_owned() } else { words.join(", ") }
     };
     text.push_str(&format!("\nresults   {}\n", counts(&summary.deliveries)));
+    if !summary.failing.is_empty() {
+        text.push_str("\nresults not delivered (fleet delivery list)\n");
+        text.push_str(&super::delivery::failing_text(&summary.failing));
+        text.push('\n');
+    }
     text.push_str(&format!("reports   {}\n", counts(&summary.reports)));
     let unfinished: Vec<_> = backlog
         .iter()

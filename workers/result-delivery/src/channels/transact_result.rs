@@ -2,8 +2,9 @@
 
 use fleet_boot::{Exchange, Request};
 use fleet_domain::{Client, Delivery};
-use fleet_engine::{Attempt, CallError, Refusal};
+use fleet_engine::{Attempt, CallError};
 
+use super::refused;
 use crate::Acknowledged;
 
 pub(super) async fn send(
@@ -20,11 +21,5 @@ pub(super) async fn send(
     if (200..300).contains(&answer.status) {
         return Ok(Acknowledged(answer.status));
     }
-    let refusal = Refusal {
-        code: answer.status.to_string(),
-        retryable: true,
-        reference_used: false,
-        retry_after: answer.retry_after,
-    };
-    Err(CallError::Refused { refusal })
+    Err(refused(&answer))
 }

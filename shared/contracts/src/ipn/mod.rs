@@ -1,0 +1,236 @@
+//! IPN and Transaction Query (contracts, section 2).
+
+mod verifysign;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use fleet_domain::{Purchase, PurchaseStatus, SignedForm};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+pub use verifysign::{SignError, SignKey, check_verifysign, open, verifysign};
+
+/// The channel of IPN in a client's settings and in delivery rows.
+pub const IPN: &str = "ipn";
+
+/// What is frozen of an IPN when its payment completes: everything but `verifysign`, which follows
+/// from it, the client's present key and the kept iv. The same key gives the same bytes.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FrozenIpn {
+    url: String,
+    #[serde(rename = "accountID")]
+    account_id: String,
+    transactionid: String,
+    /// The shortest decimal, as it is signed.
+    amount: String,
+    msisdn: String,
+    /// 16 random bytes, base64.
+    iv: String,
+}
+
+impl std::fmt::Debug for FrozenIpn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FrozenIpn")
+            .field("transactionid", &self.transactionid)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The body that a listener gets.
+#[derive(Serialize, JsonSchema)]
+#[expect(missing_debug_implementations, reason = "it holds personal data and lives for one line")]
+#[schemars(title = "IPN, version 1", rename = "Ipn")]
+pub struct IpnBody<'f> {
+    /// The listener's registered URL when the payment completed.
+    url: &'f str,
+    /// The client's account.
+    #[serde(rename = "accountID")]
+    account_id: &'f str,
+    /// Exactly the `{id}` of Transaction Query.
+    transactionid: &'f str,
+    /// What the buyer paid, the fee included, in major units.
+    #[schemars(with = "f64")]
+    amount: Box<RawValue>,
+    /// The buyer.
+    msisdn: &'f str,
+    /// Over url, accountID, amount and msisdn.
+    verifysign: String,
+}
+
+impl FrozenIpn {
+    /// The IPN of a completed payment; its iv is drawn here, once.
+    #[must_use]
+    pub fn of(purchase: &Purchase, url: &str, account_id: &str) -> Self {
+        let order = &purchase.order;
+        Self {
+            url: url.to_owned(),
+            account_id: account_id.to_owned(),
+            transactionid: order.id.to_string(),
+            amount: order.reserved().to_string(),
+            msisdn: order.source.expose().to_owned(),
+            iv: BASE64_STANDARD.encode(rand::random::<[u8; 16]>()),
+        }
+    }
+
+    /// The text to freeze.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// What was frozen; `None` for anything else.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    /// What `verifysign` covers.
+    #[must_use]
+    pub fn signed_text(&self) -> String {
+        format!("{}{}{}{}", self.url, self.account_id, self.amount, self.msisdn)
+    }
+
+    /// `verifysign`; `None` when the kept iv is none.
+    #[must_use]
+    pub fn verifysign(&self, key: &SignKey, form: SignedForm) -> Option<String> {
+        let iv = BASE64_STANDARD.decode(&self.iv).ok()?.try_into().ok()?;
+        Some(verifysign(key, &iv, form, &self.signed_text()))
+    }
+
+    /// The bytes to send; `None` when what was frozen cannot be sent.
+    #[must_use]
+    pub fn body(&self, key: &SignKey, form: SignedForm) -> Option<String> {
+        let body = IpnBody {
+            url: &self.url,
+            account_id: &self.account_id,
+            transactionid: &self.transactionid,
+            amount: RawValue::from_string(self.amount.clone()).ok()?,
+            msisdn: &self.msisdn,
+            verifysign: self.verifysign(key, form)?,
+        };
+        serde_json::to_string(&body).ok()
+    }
+}
+
+/// Whether a 2xx answer's body acknowledges an IPN: `Success` in any case, bare or as a JSON string.
+#[must_use]
+pub fn acknowledges_ipn(body: &str) -> bool {
+    let body = body.trim();
+    let inner: Option<String> = serde_json::from_str(body).ok();
+    inner.as_deref().unwrap_or(body).trim().eq_ignore_ascii_case("success")
+}
+
+/// The reply of Transaction Query: the IPN's fields and the status.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(title = "Transaction Query reply, version 1")]
+pub struct TransactionReply {
+    /// As in the IPN; empty when the client has no listener.
+    pub url: String,
+    /// The client's account.
+    #[serde(rename = "accountID")]
+    pub account_id: String,
+    /// The `{id}` that was asked for.
+    pub transactionid: String,
+    /// What the buyer pays, the fee included, in major units.
+    #[schemars(with = "f64")]
+    pub amount: Box<RawValue>,
+    /// The buyer.
+    pub msisdn: String,
+    /// As in the IPN; absent when none is sent (not completed, or no listener).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verifysign: Option<String>,
+    /// `PENDING`, `SUCCESS` or `FAILED`.
+    #[schemars(with = "String")]
+    pub status: PurchaseStatus,
+}
+
+impl TransactionReply {
+    /// The reply about a purchase; with its IPN, when one was made. `None` when the amount cannot be
+    /// written as a number, which no amount is.
+    #[must_use]
+    pub fn of(purchase: &Purchase, ipn: Option<(&FrozenIpn, Option<String>)>) -> Option<Self> {
+        let order = &purchase.order;
+        let (ipn, verifysign) = ipn.unzip();
+        let account_id = ipn.map(|ipn| ipn.account_id.clone());
+        Some(Self {
+            url: ipn.map(|ipn| ipn.url.clone()).unwrap_or_default(),
+            account_id: account_id.unwrap_or_else(|| order.client.to_string()),
+            transactionid: order.id.to_string(),
+            amount: RawValue::from_string(order.reserved().to_string()).ok()?,
+            msisdn: order.source.expose().to_owned(),
+            verifysign: verifysign.flatten(),
+            status: purchase.status(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fleet_domain::Private;
+
+    use super::*;
+
+    fn frozen(amount: &str) -> FrozenIpn {
+        FrozenIpn {
+            url: "http://0.0.0.0:8080/receive/".to_owned(),
+            account_id: "1".to_owned(),
+            transactionid: "12".to_owned(),
+            amount: amount.to_owned(),
+            msisdn: "255713XXXXXX".to_owned(),
+            iv: "AAECAwQFBgcICQoLDA0ODw==".to_owned(),
+        }
+    }
+
+    fn key(text: &str) -> SignKey {
+        SignKey::of(&Private::new(text)).unwrap()
+    }
+
+    #[test]
+    fn the_body_is_the_documents_and_its_signature_the_contracts() {
+        let body = frozen("34").body(&key("0123456789abcdef"), SignedForm::Serialised).unwrap();
+        let begin = r#"{"url":"http://0.0.0.0:8080/receive/","accountID":"1","transactionid":"12","amount":34,"msisdn":"255713XXXXXX","verifysign":""#;
+        assert!(body.starts_with(begin), "{body}");
+        assert_eq!(frozen("34").signed_text(), "http://0.0.0.0:8080/receive/134255713XXXXXX");
+        let amount = |text: &str| {
+            let body = frozen(text).body(&key("0123456789abcdef"), SignedForm::Raw).unwrap();
+            serde_json::from_str::<serde_json::Value>(&body).unwrap()["amount"].clone()
+        };
+        assert_eq!(amount("34.5"), 34.5);
+        assert_eq!(amount("0.005"), 0.005, "three minor digits");
+        assert_eq!(amount("7"), 7, "no minor digits");
+    }
+
+    #[test]
+    fn the_same_bytes_come_each_time_and_another_key_changes_only_the_signature() {
+        let thawed = FrozenIpn::from_text(&frozen("34.5").to_text()).unwrap();
+        let body = |key: &SignKey| thawed.body(key, SignedForm::Serialised).unwrap();
+        let (old, new) = (key("0123456789abcdef"), key("fedcba9876543210"));
+        assert_eq!(body(&old), frozen("34.5").body(&old, SignedForm::Serialised).unwrap());
+        let without = |body: &str| body.split_once("\"verifysign\"").unwrap().0.to_owned();
+        assert_ne!(body(&old), body(&new));
+        assert_eq!(without(&body(&old)), without(&body(&new)));
+    }
+
+    #[test]
+    fn success_acknowledges_in_any_case_bare_or_as_a_json_string() {
+        for yes in ["Success", "success", " SUCCESS\r\n", "\"Success\"", " \"success\" \n"] {
+            assert!(acknowledges_ipn(yes), "{yes:?}");
+        }
+        for no in [
+            "",
+            "Fail",
+            "Successful",
+            "\"Fail\"",
+            "Success!",
+            "{\"Success\":true}",
+            "[\"Success\"]",
+            "'Success'",
+            "0",
+            "\"\"Success\"\"",
+        ] {
+            assert!(!acknowledges_ipn(no), "{no:?}");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Results on their way to clients, for operators; and which transactions are not shown.
+
+use chrono::{DateTime, Utc};
+use fleet_domain::{ClientId, DeliveryState, Private, Purchase, PurchaseId, TaskState};
+use sqlx::postgres::PgRow;
+
+use crate::pool::{get, no_row};
+use crate::purchases::read_purchase;
+use crate::{Store, StoreError};
+
+/// Deliveries on one page at most.
+const PAGE_MAX: u32 = 1_000;
+
+/// Which deliveries.
+#[derive(Debug, Clone, Default)]
+pub struct DeliveryFilter {
+    /// Of this client.
+    pub client: Option<ClientId>,
+    /// By this channel.
+    pub channel: Option<String>,
+    /// In this state.
+    pub state: Option<DeliveryState>,
+    /// At most so many, 1 to 1000; 0 means 100.
+    pub limit: u32,
+}
+
+/// A delivery in a list; its body stays sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns of the delivery table, named there")]
+pub struct DeliveryRow {
+    pub purchase: PurchaseId,
+    pub slot: i32,
+    pub client: ClientId,
+    pub channel: String,
+    pub state: String,
+    pub attempts: i32,
+    pub first_sent_at: Option<DateTime<Utc>>,
+    pub last_sent_at: Option<DateTime<Utc>>,
+    pub last_status: Option<i32>,
+    pub created_at: DateTime<Utc>,
+    /// When it is tried next, while it is tried.
+    pub due_at: Option<DateTime<Utc>>,
+}
+
+/// An endpoint that does not acknowledge all it gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailingEndpoint {
+    /// Whose.
+    pub client: ClientId,
+    /// Which of its channels.
+    pub channel: String,
+    /// Results that are tried again.
+    pub retrying: i64,
+    /// Results whose four days are used up.
+    pub failed: i64,
+    /// Results that it answered with 410.
+    pub disabled: i64,
+    /// When the oldest of them was made.
+    pub oldest: DateTime<Utc>,
+    /// The newest HTTP status, if it ever answered.
+    pub last_status: Option<i32>,
+}
+
+/// What became of a resend by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resend {
+    /// It is due now.
+    Due,
+    /// It is being sent at this moment.
+    UnderWay,
+    /// There is no such delivery, or no lane for it.
+    NotFound,
+}
+
+/// A transaction as Transaction Query sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transaction {
+    /// The purchase.
+    pub purchase: Purchase,
+    /// What was frozen of its IPN.
+    pub ipn: Option<Private>,
+    /// What an operator decided about showing it.
+    pub hold: Option<TransactionHold>,
+}
+
+/// Why a transaction is not shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransactionHold {
+    /// Held back for now.
+    Held,
+    /// For good.
+    Removed,
+}
+
+impl Store {
+    /// Deliveries, newest first, one page.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away.
+    pub async fn deliveries(
+        &self,
+        filter: &DeliveryFilter,
+    ) -> Result<Vec<DeliveryRow>, StoreError> {
+        let limit = if filter.limit == 0 { 100 } else { filter.limit.min(PAGE_MAX) };
+        let query = sqlx::query(include_str!("deliveries.sql"))
+            .bind(filter.client.map(|client| client.0))
+            .bind(&filter.channel)
+            .bind(filter.state.map(DeliveryState::name))
+            .bind(i64::from(limit));
+        self.rows(query).await?.iter().map(delivery).collect()
+    }
+
+    /// Endpoints with results of the last 30 days that they have not acknowledged after a try, the
+    /// longest list first.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away.
+    pub async fn failing_endpoints(&self) -> Result<Vec<FailingEndpoint>, StoreError> {
+        let rows = self.rows(sqlx::query(include_str!("failing_endpoints.sql"))).await?;
+        rows.iter().map(endpoint).collect()
+    }
+
+    /// Sends a result once more, now, whatever became of it; its bytes stay what they are. After its
+    /// four days it is one attempt, before their end the plan goes on.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away: the same again is safe.
+    pub async fn resend_delivery(
+        &self,
+        purchase: PurchaseId,
+        slot: i32,
+        actor: &str,
+    ) -> Result<Resend, StoreError> {
+        let query = sqlx::query("select fleet_resend_v1($1, $2, $3)");
+        let query = query.bind(purchase.0).bind(slot).bind(actor);
+        let word: String = get(&self.row(query).await?.ok_or_else(no_row)?, 0)?;
+        Ok(match word.as_str() {
+            "due" => Resend::Due,
+            "under_way" => Resend::UnderWay,
+            _ => Resend::NotFound,
+        })
+    }
+
+    /// A client's transaction, of any age.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away or when the rows cannot be read.
+    pub async fn find_transaction(
+        &self,
+        client: ClientId,
+        id: PurchaseId,
+    ) -> Result<Option<Transaction>, StoreError> {
+        let query = sqlx::query(include_str!("find_transaction.sql")).bind(id.0).bind(client.0);
+        let Some(row) = self.row(query).await? else { return Ok(None) };
+        let removed: Option<bool> = get(&row, "removed")?;
+        let sealed: Option<Vec<u8>> = get(&row, "ipn_sealed")?;
+        let unseal = |sealed: Vec<u8>| self.keyring().unseal("delivery.body", id.0, &sealed);
+        Ok(Some(Transaction {
+            purchase: read_purchase(self.keyring(), &row)?,
+            ipn: sealed.map(unseal).transpose()?,
+            hold: removed.map(|removed| {
+                if removed { TransactionHold::Removed } else { TransactionHold::Held }
+            }),
+        }))
+    }
+
+    /// Keeps a transaction from being shown; false when there is no such purchase.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away.
+    pub async fn hold_transaction(
+        &self,
+        id: PurchaseId,
+        hold: TransactionHold,
+        reason: &str,
+        actor: &str,
+    ) -> Result<bool, StoreError> {
+        let query = sqlx::query(include_str!("hold_transaction.sql"))
+            .bind(id.0)
+            .bind(hold == TransactionHold::Removed)
+            .bind(reason)
+            .bind(actor);
+        Ok(self.row(query).await?.is_some())
+    }
+
+    /// Shows a transaction again; false when it was not held.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away.
+    pub async fn release_transaction(&self, id: PurchaseId) -> Result<bool, StoreError> {
+        let sql = "delete from transaction_hold where purchase = $1 returning purchase";
+        Ok(self.row(sqlx::query(sql).bind(id.0)).await?.is_some())
+    }
+}
+
+fn delivery(row: &PgRow) -> Result<DeliveryRow, StoreError> {
+    let task: Option<i16> = get(row, "task_state")?;
+    let is_tried = task.and_then(TaskState::from_code).is_some();
+    let due_at: Option<DateTime<Utc>> = get(row, "due_at")?;
+    Ok(DeliveryRow {
+        purchase: PurchaseId(get(row, "purchase")?),
+        slot: get(row, "slot")?,
+        client: ClientId(get(row, "client_id")?),
+        channel: get(row, "channel")?,
+        state: get(row, "state")?,
+        attempts: get(row, "attempts")?,
+        first_sent_at: get(row, "first_sent_at")?,
+        last_sent_at: get(row, "last_sent_at")?,
+        last_status: get(row, "last_status")?,
+        created_at: get(row, "created_at")?,
+        due_at: due_at.filter(|_| is_tried),
+    })
+}
+
+fn endpoint(row: &PgRow) -> Result<FailingEndpoint, StoreError> {
+    Ok(FailingEndpoint {
+        client: ClientId(get(row, "client_id")?),
+        channel: get(row, "channel")?,
+        retrying: get(row, "retrying")?,
+        failed: get(row, "failed")?,
+        disabled: get(row, "disabled")?,
+        oldest: get(row, "oldest")?,
+        last_status: get(row, "last_status")?,
+    })
+}

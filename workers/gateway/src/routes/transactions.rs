@@ -1,0 +1,174 @@
+//! Transaction Query: the caller's own purchases, of any age, by the id that the IPN tells.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use fleet_contracts::{FrozenIpn, SignKey, TransactionReply};
+use fleet_domain::{Client, PurchaseId};
+use fleet_store::{StoreError, Transaction, TransactionHold};
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::Gateway;
+use crate::caller::client_of;
+
+/// Why a query ends here; the body is `{"error":{"code","message"}}`, the code the HTTP status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum QueryProblem {
+    /// 400: the id is none of ours.
+    BadId,
+    /// 401: no API key, or not a valid one.
+    NotAuthorised,
+    /// 403: an operator holds it back.
+    Held,
+    /// 404: no such transaction of this organisation.
+    NotFound,
+    /// 405: only GET is answered.
+    WrongMethod,
+    /// 406: something else than JSON is wanted.
+    NotJson,
+    /// 410: it was removed.
+    Removed,
+    /// 429: too many queries.
+    TooMany,
+    /// 500: what is stored cannot be read.
+    Ours,
+    /// 503: Postgres is away, or too much is under way.
+    Unavailable,
+}
+
+impl QueryProblem {
+    const fn told(self) -> (StatusCode, &'static str) {
+        match self {
+            Self::BadId => (StatusCode::BAD_REQUEST, "the transaction id is malformed"),
+            Self::NotAuthorised => {
+                (StatusCode::UNAUTHORIZED, "Authorization holds no valid API key")
+            }
+            Self::Held => (StatusCode::FORBIDDEN, "the transaction is held back"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "there is no such transaction"),
+            Self::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, "only GET is allowed"),
+            Self::NotJson => (StatusCode::NOT_ACCEPTABLE, "only application/json is offered"),
+            Self::Removed => (StatusCode::GONE, "the transaction was removed"),
+            Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too many queries, come again later"),
+            Self::Ours => (StatusCode::INTERNAL_SERVER_ERROR, "the transaction cannot be read"),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "not available, come again"),
+        }
+    }
+}
+
+impl IntoResponse for QueryProblem {
+    fn into_response(self) -> Response {
+        let (status, message) = self.told();
+        let body = json!({ "error": { "code": status.as_u16(), "message": message } });
+        let mut response = (status, Json(body)).into_response();
+        let extra = match self {
+            Self::WrongMethod => Some((header::ALLOW, "GET")),
+            Self::TooMany | Self::Unavailable => Some((header::RETRY_AFTER, "1")),
+            Self::BadId
+            | Self::NotAuthorised
+            | Self::Held
+            | Self::NotFound
+            | Self::NotJson
+            | Self::Removed
+            | Self::Ours => None,
+        };
+        if let Some((name, value)) = extra {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
+impl From<StoreError> for QueryProblem {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(error = %error, "store failed");
+        match error {
+            StoreError::Retry { .. } => Self::Unavailable,
+            StoreError::Refused { .. } | StoreError::Unreadable(_) | StoreError::Schema(_) => {
+                Self::Ours
+            }
+        }
+    }
+}
+
+/// Any other method on the path.
+pub(crate) async fn wrong_method() -> QueryProblem {
+    QueryProblem::WrongMethod
+}
+
+/// GET `/api/transactions/{id}`.
+pub(crate) async fn query(
+    State(gateway): State<Gateway>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<TransactionReply>, QueryProblem> {
+    let directory = gateway.directory.current();
+    let key = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+    let client = client_of(&directory, key).ok_or(QueryProblem::NotAuthorised)?;
+    if !gateway.queries.take(client.id, Instant::now()) {
+        return Err(QueryProblem::TooMany);
+    }
+    if !accepts_json(&headers) {
+        return Err(QueryProblem::NotJson);
+    }
+    let id: PurchaseId = id.parse().map_err(|_error| QueryProblem::BadId)?;
+    let _place = gateway.requests.try_acquire().map_err(|_none_left| QueryProblem::Unavailable)?;
+    let found = gateway.store.find_transaction(client.id, id).await?;
+    let found = found.ok_or(QueryProblem::NotFound)?;
+    match found.hold {
+        Some(TransactionHold::Held) => return Err(QueryProblem::Held),
+        Some(TransactionHold::Removed) => return Err(QueryProblem::Removed),
+        None => {}
+    }
+    reply(client, &found).map(Json).ok_or(QueryProblem::Ours)
+}
+
+fn reply(client: &Client, found: &Transaction) -> Option<TransactionReply> {
+    let frozen = found.ipn.as_ref().and_then(|text| FrozenIpn::from_text(text.expose()));
+    let sign = |frozen: &FrozenIpn| {
+        let account = client.ipn.as_ref()?;
+        frozen.verifysign(&SignKey::of(&account.key)?, account.form)
+    };
+    TransactionReply::of(&found.purchase, frozen.as_ref().map(|frozen| (frozen, sign(frozen))))
+}
+
+/// True unless `Accept` names only other things, or excludes JSON.
+fn accepts_json(headers: &HeaderMap) -> bool {
+    let mut accepts = headers.get_all(header::ACCEPT).iter().peekable();
+    if accepts.peek().is_none() {
+        return true;
+    }
+    let ranges = accepts.filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(','));
+    ranges.map(str::trim).any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let refused = parts.any(|part| {
+            let weight = part.strip_prefix("q=").and_then(|weight| weight.parse::<f32>().ok());
+            weight.is_some_and(|weight| weight <= 0.0)
+        });
+        matches!(kind.as_str(), "*/*" | "application/*" | "application/json") && !refused
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_acceptable_unless_only_other_things_are() {
+        let accepts = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, text.parse().unwrap());
+            accepts_json(&headers)
+        };
+        assert!(accepts_json(&HeaderMap::new()));
+        for yes in ["*/*", "application/json", "text/html, application/*;q=0.5", "Application/JSON"]
+        {
+            assert!(accepts(yes), "{yes}");
+        }
+        for no in ["text/html", "application/json;q=0", "application/xml, text/*", ""] {
+            assert!(!accepts(no), "{no}");
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! `fleet delivery`
+
+use clap::builder::PossibleValuesParser;
+use fleet_domain::{ClientId, DeliveryState, PurchaseId, TaskKind};
+use fleet_store::{
+    DeliveryFilter, DeliveryRow, FailingEndpoint, PurchaseView, Resend, Store, TransactionHold,
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::Failure;
+use crate::output::{Output, table};
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Results on their way to clients, newest first
+    List(List),
+    /// The results of one purchase, with every attempt
+    Show {
+        /// The raasTxnRef, which is the IPN's transactionid
+        id: Uuid,
+    },
+    /// Endpoints that do not acknowledge what they get
+    Failing,
+    /// Send a purchase's results once more, now, byte for byte
+    Resend(ResendArguments),
+    /// Keep a transaction from being shown by Transaction Query (403, or 410 when removed)
+    Hold(Hold),
+    /// Show a transaction again
+    Release {
+        /// The transactionid
+        id: Uuid,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct List {
+    /// Only of this client
+    #[arg(long)]
+    client: Option<i64>,
+    /// Only by this channel
+    #[arg(long)]
+    channel: Option<String>,
+    /// Only in this state
+    #[arg(long, value_parser = PossibleValuesParser::new(
+        ["queued", "retrying", "sent", "failed", "disabled"]))]
+    state: Option<String>,
+    /// Rows at most
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ResendArguments {
+    /// The raasTxnRef, which is the IPN's transactionid
+    id: Uuid,
+    /// Only by this channel; all of its results otherwise
+    #[arg(long)]
+    channel: Option<String>,
+    /// Who decides it, for the journal
+    #[arg(long, env = "USER", default_value = "operator", hide_env_values = true)]
+    by: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Hold {
+    /// The transactionid
+    id: Uuid,
+    /// Why, for other operators; at most 200 characters, no personal data
+    #[arg(long)]
+    reason: String,
+    /// Say that it was removed (410)
+    #[arg(long)]
+    removed: bool,
+    /// Who decides it
+    #[arg(long, env = "USER", default_value = "operator", hide_env_values = true)]
+    by: String,
+}
+
+pub(crate) async fn run(command: &Command, store: &Store, output: Output) -> Result<(), Failure> {
+    match command {
+        Command::List(list) => self::list(list, store, output).await,
+        Command::Show { id } => show(*id, store, output).await,
+        Command::Failing => failing(store, output).await,
+        Command::Resend(arguments) => resend(arguments, store, output).await,
+        Command::Hold(arguments) => hold(arguments, store, output).await,
+        Command::Release { id } => {
+            if !store.release_transaction(PurchaseId(*id)).await? {
+                return Err(Failure::No(format!("transaction {id} is not held")));
+            }
+            output.print(&json!({ "released": id }), || format!("{id} is shown again"));
+            Ok(())
+        }
+    }
+}
+
+async fn list(list: &List, store: &Store, output: Output) -> Result<(), Failure> {
+    let filter = DeliveryFilter {
+        client: list.client.map(ClientId),
+        channel: list.channel.clone(),
+        state: list.state.as_deref().and_then(DeliveryState::from_name),
+        limit: list.limit,
+    };
+    let rows = store.deliveries(&filter).await?;
+    let value = json!({ "deliveries": rows.iter().map(row_json).collect::<Vec<_>>() });
+    output.print(&value, || {
+        let head = ["purchase", "client", "channel", "state", "attempts", "last", "next try"];
+        if rows.is_empty() {
+            "no deliveries\n".to_owned()
+        } else {
+            table(&head, rows.iter().map(cells))
+        }
+    });
+    Ok(())
+}
+
+fn cells(row: &DeliveryRow) -> Vec<String> {
+    let time = |at: Option<chrono::DateTime<chrono::Utc>>| {
+        at.map_or_else(|| "-".to_owned(), |at| at.format("%F %T").to_string())
+    };
+    vec![
+        row.purchase.to_string(),
+        row.client.to_string(),
+        row.channel.clone(),
+        row.state.clone(),
+        row.attempts.to_string(),
+        row.last_status.map_or_else(|| "-".to_owned(), |status| status.to_string()),
+        time(row.due_at),
+    ]
+}
+
+fn row_json(row: &DeliveryRow) -> Value {
+    json!({
+        "raas_txn_ref": row.purchase, "slot": row.slot, "client_id": row.client,
+        "channel": row.channel, "state": row.state, "attempts": row.attempts,
+        "first_sent_at": row.first_sent_at, "last_sent_at": row.last_sent_at,
+        "last_status": row.last_status, "created_at": row.created_at, "due_at": row.due_at,
+    })
+}
+
+async fn view(id: Uuid, store: &Store) -> Result<PurchaseView, Failure> {
+    let view = store.show_purchase(PurchaseId(id)).await?;
+    let view = view.filter(|view| !view.deliveries.is_empty());
+    view.ok_or_else(|| Failure::No(format!("there are no results of a purchase {id}")))
+}
+
+async fn show(id: Uuid, store: &Store, output: Output) -> Result<(), Failure> {
+    let view = view(id, store).await?;
+    let is_due = |slot: i32| {
+        let key = |task: &&fleet_store::TaskView| {
+            task.key.kind == TaskKind::Deliver && task.key.slot == slot
+        };
+        view.tasks.iter().find(key).map(|task| task.due_at)
+    };
+    let deliveries: Vec<Value> = view
+        .deliveries
+        .iter()
+        .map(|row| {
+            json!({
+                "slot": row.slot, "channel": row.channel, "state": row.state,
+                "attempts": row.attempts, "first_sent_at": row.first_sent_at,
+                "last_sent_at": row.last_sent_at, "last_status": row.last_status,
+                "due_at": is_due(row.slot),
+            })
+        })
+        .collect();
+    let attempts = view.journal.iter().filter(|row| row.kind == TaskKind::Deliver);
+    let attempts: Vec<Value> = attempts
+        .map(|row| {
+            json!({
+                "at": row.at, "slot": row.slot, "outcome": row.outcome, "detail": row.detail,
+                "actor": row.actor,
+            })
+        })
+        .collect();
+    let value = json!({ "raas_txn_ref": id, "deliveries": deliveries, "attempts": attempts });
+    output.print(&value, || format!("{value:#}"));
+    Ok(())
+}
+
+async fn failing(store: &Store, output: Output) -> Result<(), Failure> {
+    let rows = store.failing_endpoints().await?;
+    let value = json!({ "failing": rows.iter().map(failing_json).collect::<Vec<_>>() });
+    output.print(&value, || {
+        if rows.is_empty() {
+            "every endpoint acknowledges\n".to_owned()
+        } else {
+            failing_text(&rows)
+        }
+    });
+    Ok(())
+}
+
+pub(super) fn failing_json(row: &FailingEndpoint) -> Value {
+    json!({
+        "client_id": row.client, "channel": row.channel, "retrying": row.retrying,
+        "failed": row.failed, "disabled": row.disabled, "oldest": row.oldest,
+        "last_status": row.last_status,
+    })
+}
+
+pub(super) fn failing_text(rows: &[FailingEndpoint]) -> String {
+    let head =
+        ["client", "channel", "retrying", "failed", "disabled", "oldest", "last HTTP status"];
+    let cells = |row: &FailingEndpoint| {
+        vec![
+            row.client.to_string(),
+            row.channel.clone(),
+            row.retrying.to_string(),
+            row.failed.to_string(),
+            row.disabled.to_string(),
+            row.oldest.format("%F %T").to_string(),
+            row.last_status.map_or_else(|| "no answer".to_owned(), |status| status.to_string()),
+        ]
+    };
+    table(&head, rows.iter().map(cells))
+}
+
+async fn resend(arguments: &ResendArguments, store: &Store, output: Output) -> Result<(), Failure> {
+    let view = view(arguments.id, store).await?;
+    let wanted = |channel: &str| arguments.channel.as_deref().is_none_or(|only| only == channel);
+    let rows = view.deliveries.iter().filter(|row| wanted(&row.channel));
+    let mut told = Vec::new();
+    for row in rows {
+        let resend =
+            store.resend_delivery(PurchaseId(arguments.id), row.slot, &arguments.by).await?;
+        let word = match resend {
+            Resend::Due => "due now",
+            Resend::UnderWay => "being sent at this moment",
+            Resend::NotFound => "without a lane: import its client",
+        };
+        told.push((row.channel.clone(), word));
+    }
+    if told.is_empty() {
+        return Err(Failure::No(format!("purchase {} has no such result", arguments.id)));
+    }
+    let value: serde_json::Map<String, Value> =
+        told.iter().map(|(channel, word)| (channel.clone(), json!(word))).collect();
+    output.print(&Value::Object(value), || {
+        told.iter().map(|(channel, word)| format!("{channel} is {word}\n")).collect()
+    });
+    Ok(())
+}
+
+async fn hold(arguments: &Hold, store: &Store, output: Output) -> Result<(), Failure> {
+    if arguments.reason.is_empty() || arguments.reason.chars().count() > 200 {
+        return Err(Failure::Refused("--reason must be 1 to 200 characters".to_owned()));
+    }
+    let hold = if arguments.removed { TransactionHold::Removed } else { TransactionHold::Held };
+    let id = PurchaseId(arguments.id);
+    if !store.hold_transaction(id, hold, &arguments.reason, &arguments.by).await? {
+        return Err(Failure::No(format!("there is no purchase {id}")));
+    }
+    let word = if arguments.removed { "removed" } else { "held" };
+    output.print(&json!({ "raas_txn_ref": id, "hold": word }), || format!("{id} is {word}"));
+    Ok(())
+}
