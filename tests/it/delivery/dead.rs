@@ -37,7 +37,7 @@ async fn others(fleet: &TestFleet) {
     let before = sent(fleet, 1001).await;
     stream::iter(&bodies)
         .for_each_concurrent(8, async |body| {
-            fleet.transact(body).await.accepted();
+            let _id = fleet.transact(body).await.accepted();
         })
         .await;
     let wanted = before + i64::try_from(OTHERS).unwrap();
@@ -56,7 +56,7 @@ async fn a_merchant_dead_for_three_days_comes_back_without_hurting_others() {
     fleet.simulator().set_listener(1011, Mode::Dead);
     stream::iter(0..DUE)
         .for_each_concurrent(32, async |_| {
-            fleet.transact(&order("0000")).await.accepted();
+            let _id = fleet.transact(&order("0000")).await.accepted();
         })
         .await;
     let due = i64::try_from(DUE).unwrap();

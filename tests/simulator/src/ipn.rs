@@ -60,7 +60,7 @@ pub(crate) struct Ipns {
     pub(crate) listeners: BTreeMap<i64, IpnListener>,
     pub(crate) modes: BTreeMap<i64, Mode>,
     pub(crate) calls: Vec<IpnCall>,
-    first: BTreeMap<(i64, Arc<str>), usize>,
+    pub(crate) first: BTreeMap<(i64, Arc<str>), usize>,
 }
 
 /// The fields of an IPN.

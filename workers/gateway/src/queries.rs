@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use fleet_domain::ClientId;
 use tokio::time::Instant;
@@ -9,46 +10,36 @@ use tokio::time::Instant;
 /// The buckets of all clients.
 #[derive(Debug)]
 pub struct Queries {
-    per_second: u32,
-    buckets: Mutex<HashMap<ClientId, Bucket>>,
-}
-
-#[derive(Debug)]
-struct Bucket {
-    left: f64,
-    at: Instant,
+    /// The time that one query uses up; zero = no limit.
+    each: Duration,
+    /// When each client's bucket is full again.
+    full_at: Mutex<HashMap<ClientId, Instant>>,
 }
 
 impl Queries {
     /// So many in a second for each client; 0 = no limit.
     #[must_use]
     pub fn new(per_second: u32) -> Self {
-        Self { per_second, buckets: Mutex::default() }
+        let each = Duration::from_secs(1).checked_div(per_second).unwrap_or_default();
+        Self { each, full_at: Mutex::default() }
     }
 
     /// Takes one; false when the client has none left.
     #[must_use]
     pub fn take(&self, client: ClientId, now: Instant) -> bool {
-        if self.per_second == 0 {
-            return true;
-        }
-        let full = f64::from(self.per_second);
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let bucket = buckets.entry(client).or_insert(Bucket { left: full, at: now });
-        bucket.left = (now - bucket.at).as_secs_f64().mul_add(full, bucket.left).min(full);
-        bucket.at = now;
-        if bucket.left < 1.0 {
+        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let full_at = full_at.entry(client).or_insert(now);
+        let after = (*full_at).max(now).checked_add(self.each).unwrap_or(now);
+        if after.saturating_duration_since(now) > Duration::from_secs(1) {
             return false;
         }
-        bucket.left -= 1.0;
+        *full_at = after;
         true
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

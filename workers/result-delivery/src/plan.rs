@@ -69,7 +69,7 @@ impl<'j> Plan<'j> {
 
     /// Not acknowledged: the next try, or the end. `cause` is an HTTP status or why there is none.
     pub(crate) fn again(&self, cause: &str, retry_after: Option<Duration>) -> Decision {
-        let asked = later(self.ended_at, retry_after.unwrap_or_default());
+        let asked = retry_after.map(|pause| later(self.ended_at, pause));
         let mut decision = match self.first {
             Some(first) => self.after(first, asked),
             None => self.not_reached(asked),
@@ -86,7 +86,7 @@ impl<'j> Plan<'j> {
 
     /// The first planned instant after this attempt; when there is none, the end of the four days,
     /// at which nothing is sent (an index of 0 says so).
-    fn after(&self, first: DateTime<Utc>, asked: DateTime<Utc>) -> Decision {
+    fn after(&self, first: DateTime<Utc>, asked: Option<DateTime<Utc>>) -> Decision {
         let now = self.job.task.now;
         let deadline = later(first, DELIVER_FOR);
         if now >= deadline {
@@ -98,14 +98,14 @@ impl<'j> Plan<'j> {
             let at = later(first, offset);
             (at > now).then(|| later(at, self.jitter(*gap)))
         });
-        match planned.map(|at| at.max(asked)).filter(|at| *at < deadline) {
+        match planned.map(|at| at.max(asked.unwrap_or(at))).filter(|at| *at < deadline) {
             Some(at) => Decision::only(Next::At(at), Tries::Count, "not_acknowledged"),
             None => Decision::only(Next::At(deadline), Tries::Restart, "last_wait"),
         }
     }
 
     /// Not a byte has ever left: the gaps one after the other, four days in all.
-    fn not_reached(&self, asked: DateTime<Utc>) -> Decision {
+    fn not_reached(&self, asked: Option<DateTime<Utc>>) -> Decision {
         let tries = usize::try_from(self.job.task.tries).unwrap_or(usize::MAX);
         let all: Duration = self.gaps.iter().sum();
         let rest = DELIVER_FOR.saturating_sub(all).max(Duration::from_secs(1));
@@ -114,17 +114,19 @@ impl<'j> Plan<'j> {
             None if tries == self.gaps.len() => rest,
             None => return Decision::only(Next::Finish, Tries::Count, "gave_up"),
         };
-        let at = later(self.ended_at, gap.saturating_add(self.jitter(gap))).max(asked);
+        let at = later(self.ended_at, gap.saturating_add(self.jitter(gap)));
+        let at = at.max(asked.unwrap_or(at));
         Decision::only(Next::At(at), Tries::Count, "not_reached")
     }
 
     /// Up to so many percent of the gap, the same for the same delivery and gap: it spreads what
     /// failed together.
     fn jitter(&self, gap: Duration) -> Duration {
-        let at_most = gap.saturating_mul(self.jitter_percent) / 100;
+        let percent = gap.checked_div(100).unwrap_or_default();
+        let at_most = percent.saturating_mul(self.jitter_percent);
         let id = self.job.purchase.order.id.0.as_bytes();
         let spread = id.last().copied().map_or(0, u32::from);
-        at_most.saturating_mul(spread) / 255
+        at_most.saturating_mul(spread).checked_div(255).unwrap_or_default()
     }
 
     fn change(&self, state: DeliveryState, http_status: Option<u16>) -> Change {

@@ -156,11 +156,6 @@ fn to_text(summary: &FleetSummary, backlog: &[BacklogRow]) -> String {
         if words.is_empty() { "none".to_owned() } else { words.join(", ") }
     };
     text.push_str(&format!("\nresults   {}\n", counts(&summary.deliveries)));
-    if !summary.failing.is_empty() {
-        text.push_str("\nresults not delivered (fleet delivery list)\n");
-        text.push_str(&super::delivery::failing_text(&summary.failing));
-        text.push('\n');
-    }
     text.push_str(&format!("reports   {}\n", counts(&summary.reports)));
     let unfinished: Vec<_> = backlog
         .iter()
@@ -169,6 +164,7 @@ fn to_text(summary: &FleetSummary, backlog: &[BacklogRow]) -> String {
     let unfinished =
         if unfinished.is_empty() { "nothing".to_owned() } else { unfinished.join(", ") };
     text.push_str(&format!("unfinished {unfinished}\n"));
+    text.push_str(&failing_text(summary));
     if !summary.parked.is_empty() {
         text.push_str("\nparked, for a person (fleet dead list)\n");
         let rows = summary
@@ -188,6 +184,14 @@ fn to_text(summary: &FleetSummary, backlog: &[BacklogRow]) -> String {
     });
     text.push_str(&table(&["stage", "purchases", "average", "95 %"], rows));
     text
+}
+
+fn failing_text(summary: &FleetSummary) -> String {
+    if summary.failing.is_empty() {
+        return String::new();
+    }
+    let rows = super::delivery::failing_text(&summary.failing);
+    format!("\nresults not delivered (fleet delivery list)\n{rows}")
 }
 
 fn money_cells(row: &fleet_store::MoneyRow) -> Vec<String> {
