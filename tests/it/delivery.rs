@@ -42,7 +42,7 @@ async fn an_ipn_tells_of_completed_payments_only_and_its_listener_finds_them() {
     assert_eq!(calls.len(), 1);
     let body: Value = serde_json::from_str(&calls[0].body).unwrap();
     assert_eq!(body["transactionid"], done.to_string());
-    assert_eq!((&body["accountID"], &body["amount"]), (&json!("77"), &json!(16.08)));
+    assert_eq!((&body["accountID"], &body["amount"]), (&json!("77"), &json!(15.5)));
     for id in [refused, failed] {
         let view = fleet.wait_final(id).await;
         assert_eq!(view.deliveries, [], "the body has no status: nothing is told of a failure");
