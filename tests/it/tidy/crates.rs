@@ -156,7 +156,8 @@ fn a_connector_is_one_file_and_one_row_in_a_list() {
     ] {
         let module = read(&format!("{folder}/mod.rs"));
         let (_, rest) = module.split_once(&format!("pub const {list}: ")).unwrap();
-        let (_, rest) = rest.split_once("= &[").unwrap();
+        let (_, rest) = rest.split_once(" =").unwrap();
+        let (_, rest) = rest.split_once("&[").unwrap();
         let rows = rest.split_once("];").unwrap().0.matches('(').count();
         let names: Vec<_> = std::fs::read_dir(root().join(folder))
             .unwrap()
