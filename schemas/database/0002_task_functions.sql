@@ -234,6 +234,8 @@ declare
     v_verdict smallint[];
     v_moved boolean[];
     v_ref_no integer[];
+    v_goes_on boolean;
+    v_any_late boolean;
     v_late record;
 begin
     perform 1
@@ -260,6 +262,10 @@ begin
           from unnest(p_purchase, p_slot, p_token, p_signals, p_definite)
                with ordinality as u (purchase, slot, token, signals, definite, i) offset 0) ask
     left join task t on t.purchase = ask.purchase and t.kind = ask.kind and t.slot = ask.slot;
+
+    v_goes_on := exists (select 1 from unnest(v_verdict, p_next) as c (verdict, next)
+                         where c.verdict = 3 or c.verdict = 1 and c.next <> 1);
+    v_any_late := v_verdict && '{3,4,5}';
 
     -- The tracks. A commit that a fact or another claim overtook still says "unknown" when that is
     -- what it learnt; it never takes back what is decided.
@@ -367,38 +373,40 @@ begin
     where t.purchase = c.purchase and t.kind = c.kind and t.slot = c.slot;
     -- A definite answer is applied whatever came in between, but then the task is looked at again
     -- at once (the clock queues what waits and is due): the facts may say more than it knew.
-    update task t
-    set state = case when c.verdict = 3 or c.next = 2 then 1
-                     when c.next in (3, 5) or c.moved then 3
-                     else 4 end,
-        due_at = case when c.verdict = 3 or c.next = 2 then v_now + interval '10 seconds'
-                      when c.moved then v_now
-                      when c.next = 3 then v_now + c.wait_ms * interval '1 millisecond'
-                      when c.next = 5 then to_timestamp(c.wait_ms / 1000.0)
-                      else v_now + interval '1 day' end,
-        hinted_at = case when c.verdict = 3 or c.next = 2 then v_now else t.hinted_at end,
-        token = null, claims = 0, lease = null, former_sent_until = null,
-        -- Only what is applied may say that nothing is out any more.
-        -- Kept: the exchange is over, so nothing of it leaves after this commit.
-        sent_until = case when c.sent = 1 then least(t.sent_until, v_now)
-                          when c.sent = 2 then c.sent_value
-                          when c.verdict = 3 then coalesce(t.former_sent_until, t.sent_until) end,
-        tries = case when c.verdict = 3 or c.tries = 0 then t.tries
-                     when c.tries = 1 then t.tries + 1 else 0 end,
-        ref_no = t.ref_no + case when c.verdict = 1 and c.new_ref then 1 else 0 end,
-        park_class = case when c.parks then c.park_class end,
-        park_cause = case when c.parks then c.park_cause end,
-        at_risk_minor = case when c.parks then c.risk_minor end,
-        at_risk_currency = case when c.parks then c.risk_currency end,
-        parked_at = case when c.parks then v_now end
-    from (select u.*, p_kind as kind, u.verdict = 1 and u.next = 4 and not u.moved as parks
-          from unnest(v_verdict, v_moved, p_purchase, p_slot, p_next, p_wait_ms, p_sent,
-                      p_sent_value, p_tries, p_new_ref, p_park_class, p_park_cause, p_risk_minor,
-                      p_risk_currency)
-               as u (verdict, moved, purchase, slot, next, wait_ms, sent, sent_value, tries,
-                     new_ref, park_class, park_cause, risk_minor, risk_currency)
-          where u.verdict = 1 and u.next <> 1 or u.verdict = 3 offset 0) c
-    where t.purchase = c.purchase and t.kind = c.kind and t.slot = c.slot;
+    if v_goes_on then
+        update task t
+        set state = case when c.verdict = 3 or c.next = 2 then 1
+                         when c.next in (3, 5) or c.moved then 3
+                         else 4 end,
+            due_at = case when c.verdict = 3 or c.next = 2 then v_now + interval '10 seconds'
+                          when c.moved then v_now
+                          when c.next = 3 then v_now + c.wait_ms * interval '1 millisecond'
+                          when c.next = 5 then to_timestamp(c.wait_ms / 1000.0)
+                          else v_now + interval '1 day' end,
+            hinted_at = case when c.verdict = 3 or c.next = 2 then v_now else t.hinted_at end,
+            token = null, claims = 0, lease = null, former_sent_until = null,
+            -- Only what is applied may say that nothing is out any more.
+            -- Kept: the exchange is over, so nothing of it leaves after this commit.
+            sent_until = case when c.sent = 1 then least(t.sent_until, v_now)
+                              when c.sent = 2 then c.sent_value
+                              when c.verdict = 3 then coalesce(t.former_sent_until, t.sent_until) end,
+            tries = case when c.verdict = 3 or c.tries = 0 then t.tries
+                         when c.tries = 1 then t.tries + 1 else 0 end,
+            ref_no = t.ref_no + case when c.verdict = 1 and c.new_ref then 1 else 0 end,
+            park_class = case when c.parks then c.park_class end,
+            park_cause = case when c.parks then c.park_cause end,
+            at_risk_minor = case when c.parks then c.risk_minor end,
+            at_risk_currency = case when c.parks then c.risk_currency end,
+            parked_at = case when c.parks then v_now end
+        from (select u.*, p_kind as kind, u.verdict = 1 and u.next = 4 and not u.moved as parks
+              from unnest(v_verdict, v_moved, p_purchase, p_slot, p_next, p_wait_ms, p_sent,
+                          p_sent_value, p_tries, p_new_ref, p_park_class, p_park_cause, p_risk_minor,
+                          p_risk_currency)
+                   as u (verdict, moved, purchase, slot, next, wait_ms, sent, sent_value, tries,
+                         new_ref, park_class, park_cause, risk_minor, risk_currency)
+              where u.verdict = 1 and u.next <> 1 or u.verdict = 3 offset 0) c
+        where t.purchase = c.purchase and t.kind = c.kind and t.slot = c.slot;
+    end if;
 
     insert into journal (purchase, kind, slot, token, ref_no, outcome, detail, sealed)
     select c.purchase, p_kind, c.slot, c.token, c.ref_no,
@@ -424,26 +432,28 @@ begin
     end if;
 
     -- Answers that nobody may apply any more, or not yet, are facts like any other's.
-    for v_late in
-        select c.* from unnest(v_verdict, p_purchase, p_slot, p_token, p_answer_type, p_answer_ref,
-                               p_answer_status, p_answer_body)
-             as c (verdict, purchase, slot, token, type, ref, status, body)
-        where c.verdict in (3, 4, 5) and c.type is not null
-        order by c.purchase, c.slot
-    loop
-        if v_late.verdict = 3 then
-            insert into fact (source, fact_type, reference, status, external_id, purchase, kind,
-                              slot, body_sealed, received_at)
-            values ('call', v_late.type, v_late.ref, v_late.status, v_late.token::text,
-                    v_late.purchase, p_kind, v_late.slot, v_late.body, v_now)
-            on conflict do nothing;
-            update task set signals = signals + 1
-            where purchase = v_late.purchase and kind = p_kind and slot = v_late.slot;
-        else
-            perform 1 from fleet_fact_v1('call', v_late.type, v_late.ref, v_late.status,
-                v_late.token::text, v_late.purchase, p_kind, v_late.slot, v_late.body);
-        end if;
-    end loop;
+    if v_any_late then
+        for v_late in
+            select c.* from unnest(v_verdict, p_purchase, p_slot, p_token, p_answer_type, p_answer_ref,
+                                   p_answer_status, p_answer_body)
+                 as c (verdict, purchase, slot, token, type, ref, status, body)
+            where c.verdict in (3, 4, 5) and c.type is not null
+            order by c.purchase, c.slot
+        loop
+            if v_late.verdict = 3 then
+                insert into fact (source, fact_type, reference, status, external_id, purchase, kind,
+                                  slot, body_sealed, received_at)
+                values ('call', v_late.type, v_late.ref, v_late.status, v_late.token::text,
+                        v_late.purchase, p_kind, v_late.slot, v_late.body, v_now)
+                on conflict do nothing;
+                update task set signals = signals + 1
+                where purchase = v_late.purchase and kind = p_kind and slot = v_late.slot;
+            else
+                perform 1 from fleet_fact_v1('call', v_late.type, v_late.ref, v_late.status,
+                    v_late.token::text, v_late.purchase, p_kind, v_late.slot, v_late.body);
+            end if;
+        end loop;
+    end if;
 
     return query select i, v_verdict[i], v_now from generate_subscripts(v_verdict, 1) as i;
 end $$;

@@ -60,7 +60,7 @@ where
         return fail(EXIT_SETTINGS, &error.to_string());
     }
     let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        tokio::runtime::Builder::new_multi_thread().worker_threads(threads()).enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return fail(1, &format!("no runtime: {error}")),
@@ -79,6 +79,13 @@ where
             fail(if schema { EXIT_SCHEMA } else { 1 }, &format!("{error:#}"))
         }
     }
+}
+
+/// A program shares its machine with others: threads beyond the cores only take turns, and groups
+/// get smaller by that. Whoever needs more starts a program once more.
+fn threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    (cores / 2).clamp(1, 2)
 }
 
 fn parse(program: Program) -> Arguments {

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::commit::{Decided, retry_delays, size};
 use crate::exchange::{self, Allowed, Health, POISON_CLAIMS};
 use crate::lane::Gate;
+use crate::pace::Pace;
 use crate::runner::Shared;
 use crate::sent;
 use crate::{HintSink, LEASE_EXTRA, Step, StoreFault, TaskStore};
@@ -66,14 +67,15 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
     pub(crate) async fn run(self) {
         let this = Arc::new(self);
         let slots = Arc::new(Semaphore::new(this.shared.settings.groups_at_once));
-        let mut last_size = 0;
+        let pace = Arc::new(Pace::default());
         while !this.stop.is_cancelled() {
             let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
             this.put_back();
-            let linger = this.shared.settings.linger;
             let ready = this.shared.window().ready_count();
-            if ready > 0 && last_size > 8 && ready < this.shared.settings.group_max / 4 {
-                tokio::time::sleep(linger).await;
+            let settings = &this.shared.settings;
+            let wait = pace.wait(ready, settings.group_max, settings.linger);
+            if ready > 0 && !wait.is_zero() {
+                tokio::time::sleep(wait).await;
             }
             let asks = this.shared.window().next_group();
             if asks.is_empty() {
@@ -84,10 +86,9 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
                 }
                 continue;
             }
-            last_size = asks.len();
-            let claimer = Arc::clone(&this);
+            let (claimer, pace) = (Arc::clone(&this), Arc::clone(&pace));
             this.tracker.spawn(async move {
-                claimer.claim(asks).await;
+                claimer.claim(asks, &pace).await;
                 drop(slot);
                 claimer.shared.changed.notify_one();
             });
@@ -114,13 +115,14 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
         });
     }
 
-    async fn claim(self: &Arc<Self>, asks: Vec<ClaimAsk>) {
+    async fn claim(self: &Arc<Self>, asks: Vec<ClaimAsk>, pace: &Pace) {
         let directory = self.shared.directory.borrow().clone();
         let lease = self.step.longest_call(&directory) + LEASE_EXTRA;
         let claim_began = Instant::now();
         let kind = self.shared.kind;
         let group = ClaimGroup { kind, asks, lease, skip_locked: true };
         let verdicts = self.claim_until_told(&group, claim_began).await;
+        pace.wrote(group.asks.len(), claim_began.elapsed());
         let metrics = fleet_telemetry::metrics();
         metrics.group("claim", kind.name(), size(group.asks.len()));
         if verdicts.iter().all(|verdict| matches!(verdict, ClaimVerdict::Locked)) {

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use crate::exchange::{REFUSED_BY_STORE, refused_by_store};
+use crate::pace::Pace;
 use crate::runner::Shared;
 use crate::{HintSink, StoreFault, TaskStore};
 
@@ -37,25 +38,26 @@ pub(crate) async fn run<T: TaskStore, H: HintSink>(
     let slots = Arc::new(tokio::sync::Semaphore::new(shared.settings.groups_at_once));
     let max = shared.settings.group_max;
     let mut buffer = Vec::with_capacity(max);
-    let mut last_size = 0;
+    let pace = Arc::new(Pace::default());
     loop {
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
         if decided.recv_many(&mut buffer, max).await == 0 {
             return;
         }
-        // Under load a little company makes each job cheaper; an idle system does not wait.
-        if last_size > 8 && buffer.len() < max / 4 && !shared.settings.linger.is_zero() {
-            tokio::time::sleep(shared.settings.linger).await;
+        let wait = pace.wait(buffer.len(), max, shared.settings.linger);
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
             while buffer.len() < max {
                 let Ok(more) = decided.try_recv() else { break };
                 buffer.push(more);
             }
         }
-        last_size = buffer.len();
         let (alone, group): (Vec<_>, Vec<_>) = buffer.drain(..).partition(|job| job.alone);
-        let shared = Arc::clone(&shared);
+        let (shared, pace) = (Arc::clone(&shared), Arc::clone(&pace));
         tracker.spawn(async move {
+            let (tasks, began) = (group.len(), tokio::time::Instant::now());
             write(&shared, group).await;
+            pace.wrote(tasks, began.elapsed());
             for job in alone {
                 write(&shared, vec![job]).await;
             }

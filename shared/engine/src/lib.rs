@@ -12,6 +12,7 @@ mod clock;
 mod commit;
 mod exchange;
 mod lane;
+mod pace;
 mod ports;
 mod runner;
 mod sent;

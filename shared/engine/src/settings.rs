@@ -12,7 +12,8 @@ pub struct EngineSettings {
     pub window_tasks: usize,
     /// Tasks in one claim or commit.
     pub group_max: usize,
-    /// How long a group waits for company, only under load.
+    /// The longest that a group waits for company: only under load, and for no more than twice the
+    /// time that the group before it took.
     pub linger: Duration,
     /// Claims, and commits, under way at the same time.
     pub groups_at_once: usize,
@@ -33,7 +34,7 @@ impl Default for EngineSettings {
         Self {
             window_tasks: 4096,
             group_max: 256,
-            linger: Duration::from_millis(3),
+            linger: Duration::from_millis(20),
             groups_at_once: 2,
             clock_every: Duration::from_millis(200),
             take_max: 512,
