@@ -276,6 +276,7 @@ create table fact (
     unique (source, fact_type, reference, status, external_id)
 );
 create index fact_task on fact (purchase, kind, slot) where purchase is not null;
+create index fact_unmatched on fact (fact) where purchase is null;
 
 -- The fraud desk's tokens: state, stickiness and "one in flight" belong to the token.
 create table fraud_token (

@@ -622,3 +622,63 @@ begin
     values (p_purchase, 5, p_slot, 'resent_by_hand', p_actor);
     return 'due';
 end $$;
+
+-- One look at the holds of purchases that are not settled, and the clock of the cases, which no
+-- engine works on. A hold that ran out while nobody knows what it is for opens a case, once; the
+-- settlement closes it. The hold itself is never touched.
+create function fleet_watch_holds_v1() returns table (
+    ours boolean, past_half bigint, expired bigint, opened bigint, closed bigint, reminded bigint
+) language plpgsql volatile set enable_seqscan = off as $$
+declare
+    v_now constant timestamptz := fleet_now();
+    v_cause constant text := 'the hold ran out before the purchase was decided';
+    v_held record;
+begin
+    ours := pg_try_advisory_xact_lock(71, 0);
+    past_half := 0;
+    expired := 0;
+    opened := 0;
+    closed := 0;
+    reminded := 0;
+    if not ours then
+        return next;
+        return;
+    end if;
+    for v_held in
+        select p.purchase, p.hold_expires_at <= v_now as is_over,
+               p.settle_state in ('not_started', 'settle_unknown') as is_open
+        from (select distinct t.purchase from task t where t.kind in (2, 3)) t
+        join purchase p on p.purchase = t.purchase
+        join connector c on c.name = p.funding_source
+        where p.reserve_state = 'reserved' and p.settle_state not in ('captured', 'cancelled')
+          and v_now >= p.hold_expires_at - coalesce(c.hold_seconds, 0) * interval '500 milliseconds'
+        order by p.purchase
+    loop
+        past_half := past_half + 1;
+        if v_held.is_over then
+            expired := expired + 1;
+            if v_held.is_open and not exists (
+                select 1 from journal j
+                where j.purchase = v_held.purchase and j.kind = 8 and j.detail = v_cause) then
+                perform fleet_open_case(v_held.purchase, v_cause, v_now);
+                opened := opened + 1;
+            end if;
+        end if;
+    end loop;
+
+    with gone as (
+        delete from task t using purchase p
+        where t.kind = 8 and t.state = 4 and t.park_cause = v_cause and p.purchase = t.purchase
+          and p.settle_state in ('captured', 'cancelled')
+        returning t.purchase, t.slot
+    ), told as (
+        insert into journal (purchase, kind, slot, outcome, detail)
+        select g.purchase, 8, g.slot, 'case_closed', 'the hold is settled' from gone g
+        returning 1
+    )
+    select count(*) into closed from told;
+    update task t set due_at = v_now + interval '1 day'
+    where t.kind = 8 and t.state = 4 and t.due_at <= v_now;
+    get diagnostics reminded = row_count;
+    return next;
+end $$;

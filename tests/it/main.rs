@@ -13,6 +13,7 @@ mod callbacks;
 mod crowds;
 mod dead_letters;
 mod delivery;
+mod facts;
 mod forged_hints;
 mod identity;
 mod kills;

@@ -20,7 +20,7 @@ pub use directory::{
 pub use error::StoreError;
 pub use operations::{
     BacklogRow, Count, DeadLetterFilter, DeadLetterRow, DeadLetterState, DeadLetterView,
-    DeliveryFilter, DeliveryRow, DeliveryView, FactView, FailingEndpoint, FleetSummary,
+    DeliveryFilter, DeliveryRow, DeliveryView, FactView, FailingEndpoint, FleetSummary, HoldWatch,
     JournalView, LedgerView, MoneyRow, NewDeadLetter, ParkedCause, ParkedFilter, ParkedTask,
     PurchaseCount, PurchaseView, ReportView, Resend, StageTime, TaskView, Transaction,
     TransactionHold,

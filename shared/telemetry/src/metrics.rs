@@ -10,7 +10,7 @@ use prometheus::{Registry, TextEncoder};
 
 /// Every metric as Prometheus shows it, in alphabetical order. Dashboards and alerts may use
 /// these and no others.
-pub const METRIC_NAMES: [&str; 17] = [
+pub const METRIC_NAMES: [&str; 18] = [
     "fleet_backlog_tasks",
     "fleet_broker_up",
     "fleet_claim_verdicts_total",
@@ -18,6 +18,7 @@ pub const METRIC_NAMES: [&str; 17] = [
     "fleet_commit_verdicts_total",
     "fleet_exchange_seconds",
     "fleet_group_tasks",
+    "fleet_holds",
     "fleet_http_request_seconds",
     "fleet_in_flight_tasks",
     "fleet_intake_total",
@@ -59,6 +60,7 @@ pub struct Metrics {
     backlog_tasks: Gauge<u64>,
     oldest_due: Gauge<u64>,
     parked_tasks: Gauge<u64>,
+    holds: Gauge<u64>,
 }
 
 struct Instruments {
@@ -162,6 +164,7 @@ impl Metrics {
                 .with_description("How long the oldest due task of the fleet has waited")
                 .build(),
             parked_tasks: gauge("fleet.parked.tasks", "Tasks that wait for a person"),
+            holds: gauge("fleet.holds", "Unsettled holds past half of their time, or run out"),
         }
     }
 
@@ -266,6 +269,11 @@ impl Metrics {
     pub fn parked(&self, class: &'static str, tasks: u64) {
         self.parked_tasks.record(tasks, &[KeyValue::new("class", class)]);
     }
+
+    /// Unsettled holds of the whole fleet by age: `past_half`, `expired`.
+    pub fn holds(&self, age: &'static str, holds: u64) {
+        self.holds.record(holds, &[KeyValue::new("age", age)]);
+    }
 }
 
 #[cfg(test)]
@@ -291,6 +299,7 @@ mod tests {
         metrics.backlog("reserve", "due", 14);
         metrics.oldest_due_seconds("reserve", 2);
         metrics.parked("unknown", 15);
+        metrics.holds("past_half", 16);
     }
 
     #[test]
@@ -317,6 +326,7 @@ mod tests {
             "fleet_backlog_tasks{kind=\"reserve\",state=\"due\"} 14",
             "fleet_oldest_due_seconds{kind=\"reserve\"} 2",
             "fleet_parked_tasks{class=\"unknown\"} 15",
+            "fleet_holds{age=\"past_half\"} 16",
         ] {
             assert!(text.lines().any(|shown| shown == line), "{line} not in\n{text}");
         }

@@ -1,6 +1,7 @@
 //! Answers that get lost: every party by every fault, judged by the parties' own record.
 
 mod bank;
+mod holds;
 mod listeners;
 mod suppliers;
 

@@ -48,6 +48,10 @@ pub(crate) fn judge(
     }
     let told_success = seen.told.as_deref() == Some("0000");
     match &seen.told {
+        None if !expected.has_result() => {}
+        Some(code) if !expected.has_result() => {
+            return Verdict::Bad(format!("the client was told {code}, and should not be"));
+        }
         None => return Verdict::Bad("the client has no result".to_owned()),
         Some(code) if told_success != (expected == Expected::Success) => {
             return Verdict::Bad(format!("the client was told {code}"));
@@ -79,7 +83,8 @@ fn unknown(sent: &Sent, seen: &Seen) -> Verdict {
 /// How often each effect must have happened.
 const fn effects(scenario: Scenario, expected: Expected) -> [(&'static str, u64); 4] {
     let (reserve, capture, cancel, vend) = match expected {
-        Expected::Success => (1, 1, 0, 1),
+        Expected::Success | Expected::Undelivered => (1, 1, 0, 1),
+        Expected::Parked => (1, 0, 0, 1),
         Expected::RefusedByBank => (0, 0, 0, 0),
         Expected::RefusedBySupplier => (1, 0, 1, 0),
     };

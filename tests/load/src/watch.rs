@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::mix::Scenario;
+use crate::mix::{Expected, Scenario};
 use crate::order::Order;
 
 /// Effects of a page.
@@ -30,11 +30,17 @@ impl Seen {
         self.counts.get(kind).copied().unwrap_or(0)
     }
 
-    /// The client has its result and no money is held.
-    pub(crate) fn is_final(&self, scenario: Scenario) -> bool {
+    /// The client has its result, if it must, and no money is held, unless it must be.
+    pub(crate) fn is_final(&self, scenario: Scenario, expected: Expected) -> bool {
         let settled = self.count("capture").saturating_add(self.count("cancel"));
         let held = scenario == Scenario::WeReserve && self.count("reserve") > settled;
-        self.count("result") > 0 && !held
+        match expected {
+            Expected::Success | Expected::RefusedByBank | Expected::RefusedBySupplier => {
+                self.count("result") > 0 && !held
+            }
+            Expected::Undelivered => self.count("vend") > 0 && !held,
+            Expected::Parked => self.count("vend") > 0,
+        }
     }
 }
 
@@ -167,7 +173,7 @@ impl Watch {
     pub(crate) fn is_final(&self, order: &Order) -> bool {
         let purchase = self.purchases.get(&order.client_ref);
         let seen = purchase.and_then(|purchase| self.by_purchase.get(purchase));
-        seen.is_some_and(|seen| seen.is_final(order.scenario))
+        seen.is_some_and(|seen| seen.is_final(order.scenario, order.case.expected))
     }
 
     pub(crate) fn has_report(&self, order: &Order) -> bool {

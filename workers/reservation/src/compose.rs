@@ -1,6 +1,6 @@
 //! What this program is made of.
 
-use crate::{Reserve, Settle, keep_letters, take_requests};
+use crate::{Reserve, Settle, keep_letters, take_requests, watch_holds};
 use fleet_boot::{Intake, Program, Worker};
 use fleet_contracts::Queue;
 
@@ -30,6 +30,7 @@ pub async fn compose(mut worker: Worker) -> anyhow::Result<Worker> {
         worker.publisher.clone(),
         worker.stop.clone(),
     ));
+    worker.spawn(watch_holds(worker.store.clone(), worker.stop.clone()));
     let letters = worker.consume(Queue::Dead, LETTERS_PREFETCH);
     worker.spawn(keep_letters(letters, worker.store.clone(), worker.stop.clone()));
     Ok(worker)

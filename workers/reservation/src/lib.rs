@@ -2,6 +2,7 @@
 //! and keeps dead letters.
 
 mod compose;
+mod holds;
 mod letters;
 mod requested;
 mod reserve;
@@ -9,6 +10,7 @@ mod settle;
 pub mod sources;
 
 pub use compose::{PROGRAM, compose};
+pub use holds::watch_holds;
 pub use letters::keep_letters;
 pub use requested::take_requests;
 pub use reserve::Reserve;

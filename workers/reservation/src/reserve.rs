@@ -6,7 +6,7 @@ use fleet_boot::Exchange;
 use fleet_contracts::{BankReply, Outcome, codes, conclude};
 use fleet_domain::{
     Answer, Change, Decision, Directory, Fact, FollowUp, Job, LedgerEntry, Next, PlanClass,
-    Private, ReserveEvent, ReserveState, TaskKind, Tries, later,
+    Private, ReserveEvent, ReserveState, TaskKind, Tries, between, later,
 };
 use fleet_engine::waiting::{cannot_tell, may_be_out, next_wait, unknown_outcome};
 use fleet_engine::{Attempt, CallError, LEASE_EXTRA, Learnt, LookUp, Refusal, Step};
@@ -140,6 +140,7 @@ fn reserved(directory: &Directory, job: &Job, reply: BankReply) -> Decision {
         return lost(directory, job, "the supplier's lane is missing");
     };
     let hold = directory.connectors.get(&order.funding_source).and_then(|c| c.hold);
+    let hold = hold.map(|hold| hold.saturating_sub(hold_age(job)));
     let supplier = directory.connectors.get(&order.supplier);
     let lease = supplier.map_or(LEASE_EXTRA, |c| c.call_deadline.saturating_add(LEASE_EXTRA));
     let start_by = hold.map_or(order.start_by, |hold| {
@@ -163,6 +164,16 @@ fn reserved(directory: &Directory, job: &Job, reply: BankReply) -> Decision {
         ledger: vec![(LedgerEntry::Reserved, order.reserved())],
         ..Decision::only(Next::Finish, Tries::Count, "reserved")
     }
+}
+
+/// How long the funds may have been held already: since this claim's call, or, when another attempt
+/// brought them, since the purchase was accepted at the earliest.
+fn hold_age(job: &Job) -> Duration {
+    let by_this_call = !may_be_out(job) && job.facts.is_empty();
+    if by_this_call {
+        return Duration::ZERO;
+    }
+    between(job.purchase.progress.created_at, job.task.now)
 }
 
 fn refused(directory: &Directory, job: &Job, refusal: Refusal) -> Decision {

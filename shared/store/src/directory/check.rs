@@ -164,7 +164,8 @@ impl Check {
         self.range(&name, "call_deadline_ms", row.call_deadline_ms, 100..=120_000);
         self.range(&name, "callback_wait_seconds", row.callback_wait_seconds, 0..=604_800);
         if let Some(hold) = row.hold_seconds {
-            self.range(&name, "hold_seconds", hold, 1..=31_536_000);
+            // A vend needs the longest call, the lease's reserve and the margin before its end.
+            self.range(&name, "hold_seconds", hold, 300..=31_536_000);
         }
         if row.secret.as_ref().is_some_and(|s| s.expose_secret().is_empty()) {
             self.say(&name, "secret is empty");

@@ -2,6 +2,7 @@
 
 mod dead_letters;
 mod deliveries;
+mod holds;
 mod parked;
 mod show;
 mod summary;
@@ -13,6 +14,7 @@ pub use dead_letters::{
 pub use deliveries::{
     DeliveryFilter, DeliveryRow, FailingEndpoint, Resend, Transaction, TransactionHold,
 };
+pub use holds::HoldWatch;
 pub use parked::{BacklogRow, ParkedFilter, ParkedTask};
 pub use show::{
     DeliveryView, FactView, JournalView, LedgerView, PurchaseView, ReportView, TaskView,

@@ -214,7 +214,7 @@ fn delivery(row: &PgRow) -> Result<DeliveryView, StoreError> {
     })
 }
 
-fn fact(row: &PgRow) -> Result<FactView, StoreError> {
+pub(super) fn fact(row: &PgRow) -> Result<FactView, StoreError> {
     Ok(FactView {
         source: get(row, "source")?,
         fact_type: get(row, "fact_type")?,

@@ -23,6 +23,8 @@ pub struct FleetSummary {
     pub reports: Vec<Count>,
     /// Parked tasks by class and cause, the most frequent first.
     pub parked: Vec<ParkedCause>,
+    /// Facts that speak of no purchase of ours.
+    pub unmatched: Vec<super::FactView>,
     /// Times between stages.
     pub stages: Vec<StageTime>,
 }
@@ -109,6 +111,7 @@ impl Store {
             failing: self.failing_endpoints().await?,
             reports: self.each(reports, count).await?,
             parked: self.each(include_str!("summary_parked.sql"), parked_cause).await?,
+            unmatched: self.unmatched_facts().await?,
             stages: self.each(include_str!("summary_stages.sql"), stage).await?,
         })
     }

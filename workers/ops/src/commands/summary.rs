@@ -10,6 +10,9 @@ use tokio::time::Instant;
 use crate::Failure;
 use crate::output::{Output, table};
 
+/// Facts of nobody in the text; the JSON has up to 1000.
+const UNMATCHED_SHOWN: usize = 20;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Fail unless every purchase has ended or is parked, and the books agree
@@ -105,6 +108,10 @@ fn to_json(summary: &FleetSummary, backlog: &[BacklogRow], broken: &[String]) ->
         "parked": summary.parked.iter().map(|row| json!({
             "class": row.class.name(), "cause": row.cause, "tasks": row.tasks,
         })).collect::<Vec<_>>(),
+        "unmatched_facts": summary.unmatched.iter().map(|fact| json!({
+            "source": fact.source, "type": fact.fact_type, "reference": fact.reference,
+            "status": fact.status, "received_at": fact.received_at,
+        })).collect::<Vec<_>>(),
         "stages": summary.stages.iter().map(|row| json!({
             "stage": row.stage, "purchases": row.purchases, "average_ms": row.average_ms,
             "p95_ms": row.p95_ms,
@@ -172,6 +179,14 @@ fn to_text(summary: &FleetSummary, backlog: &[BacklogRow]) -> String {
             .iter()
             .map(|row| vec![row.class.name().to_owned(), row.cause.clone(), row.tasks.to_string()]);
         text.push_str(&table(&["class", "cause", "tasks"], rows));
+    }
+    if !summary.unmatched.is_empty() {
+        text.push_str("\nfacts that speak of no purchase, the newest first\n");
+        let rows = summary.unmatched.iter().take(UNMATCHED_SHOWN).map(|fact| {
+            let at = fact.received_at.format("%F %T").to_string();
+            vec![at, fact.source.clone(), fact.reference.clone(), fact.status.clone()]
+        });
+        text.push_str(&table(&["at", "source", "reference", "status"], rows));
     }
     text.push_str("\ntime per stage\n");
     let rows = summary.stages.iter().map(|row| {

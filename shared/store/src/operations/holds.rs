@@ -1,0 +1,50 @@
+//! Holds that get old, and facts that speak of nobody.
+
+use super::show::{FactView, fact};
+use crate::pool::{get, no_row};
+use crate::{Store, StoreError};
+
+/// What one look at the unsettled holds found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HoldWatch {
+    /// False when another process was looking: the figures are not known.
+    pub ours: bool,
+    /// Unsettled holds past half of their time, those that ran out included.
+    pub past_half: i64,
+    /// Unsettled holds that ran out.
+    pub expired: i64,
+    /// Cases that were opened now.
+    pub opened: i64,
+    /// Cases that a settlement closed.
+    pub closed: i64,
+    /// Cases whose reminder came up.
+    pub reminded: i64,
+}
+
+impl Store {
+    /// Looks at all unsettled holds: one that ran out undecided opens a case, once.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away: the next look does it.
+    pub async fn watch_holds(&self) -> Result<HoldWatch, StoreError> {
+        let query = sqlx::query("select * from fleet_watch_holds_v1()");
+        let row = self.row(query).await?.ok_or_else(no_row)?;
+        Ok(HoldWatch {
+            ours: get(&row, "ours")?,
+            past_half: get(&row, "past_half")?,
+            expired: get(&row, "expired")?,
+            opened: get(&row, "opened")?,
+            closed: get(&row, "closed")?,
+            reminded: get(&row, "reminded")?,
+        })
+    }
+
+    /// Facts that speak of no purchase of ours, the newest first, at most 1000.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away.
+    pub async fn unmatched_facts(&self) -> Result<Vec<FactView>, StoreError> {
+        let sql = "select * from fact where purchase is null order by fact desc limit 1000";
+        self.rows(sqlx::query(sql)).await?.iter().map(fact).collect()
+    }
+}
