@@ -202,10 +202,11 @@ create table journal (
 create table journal_default partition of journal default;
 create index journal_purchase on journal (purchase, at);
 
--- The books. A step is 1 the hold, 2 its resolution, 3 the money's end: one of each at most.
+-- The books. A step is 1 the hold, 2 its resolution, 3 the money's end, 4 the end of what was owed:
+-- one of each at most.
 create table ledger_entry (
     purchase uuid not null,
-    step smallint not null check (step between 1 and 3),
+    step smallint not null check (step between 1 and 4),
     entry text not null,
     client_id bigint not null,
     funding_source text not null,
@@ -214,7 +215,7 @@ create table ledger_entry (
     at timestamptz not null default clock_timestamp(),
     primary key (purchase, step),
     check ((step, entry) in ((1, 'reserved'), (2, 'captured'), (2, 'cancelled'), (3, 'kept'),
-                             (3, 'refunded'), (3, 'owed')))
+                             (3, 'refunded'), (3, 'owed'), (4, 'repaid')))
 );
 
 create view money_conservation as
@@ -225,8 +226,9 @@ select currency, client_id, funding_source,
        (coalesce(sum(amount) filter (where step = 1), 0)
         - coalesce(sum(amount) filter (where step = 2), 0))::bigint as held,
        coalesce(sum(amount) filter (where entry = 'kept'), 0)::bigint as kept,
-       coalesce(sum(amount) filter (where entry = 'refunded'), 0)::bigint as refunded,
-       coalesce(sum(amount) filter (where entry = 'owed'), 0)::bigint as owed,
+       coalesce(sum(amount) filter (where entry in ('refunded', 'repaid')), 0)::bigint as refunded,
+       (coalesce(sum(amount) filter (where entry = 'owed'), 0)
+        - coalesce(sum(amount) filter (where entry = 'repaid'), 0))::bigint as owed,
        (coalesce(sum(amount) filter (where entry = 'captured'), 0)
         - coalesce(sum(amount) filter (where step = 3), 0))::bigint as undecided
 from ledger_entry

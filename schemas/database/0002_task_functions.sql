@@ -307,7 +307,7 @@ begin
         where p.purchase = c.purchase and c.track is not null
           and (c.verdict = 1 or c.verdict in (3, 4) and c.track = 'dispense_unknown'
                and p.dispense_state in ('not_started', 'dispense_pending'));
-    elsif p_kind = 3 then
+    elsif p_kind in (3, 4) then
         update purchase p set settle_state = c.track
         from unnest(v_verdict, p_purchase, p_track) as c (verdict, purchase, track)
         where p.purchase = c.purchase and c.track is not null
@@ -339,7 +339,7 @@ begin
     if cardinality(l_i) > 0 then
         insert into ledger_entry (purchase, step, entry, client_id, funding_source, currency, amount)
         select p.purchase, case l.entry when 'reserved' then 1 when 'captured' then 2
-                                        when 'cancelled' then 2 else 3 end,
+                                        when 'cancelled' then 2 when 'repaid' then 4 else 3 end,
                l.entry, p.client_id, p.funding_source, l.currency, l.amount
         from unnest(l_i, l_entry, l_amount, l_currency) as l (i, entry, amount, currency)
         join purchase p on p.purchase = p_purchase[l.i]

@@ -10,6 +10,7 @@
 mod answers;
 mod bad_requests;
 mod callbacks;
+mod charge_first;
 mod crowds;
 mod dead_letters;
 mod delivery;

@@ -63,6 +63,36 @@ impl<'a> ReserveFunds<'a> {
     }
 }
 
+/// The body of a refund, for funding sources that take money at once.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the names are the bank interface's own")]
+pub struct RefundFunds<'a> {
+    pub client_txn_ref: &'a str,
+    pub raas_txn_ref: String,
+    /// The charge, as the source named it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reserve_funds_txn_ref: Option<&'a str>,
+    /// Minor units: all that was taken.
+    pub refund_amount: i64,
+    pub currency_code: &'static str,
+}
+
+impl<'a> RefundFunds<'a> {
+    /// The request for a purchase: the same bytes however often it is asked for.
+    #[must_use]
+    pub fn of(purchase: &'a Purchase) -> Self {
+        let order = &purchase.order;
+        Self {
+            client_txn_ref: &order.client_txn_ref,
+            raas_txn_ref: order.id.to_string(),
+            reserve_funds_txn_ref: purchase.progress.reservation.as_deref(),
+            refund_amount: order.reserve_amount(),
+            currency_code: order.currency.code(),
+        }
+    }
+}
+
 /// A bank's answer to *reserve funds*, to the result, and to a look-up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -19,7 +19,7 @@ mod timestamp;
 mod unknown;
 
 pub use accept::{AcceptedOrder, accept};
-pub use bank::{BankReply, ReserveFunds};
+pub use bank::{BankReply, RefundFunds, ReserveFunds};
 pub use dead::{
     CAUSE_HEADER, CORRELATION_HEADER, DETAIL_HEADER, DeadCause, QUEUE_HEADER, REPLY_HEADER,
     USER_HEADER,

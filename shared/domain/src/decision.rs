@@ -137,16 +137,20 @@ pub enum LedgerEntry {
     Refunded,
     /// The money is owed to the buyer.
     Owed,
+    /// What was owed went back after all.
+    Repaid,
 }
 
 impl LedgerEntry {
-    /// 1 the hold, 2 its resolution, 3 the money's end: one entry of each at most, by primary key.
+    /// 1 the hold, 2 its resolution, 3 the money's end, 4 the end of what was owed: one entry of
+    /// each at most, by primary key.
     #[must_use]
     pub const fn step(self) -> i16 {
         match self {
             Self::Reserved => 1,
             Self::Captured | Self::Cancelled => 2,
             Self::Kept | Self::Refunded | Self::Owed => 3,
+            Self::Repaid => 4,
         }
     }
 
@@ -160,6 +164,7 @@ impl LedgerEntry {
             Self::Kept => "kept",
             Self::Refunded => "refunded",
             Self::Owed => "owed",
+            Self::Repaid => "repaid",
         }
     }
 }

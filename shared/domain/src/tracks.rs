@@ -94,6 +94,8 @@ words! {
         Unknown => "reservation_unknown",
         /// Reserved.
         Reserved => "reserved",
+        /// The funding source took the money at once: there is no hold to settle.
+        Charged => "charged",
         /// The funding source refused.
         Refused => "refused",
         /// Known not to be reserved: the plan or the validity ended.
@@ -106,6 +108,8 @@ words! {
     ReserveEvent {
         /// The funding source holds the funds.
         Reserved => "reserved",
+        /// It took the money at once.
+        Charged => "charged",
         /// It refused.
         Refused => "refused",
         /// The answer got lost.
@@ -128,15 +132,19 @@ impl ReserveState {
         match self {
             Self::Pending | Self::Unknown => Ok(match event {
                 ReserveEvent::Reserved => Self::Reserved,
+                ReserveEvent::Charged => Self::Charged,
                 ReserveEvent::Refused => Self::Refused,
                 ReserveEvent::Lost => Self::Unknown,
                 ReserveEvent::NotDone => Self::Pending,
                 ReserveEvent::GaveUp => Self::Failed,
             }),
             Self::Reserved if event == ReserveEvent::Reserved => Ok(self),
+            Self::Charged if event == ReserveEvent::Charged => Ok(self),
             Self::Refused if event == ReserveEvent::Refused => Ok(self),
             Self::Failed if event == ReserveEvent::GaveUp => Ok(self),
-            Self::NotNeeded | Self::Reserved | Self::Refused | Self::Failed => refuse(),
+            Self::NotNeeded | Self::Reserved | Self::Charged | Self::Refused | Self::Failed => {
+                refuse()
+            }
         }
     }
 }
@@ -208,7 +216,7 @@ words! {
 }
 
 words! {
-    /// The reservation's end.
+    /// The end of a reservation, or of money that was taken at once and has to go back.
     SettleState {
         /// Nothing decided or nothing answered yet.
         NotStarted => "not_started",
@@ -220,11 +228,15 @@ words! {
         Cancelled => "cancelled",
         /// The funding source refuses: in front of a person, the money at risk.
         Refused => "settle_refused",
+        /// The money that was taken at once went back to the buyer.
+        Refunded => "refunded",
+        /// It cannot go back by itself: it is owed to the buyer, in front of a person.
+        Owed => "owed_to_buyer",
     }
 }
 
 words! {
-    /// What a settle task learnt.
+    /// What a settle or a refund task learnt.
     SettleEvent {
         /// Deducted.
         Captured => "captured",
@@ -234,6 +246,10 @@ words! {
         Lost => "lost",
         /// The funding source refused.
         Refused => "refused",
+        /// The money went back.
+        Refunded => "refunded",
+        /// The funding source does not give it back.
+        Owed => "owed",
     }
 }
 
@@ -251,10 +267,15 @@ impl SettleState {
                 SettleEvent::Cancelled => Self::Cancelled,
                 SettleEvent::Lost => Self::Unknown,
                 SettleEvent::Refused => Self::Refused,
+                SettleEvent::Refunded => Self::Refunded,
+                SettleEvent::Owed => Self::Owed,
             }),
             Self::Captured if event == SettleEvent::Captured => Ok(self),
             Self::Cancelled if event == SettleEvent::Cancelled => Ok(self),
-            Self::Captured | Self::Cancelled => refuse(),
+            Self::Owed if event == SettleEvent::Refunded => Ok(Self::Refunded),
+            Self::Owed if event == SettleEvent::Owed => Ok(self),
+            Self::Refunded if event == SettleEvent::Refunded => Ok(self),
+            Self::Captured | Self::Cancelled | Self::Refunded | Self::Owed => refuse(),
         }
     }
 }
@@ -316,7 +337,8 @@ impl PurchaseStatus {
                 ReserveState::NotNeeded
                 | ReserveState::Pending
                 | ReserveState::Unknown
-                | ReserveState::Reserved,
+                | ReserveState::Reserved
+                | ReserveState::Charged,
                 DispenseState::NotStarted | DispenseState::Pending | DispenseState::Unknown,
             ) => Self::Pending,
         }
@@ -367,19 +389,22 @@ mod tests {
     proptest! {
         #[test]
         fn no_sequence_of_events_leaves_a_final_state(
-            events in proptest::collection::vec(0..5_usize, 0..40)
+            events in proptest::collection::vec(0..6_usize, 0..40)
         ) {
             let mut dispense = DispenseState::NotStarted;
             let mut settle = SettleState::NotStarted;
             for event in events {
                 let before = (dispense, settle);
-                if let Ok(next) = dispense.on(DispenseEvent::ALL[event]) { dispense = next; }
+                if let Some(event) = DispenseEvent::ALL.get(event)
+                    && let Ok(next) = dispense.on(*event) { dispense = next; }
                 if let Some(event) = SettleEvent::ALL.get(event)
                     && let Ok(next) = settle.on(*event) { settle = next; }
                 if matches!(before.0, DispenseState::Dispensed | DispenseState::Failed) {
                     prop_assert_eq!(dispense, before.0);
                 }
-                if matches!(before.1, SettleState::Captured | SettleState::Cancelled) {
+                let ends =
+                    [SettleState::Captured, SettleState::Cancelled, SettleState::Refunded];
+                if ends.contains(&before.1) {
                     prop_assert_eq!(settle, before.1);
                 }
             }

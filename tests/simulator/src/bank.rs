@@ -87,6 +87,55 @@ pub(crate) fn is_party(text: &str) -> bool {
     (1..=32).contains(&text.chars().count())
 }
 
+/// Funding sources that take the money at once have names that begin so.
+pub(crate) const WALLETS: &str = "wallet";
+
+/// What a funding source does when it is asked for funds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takes {
+    /// It holds them.
+    Hold,
+    /// It takes the money at once.
+    Money,
+}
+
+impl Takes {
+    fn of(party: &str) -> Self {
+        if party.starts_with(WALLETS) { Self::Money } else { Self::Hold }
+    }
+
+    const fn state(self) -> HoldState {
+        match self {
+            Self::Hold => HoldState::Held,
+            Self::Money => HoldState::Charged,
+        }
+    }
+}
+
+/// The body of a refund.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RefundRequest {
+    pub(crate) client_txn_ref: String,
+    pub(crate) raas_txn_ref: String,
+    #[serde(default)]
+    pub(crate) reserve_funds_txn_ref: Option<String>,
+    pub(crate) refund_amount: i64,
+    pub(crate) currency_code: String,
+}
+
+impl RefundRequest {
+    pub(crate) fn problem(&self) -> Option<&'static str> {
+        let checks = [
+            (is_reference(&self.client_txn_ref), "clientTxnRef must have 1 to 64 characters"),
+            (is_reference(&self.raas_txn_ref), "raasTxnRef must have 1 to 64 characters"),
+            (self.refund_amount > 0, "refundAmount must be positive"),
+            (is_currency(&self.currency_code), "currencyCode must be three capitals"),
+        ];
+        checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem)
+    }
+}
+
 /// The body of Transact Result, for banks and clients.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -138,7 +187,7 @@ impl ResultRequest {
 }
 
 impl State {
-    /// *Reserve funds*, at the instant of its effect.
+    /// *Reserve funds*, or a charge at once, at the instant of its effect.
     pub(crate) fn reserve(
         &mut self,
         visit: &Visit,
@@ -146,7 +195,7 @@ impl State {
         request: &ReserveRequest,
         behaviour: &Behaviour,
     ) -> Reply {
-        let print = fingerprint(body);
+        let (print, takes) = (fingerprint(body), Takes::of(&visit.party));
         let amount = request.reserve_amount;
         let purchase = self.purchase_mut(&visit.purchase);
         let hold = purchase.hold.get_or_insert_with(|| Hold {
@@ -164,9 +213,8 @@ impl State {
         }
         if hold.state == HoldState::Undecided {
             if behaviour.effect {
-                hold.state = HoldState::Held;
-                self.holds_open = self.holds_open.saturating_add(1);
-                self.effect(visit, EffectKind::Reserve, amount, None);
+                hold.state = takes.state();
+                self.take(visit, takes, amount);
                 if let Some(code) = behaviour.answer.code().filter(|code| *code != "0000") {
                     return Reply::code(code);
                 }
@@ -199,7 +247,8 @@ impl State {
         match &hold.state {
             HoldState::Undecided => Reply::code("2090").with_status(404),
             HoldState::Refused(code) => Reply::code(code),
-            HoldState::Held => reply(None),
+            HoldState::Held | HoldState::Charged => reply(None),
+            HoldState::Refunded => reply(Some("refunded")),
             HoldState::Captured => reply(Some("deducted")),
             HoldState::Cancelled => reply(Some("cancelled")),
         }
@@ -227,7 +276,10 @@ impl State {
         let (amount, state) = (hold.amount, hold.state.clone());
         let known_ref = request.reserve_funds_txn_ref.as_deref() == Some(&*hold.reference);
         match state {
-            HoldState::Undecided | HoldState::Refused(_) => {
+            HoldState::Undecided
+            | HoldState::Refused(_)
+            | HoldState::Charged
+            | HoldState::Refunded => {
                 return self.settle_nothing(visit, capture);
             }
             HoldState::Captured | HoldState::Cancelled if state != wanted => {
@@ -259,6 +311,55 @@ impl State {
         ];
         for (_, rule) in findings.into_iter().filter(|(found, _)| *found) {
             self.violate(visit, rule, format!("at the {kind:?}"));
+        }
+        self.reservation(visit)
+    }
+
+    fn take(&mut self, visit: &Visit, takes: Takes, amount: i64) {
+        self.effect(visit, EffectKind::Reserve, amount, None);
+        match takes {
+            Takes::Hold => self.holds_open = self.holds_open.saturating_add(1),
+            Takes::Money => self.effect_at(visit, EffectKind::Capture, amount),
+        }
+    }
+
+    fn effect_at(&mut self, visit: &Visit, kind: EffectKind, amount: i64) {
+        let _number: u64 = self.effect(visit, kind, amount, None);
+    }
+
+    /// The refund of a charge, at the instant of its effect.
+    pub(crate) fn refund(
+        &mut self,
+        visit: &Visit,
+        request: &RefundRequest,
+        behaviour: &Behaviour,
+    ) -> Reply {
+        let purchase = self.purchase_mut(&visit.purchase);
+        let is_out = purchase.vends.values().any(crate::purchase::Vend::is_out);
+        let hold = purchase.hold.as_mut().filter(|hold| hold.bank == visit.party);
+        let charged = |hold: &&mut Hold| {
+            matches!(hold.state, HoldState::Charged | HoldState::Refunded)
+                && request.reserve_funds_txn_ref.as_deref() == Some(&*hold.reference)
+        };
+        let Some(hold) = hold.filter(charged) else {
+            let detail = "nothing was charged under these references".to_owned();
+            self.violate(visit, judge::REFUND_WITHOUT_CHARGE, detail);
+            return Reply::code("4000");
+        };
+        let amount = hold.amount;
+        if hold.state == HoldState::Charged {
+            if !behaviour.effect {
+                return Reply::code(behaviour.answer.code().unwrap_or("2090"));
+            }
+            hold.state = HoldState::Refunded;
+            self.effect_at(visit, EffectKind::Refund, amount);
+        }
+        let findings = [
+            (request.refund_amount != amount, judge::AMOUNT_DIFFERS),
+            (is_out, judge::REFUND_AFTER_VEND),
+        ];
+        for (_, rule) in findings.into_iter().filter(|(found, _)| *found) {
+            self.violate(visit, rule, "at the refund".to_owned());
         }
         self.reservation(visit)
     }

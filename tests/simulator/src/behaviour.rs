@@ -15,6 +15,8 @@ pub enum Action {
     ReservationLookUp,
     /// The result for the bank: capture or cancel.
     Settle,
+    /// The refund of a charge.
+    Refund,
     /// A supplier's vend.
     Vend,
     /// A supplier's look-up of a vend.

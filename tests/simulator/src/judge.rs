@@ -16,6 +16,10 @@ pub(crate) const CAPTURE_WITHOUT_RESERVE: &str = "capture_without_reserve";
 pub(crate) const CAPTURE_WITHOUT_VEND: &str = "capture_without_vend";
 /// A cancel although goods went out.
 pub(crate) const CANCEL_AFTER_VEND: &str = "cancel_after_vend";
+/// A refund where nothing was charged.
+pub(crate) const REFUND_WITHOUT_CHARGE: &str = "refund_without_charge";
+/// A refund although goods went out.
+pub(crate) const REFUND_AFTER_VEND: &str = "refund_after_vend";
 /// Another amount or currency than before.
 pub(crate) const AMOUNT_DIFFERS: &str = "amount_differs";
 /// Another reference than the party gave.

@@ -58,6 +58,10 @@ pub(crate) enum HoldState {
     Captured,
     /// The funds are given back.
     Cancelled,
+    /// The money was taken at once, without a hold.
+    Charged,
+    /// And it went back.
+    Refunded,
 }
 
 /// A supplier's side of one vend reference.

@@ -18,6 +18,8 @@ pub enum EffectKind {
     Capture,
     /// A bank has given held funds back.
     Cancel,
+    /// Money that was taken at once has gone back.
+    Refund,
     /// A supplier's goods are out.
     Vend,
     /// A client has a result.
@@ -34,13 +36,13 @@ impl EffectKind {
     #[must_use]
     pub const fn happens_once(self) -> bool {
         match self {
-            Self::Reserve | Self::Capture | Self::Cancel | Self::Vend => true,
+            Self::Reserve | Self::Capture | Self::Cancel | Self::Refund | Self::Vend => true,
             Self::Result | Self::Ipn | Self::Report => false,
         }
     }
 
     pub(crate) fn named(name: &str) -> Option<Self> {
-        let money = [Self::Reserve, Self::Capture, Self::Cancel, Self::Vend];
+        let money = [Self::Reserve, Self::Capture, Self::Cancel, Self::Refund, Self::Vend];
         let told = [Self::Result, Self::Ipn, Self::Report];
         money.into_iter().chain(told).find(|kind| format!("{kind:?}").eq_ignore_ascii_case(name))
     }

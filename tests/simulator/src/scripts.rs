@@ -78,6 +78,9 @@ pub const SCRIPTS: &[Script] = &[
     Script::new("9122", "settle_effect_then_reset", "capture or cancel takes effect and the connection is reset", || settle([Behaviour::effect_then(AnswerKind::Reset), Behaviour::ok()])),
     Script::new("9123", "settle_hang_before_effect", "capture or cancel does nothing and never answers; then all is well", || settle([Behaviour::no_effect(AnswerKind::Hang), Behaviour::ok()])),
     Script::new("9124", "settle_refused", "capture and cancel are refused with 2080: the hold stays", || settle([Behaviour::refuses("2080")])),
+    Script::new("9131", "refund_effect_then_500", "the vend is refused with 2213; the charge is refunded and the answer is 500", || unwanted([effect_then_status(500), Behaviour::ok()])),
+    Script::new("9132", "refund_429", "the vend is refused with 2213; the refund is answered 429 with Retry-After 1, then made", || unwanted([busy(), Behaviour::ok()])),
+    Script::new("9133", "refund_refused", "the vend is refused with 2213, and so is the refund, with 2080", || unwanted([Behaviour::refuses("2080")])),
     // 914x: the first reserve by Fault::ALL, all later ones go well.
     Script::new("9140", "lost_reserve_hang_before", "first reserve: nothing is done and no answer comes", || reserve([Fault::HangBefore.behaviour(), Behaviour::ok()])),
     Script::new("9141", "lost_reserve_effect_hang", "first reserve: it is done and no answer comes", || reserve([Fault::EffectThenHang.behaviour(), Behaviour::ok()])),
@@ -199,6 +202,13 @@ fn settle<const N: usize>(behaviours: [Behaviour; N]) -> Plan {
 
 fn vend<const N: usize>(behaviours: [Behaviour; N]) -> Plan {
     plan(Action::Vend, behaviours)
+}
+
+/// Nothing is vended, so what was charged has to go back.
+fn unwanted<const N: usize>(refunds: [Behaviour; N]) -> Plan {
+    let mut plan = vend([Behaviour::refuses("2213")]);
+    plan.insert(Action::Refund, Vec::from(refunds));
+    plan
 }
 
 fn result<const N: usize>(behaviours: [Behaviour; N]) -> Plan {

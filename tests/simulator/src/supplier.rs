@@ -223,7 +223,7 @@ fn vend_findings(
 ) -> Vec<(&'static str, String)> {
     let mut findings = Vec::new();
     match purchase.hold.as_ref().map(|hold| &hold.state) {
-        None | Some(HoldState::Held) => {}
+        None | Some(HoldState::Held | HoldState::Charged) => {}
         Some(HoldState::Refused(code)) => {
             let detail = format!("the bank refused with {code}");
             findings.push((judge::VEND_AFTER_REFUSAL, detail));

@@ -6,7 +6,8 @@ use fleet_boot::Exchange;
 use fleet_contracts::{Outcome, VendReply, codes, conclude};
 use fleet_domain::{
     Answer, Change, Connector, Decision, Directory, DispenseEvent, DispenseState, Fact, FollowUp,
-    Inquiry, Job, Next, ParkClass, Party, PlanClass, Private, Scenario, SettleAs, TaskKind, Tries,
+    Inquiry, Job, LedgerEntry, Money, Next, ParkClass, Party, PlanClass, Private, ReserveState,
+    Scenario, SettleAs, TaskKind, Tries,
 };
 use fleet_engine::waiting::{at_risk, cannot_tell, may_be_out, next_wait, unknown_outcome};
 use fleet_engine::{Attempt, CallError, Learnt, LookUp, Refusal, Step};
@@ -252,26 +253,46 @@ fn failed(directory: &Directory, job: &Job, code: &str, word: &'static str) -> D
     decision
 }
 
-/// In scenario A the client settles its own reservation.
+/// In scenario A the client settles its own reservation; money that was taken at once is not
+/// settled, it stays or goes back.
 fn settle_as(job: &Job, settle_as: SettleAs) -> Option<SettleAs> {
     match job.purchase.order.scenario {
-        Scenario::WeReserve => Some(settle_as),
-        Scenario::ClientReserved => None,
+        Scenario::WeReserve if !is_charged(job) => Some(settle_as),
+        Scenario::WeReserve | Scenario::ClientReserved => None,
+    }
+}
+
+fn is_charged(job: &Job) -> bool {
+    job.purchase.progress.reserve == ReserveState::Charged
+}
+
+/// What happens to the money once the goods are out, or never will be: a task for the funding
+/// source, or the end of a charge in the books.
+fn money_task(job: &Job, wanted: SettleAs) -> (Option<TaskKind>, Vec<(LedgerEntry, Money)>) {
+    match wanted {
+        SettleAs::Capture if is_charged(job) => {
+            (None, vec![(LedgerEntry::Kept, job.purchase.order.reserved())])
+        }
+        SettleAs::Cancel if is_charged(job) => (Some(TaskKind::Refund), Vec::new()),
+        SettleAs::Capture | SettleAs::Cancel => {
+            (settle_as(job, wanted).map(|_| TaskKind::Settle), Vec::new())
+        }
     }
 }
 
 fn concluded(directory: &Directory, job: &Job, outcome: &Outcome, wanted: SettleAs) -> Decision {
     let order = &job.purchase.order;
     let (deliveries, mut follow_ups) = conclude(directory, &job.purchase, outcome, job.task.now);
-    if settle_as(job, wanted).is_some() {
-        let Some(lane) = directory.lane_of(TaskKind::Settle, &order.funding_source) else {
+    let (task, ledger) = money_task(job, wanted);
+    if let Some(kind) = task {
+        let Some(lane) = directory.lane_of(kind, &order.funding_source) else {
             let cause = format!("no lane for {}: import its connector", order.funding_source);
             let park =
                 Next::Park { class: ParkClass::OurFault, cause, at_risk: Some(at_risk(job)) };
             return Decision::only(park, Tries::Keep, "no_lane");
         };
-        let kind = TaskKind::Settle;
         follow_ups.push(FollowUp { kind, slot: 0, lane, start_by: None, deadline_at: None });
     }
-    Decision { deliveries, follow_ups, ..Decision::only(Next::Finish, Tries::Count, "concluded") }
+    let only = Decision::only(Next::Finish, Tries::Count, "concluded");
+    Decision { deliveries, follow_ups, ledger, ..only }
 }

@@ -1,13 +1,13 @@
 //! What this program is made of.
 
-use crate::{Reserve, Settle, keep_letters, take_requests, watch_holds};
+use crate::{Refund, Reserve, Settle, keep_letters, take_requests, watch_holds};
 use fleet_boot::{Intake, Program, Worker};
 use fleet_contracts::Queue;
 
 /// How it is named and explained.
 pub const PROGRAM: Program = Program {
     name: "reservation",
-    about: "Takes enqueued purchases in, reserves funds, captures or cancels them",
+    about: "Takes enqueued purchases in, reserves funds, captures, cancels or refunds them",
     needs_broker: true,
 };
 
@@ -21,7 +21,8 @@ const LETTERS_PREFETCH: u16 = 16;
 pub async fn compose(mut worker: Worker) -> anyhow::Result<Worker> {
     let exchange = worker.exchange()?;
     worker.engine(Reserve::new(exchange.clone()));
-    worker.engine(Settle::new(exchange));
+    worker.engine(Settle::new(exchange.clone()));
+    worker.engine(Refund::new(exchange));
     let prefetch = worker.settings.broker.requested_prefetch;
     worker.spawn(take_requests(
         worker.consume(Queue::Requested, prefetch),

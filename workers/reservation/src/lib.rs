@@ -1,9 +1,10 @@
-//! The reservation worker: takes enqueued purchases in, reserves funds, captures or cancels them,
-//! and keeps dead letters.
+//! The reservation worker: takes enqueued purchases in, reserves funds, captures, cancels or
+//! refunds them, and keeps dead letters.
 
 mod compose;
 mod holds;
 mod letters;
+mod refund;
 mod requested;
 mod reserve;
 mod settle;
@@ -12,6 +13,7 @@ pub mod sources;
 pub use compose::{PROGRAM, compose};
 pub use holds::watch_holds;
 pub use letters::keep_letters;
+pub use refund::Refund;
 pub use requested::take_requests;
 pub use reserve::Reserve;
 pub use settle::Settle;

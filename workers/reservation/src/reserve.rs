@@ -139,7 +139,9 @@ fn reserved(directory: &Directory, job: &Job, reply: BankReply) -> Decision {
     let Some(lane) = directory.lane_of(TaskKind::Dispense, &order.supplier) else {
         return lost(directory, job, "the supplier's lane is missing");
     };
-    let hold = directory.connectors.get(&order.funding_source).and_then(|c| c.hold);
+    let source = directory.connectors.get(&order.funding_source);
+    let charged = source.is_some_and(sources::charges_at_once);
+    let hold = source.filter(|_| !charged).and_then(|c| c.hold);
     let hold = hold.map(|hold| hold.saturating_sub(hold_age(job)));
     let supplier = directory.connectors.get(&order.supplier);
     let lease = supplier.map_or(LEASE_EXTRA, |c| c.call_deadline.saturating_add(LEASE_EXTRA));
@@ -153,16 +155,21 @@ fn reserved(directory: &Directory, job: &Job, reply: BankReply) -> Decision {
         start_by: Some(start_by),
         deadline_at: None,
     };
+    let (entries, outcome): (&[LedgerEntry], _) = if charged {
+        (&[LedgerEntry::Reserved, LedgerEntry::Captured], "charged")
+    } else {
+        (&[LedgerEntry::Reserved], "reserved")
+    };
     Decision {
         change: Change::Reserve {
-            state: ReserveState::Reserved,
+            state: if charged { ReserveState::Charged } else { ReserveState::Reserved },
             code: Some(reply.response_code),
             reservation: reply.reserve_funds_txn_ref,
             hold,
         },
         follow_ups: vec![follow_up],
-        ledger: vec![(LedgerEntry::Reserved, order.reserved())],
-        ..Decision::only(Next::Finish, Tries::Count, "reserved")
+        ledger: entries.iter().map(|entry| (*entry, order.reserved())).collect(),
+        ..Decision::only(Next::Finish, Tries::Count, outcome)
     }
 }
 

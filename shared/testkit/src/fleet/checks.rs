@@ -121,7 +121,8 @@ impl TestFleet {
         assert_eq!(summary.violation_count(), 0, "{:#?}", summary.violations);
         assert_eq!(summary.duplicate_count(), 0, "{:?}", summary.duplicates);
         let backlog = self.store().backlog().await.expect("the database answers");
-        let moves_money = |kind| matches!(kind, TaskKind::Reserve | TaskKind::Settle);
+        let moves_money =
+            |kind| matches!(kind, TaskKind::Reserve | TaskKind::Settle | TaskKind::Refund);
         if backlog.iter().any(|row| moves_money(row.kind) && row.tasks > 0) {
             return;
         }
@@ -134,6 +135,7 @@ impl TestFleet {
         assert_eq!(sum(|row| row.reserved), outside(EffectKind::Reserve), "{books:#?}");
         assert_eq!(sum(|row| row.captured), outside(EffectKind::Capture), "{books:#?}");
         assert_eq!(sum(|row| row.cancelled), outside(EffectKind::Cancel), "{books:#?}");
+        assert_eq!(sum(|row| row.refunded), outside(EffectKind::Refund), "{books:#?}");
     }
 
     /// [`TestFleet::wait_idle`] with the usual patience, then [`TestFleet::assert_conserved`].

@@ -385,6 +385,7 @@ macro_rules! task_store_suite {
             a_refused_group_leaves_no_trace_and_its_parts_can_be_written_alone,
             a_settlement_is_decided_once,
             the_books_of_a_captured_purchase_are_complete,
+            what_was_owed_and_is_paid_back_stands_in_the_books_as_both,
         );
     };
     (@ $make:path, $module:ident: $($name:ident),+ $(,)?) => {

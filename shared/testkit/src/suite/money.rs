@@ -121,3 +121,50 @@ pub async fn the_books_of_a_captured_purchase_are_complete<S: SuiteStore>(store:
     assert!(view.ledger.iter().all(|line| line.currency == "ZAR"));
     assert_eq!(view.tasks, []);
 }
+
+pub async fn what_was_owed_and_is_paid_back_stands_in_the_books_as_both<S: SuiteStore>(store: S) {
+    let key = refunding(&store).await;
+    let job = claimed(&store, key).await;
+    assert_eq!(job.purchase.progress.reserve, ReserveState::Charged);
+    let owed = settled(&job, SettleState::Owed, &[LedgerEntry::Owed], Next::Now);
+    assert_eq!(commit(&store, owed).await, CommitVerdict::Done);
+    let job = claimed(&store, key).await;
+    assert_eq!(job.purchase.progress.settle, SettleState::Owed);
+    let refunded = settled(&job, SettleState::Refunded, &[LedgerEntry::Refunded], Next::Finish);
+    let refused = store.commit(key.kind, &[refunded]).await;
+    assert!(matches!(refused, Err(StoreFault::Refused(_))), "the money's end is written once");
+    let repaid = settled(&job, SettleState::Refunded, &[LedgerEntry::Repaid], Next::Finish);
+    assert_eq!(commit(&store, repaid).await, CommitVerdict::Done);
+    let view = store.show(key.purchase).await;
+    assert_eq!(view.purchase.progress.settle, SettleState::Refunded);
+    let books: Vec<_> = view.ledger.iter().map(|line| (line.step, line.entry.as_str())).collect();
+    assert_eq!(books, [(1, "reserved"), (2, "captured"), (3, "owed"), (4, "repaid")]);
+    assert_eq!(view.tasks, []);
+}
+
+/// A purchase whose money was taken at once and whose goods will not come.
+async fn refunding<S: SuiteStore>(store: &S) -> TaskKey {
+    let key = reserving(store).await;
+    let job = claimed(store, key).await;
+    let money = job.purchase.order.reserved();
+    let follow_up = FollowUp {
+        kind: TaskKind::Refund,
+        slot: 0,
+        lane: DISPENSE_LANE,
+        start_by: None,
+        deadline_at: None,
+    };
+    let decision = Decision {
+        change: Change::Reserve {
+            state: ReserveState::Charged,
+            code: Some("0000".to_owned()),
+            reservation: Some("R-1".to_owned()),
+            hold: None,
+        },
+        follow_ups: vec![follow_up],
+        ledger: vec![(LedgerEntry::Reserved, money), (LedgerEntry::Captured, money)],
+        ..Decision::only(Next::Finish, Tries::Count, "charged")
+    };
+    assert_eq!(commit(store, definite(&job, decision)).await, CommitVerdict::Done);
+    TaskKey { kind: TaskKind::Refund, ..key }
+}

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::{Caller, PartyPath, bad_body, party, read};
-use crate::bank::{ReserveRequest, ResultRequest};
+use crate::bank::{RefundRequest, ReserveRequest, ResultRequest, WALLETS};
 use crate::behaviour::Action;
 use crate::purchase::{Fingerprint, fingerprint};
 use crate::server::Connection;
@@ -26,10 +26,29 @@ pub(super) async fn reserve(
     path: PartyPath,
     body: Bytes,
 ) -> Response {
-    let Some(party) = party(&path, PREFIX) else { return StatusCode::NOT_FOUND.into_response() };
+    match party(&path, PREFIX) {
+        Some(party) => take(&world, &connection, party, body).await,
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// POST `/{wallet}/charge`.
+pub(super) async fn charge(
+    State(world): State<World>,
+    Extension(connection): Extension<Connection>,
+    path: PartyPath,
+    body: Bytes,
+) -> Response {
+    match party(&path, WALLETS) {
+        Some(party) => take(&world, &connection, party, body).await,
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+async fn take(world: &World, connection: &Connection, party: Arc<str>, body: Bytes) -> Response {
     let request = match read(&body, ReserveRequest::problem) {
         Ok(request) => request,
-        Err(detail) => return bad_body(&world, &party, Action::Reserve, detail),
+        Err(detail) => return bad_body(world, &party, Action::Reserve, detail),
     };
     let visit = visit(party, Action::Reserve, &request.raas_txn_ref, &request.client_txn_ref);
     let facts = Facts {
@@ -39,9 +58,29 @@ pub(super) async fn reserve(
         currency: &request.currency_code,
     };
     world.lock(|state| state.meet(&visit, &facts));
-    let caller = Caller { world: &world, connection: &connection };
+    let caller = Caller { world, connection };
     let act = move |state: &mut crate::state::State, visit: &Visit, behaviour: &_| {
         state.reserve(visit, &body, &request, behaviour)
+    };
+    caller.play(visit, act).await
+}
+
+/// POST `/{wallet}/refund`.
+pub(super) async fn refund(
+    State(world): State<World>,
+    Extension(connection): Extension<Connection>,
+    path: PartyPath,
+    body: Bytes,
+) -> Response {
+    let Some(party) = party(&path, WALLETS) else { return StatusCode::NOT_FOUND.into_response() };
+    let request = match read(&body, RefundRequest::problem) {
+        Ok(request) => request,
+        Err(detail) => return bad_body(&world, &party, Action::Refund, detail),
+    };
+    let visit = visit(party, Action::Refund, &request.raas_txn_ref, &request.client_txn_ref);
+    let caller = Caller { world: &world, connection: &connection };
+    let act = move |state: &mut crate::state::State, visit: &Visit, behaviour: &_| {
+        state.refund(visit, &request, behaviour)
     };
     caller.play(visit, act).await
 }
@@ -76,11 +115,32 @@ pub(super) async fn look_up(
     Extension(connection): Extension<Connection>,
     Path((name, reference)): Path<(String, String)>,
 ) -> Response {
-    let Some(party) = party(&Path(name), PREFIX) else {
-        return StatusCode::NOT_FOUND.into_response();
-    };
-    let visit = visit(party, Action::ReservationLookUp, &reference, &reference);
-    let caller = Caller { world: &world, connection: &connection };
+    match party(&Path(name), PREFIX) {
+        Some(party) => tell(&world, &connection, party, &reference).await,
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// GET `/{wallet}/charges/{raasTxnRef}`.
+pub(super) async fn charge_look_up(
+    State(world): State<World>,
+    Extension(connection): Extension<Connection>,
+    Path((name, reference)): Path<(String, String)>,
+) -> Response {
+    match party(&Path(name), WALLETS) {
+        Some(party) => tell(&world, &connection, party, &reference).await,
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+async fn tell(
+    world: &World,
+    connection: &Connection,
+    party: Arc<str>,
+    reference: &str,
+) -> Response {
+    let visit = visit(party, Action::ReservationLookUp, reference, reference);
+    let caller = Caller { world, connection };
     caller.play(visit, |state, visit, _| state.reservation(visit)).await
 }
 

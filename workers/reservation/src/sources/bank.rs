@@ -7,13 +7,24 @@ use fleet_domain::{Connector, Inquiry, Job};
 use fleet_engine::waiting::{settled, start_is_over};
 use fleet_engine::{Attempt, CallError, LookUp};
 
+/// Where a source of this interface takes reservations, and where it tells of them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Paths {
+    pub(super) reserve: &'static str,
+    pub(super) look_up: &'static str,
+}
+
+/// The contract's.
+pub(super) const PATHS: Paths = Paths { reserve: "reserve", look_up: "reservations" };
+
 pub(super) async fn reserve(
     exchange: &Exchange,
     connector: &Connector,
     job: &Job,
     attempt: Attempt,
+    paths: Paths,
 ) -> Result<BankReply, CallError> {
-    let request = Request::post(connector, "reserve").json(&ReserveFunds::of(&job.purchase));
+    let request = Request::post(connector, paths.reserve).json(&ReserveFunds::of(&job.purchase));
     decided(connector, exchange.send_decision(request, attempt).await?)
 }
 
@@ -22,17 +33,18 @@ pub(super) async fn look_up_reservation(
     connector: &Connector,
     job: &Job,
     attempt: Attempt,
+    paths: Paths,
 ) -> Result<LookUp<BankReply>, CallError> {
     match connector.inquiry {
         Inquiry::LookUp => {}
         // A repetition might be the first to arrive, so it may leave only while a start may.
         Inquiry::Repeat if !start_is_over(job) => {
-            let reply = reserve(exchange, connector, job, attempt).await;
+            let reply = reserve(exchange, connector, job, attempt, paths).await;
             return LookUp::from_repeated(reply);
         }
         Inquiry::Repeat | Inquiry::Callback | Inquiry::None => return Ok(LookUp::Unsupported),
     }
-    let path = format!("reservations/{}", job.purchase.order.id);
+    let path = format!("{}/{}", paths.look_up, job.purchase.order.id);
     let answer = exchange.send(Request::get(connector, &path), attempt).await?;
     if answer.status == 404 {
         if settled(connector, job) {
@@ -43,7 +55,7 @@ pub(super) async fn look_up_reservation(
         }
         // The bank deduplicates on our reference: while a start may leave, the same once more is
         // safe whatever became of the first, and need not wait for the settle time.
-        return LookUp::from_repeated(reserve(exchange, connector, job, attempt).await);
+        return LookUp::from_repeated(reserve(exchange, connector, job, attempt, paths).await);
     }
     let reply: BankReply = answer.decision()?;
     Ok(match bank_meaning(connector.code(&reply.response_code)) {
@@ -65,7 +77,7 @@ pub(super) async fn settle(
 }
 
 /// A decision is what the code says; a code outside the tables decides nothing.
-fn decided(connector: &Connector, reply: BankReply) -> Result<BankReply, CallError> {
+pub(super) fn decided(connector: &Connector, reply: BankReply) -> Result<BankReply, CallError> {
     match bank_meaning(connector.code(&reply.response_code)) {
         BankMeaning::Done => Ok(reply),
         BankMeaning::Refused => Err(CallError::Refused { refusal: super::refusal(&reply) }),

@@ -1,6 +1,8 @@
 //! Funding sources. A new one is one file here, one row in [`ADAPTERS`] and its arm below.
 
 mod bank;
+mod charge;
+mod charge_only;
 
 use std::time::Duration;
 
@@ -10,13 +12,18 @@ use fleet_domain::{Connector, Directory, Job, Party};
 use fleet_engine::{Attempt, CallError, LookUp, Refusal};
 
 /// Every adapter, by its name in the connector's row.
-pub const ADAPTERS: &[(&str, Adapter)] = &[("bank", Adapter::Bank)];
+pub const ADAPTERS: &[(&str, Adapter)] =
+    &[("bank", Adapter::Bank), ("charge", Adapter::Charge), ("charge-only", Adapter::ChargeOnly)];
 
 /// How a funding source is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Adapter {
     /// The bank interface of the contract.
     Bank,
+    /// The same, but the money is taken at once, and goes back when that is asked.
+    Charge,
+    /// The same without a call for giving it back.
+    ChargeOnly,
 }
 
 fn adapter(connector: &Connector) -> Result<Adapter, CallError> {
@@ -62,7 +69,10 @@ pub async fn reserve(
     attempt: Attempt,
 ) -> Result<BankReply, CallError> {
     match adapter(connector)? {
-        Adapter::Bank => bank::reserve(exchange, connector, job, attempt).await,
+        Adapter::Bank => bank::reserve(exchange, connector, job, attempt, bank::PATHS).await,
+        Adapter::Charge | Adapter::ChargeOnly => {
+            bank::reserve(exchange, connector, job, attempt, charge::PATHS).await
+        }
     }
 }
 
@@ -77,7 +87,12 @@ pub async fn look_up_reservation(
     attempt: Attempt,
 ) -> Result<LookUp<BankReply>, CallError> {
     match adapter(connector)? {
-        Adapter::Bank => bank::look_up_reservation(exchange, connector, job, attempt).await,
+        Adapter::Bank => {
+            bank::look_up_reservation(exchange, connector, job, attempt, bank::PATHS).await
+        }
+        Adapter::Charge | Adapter::ChargeOnly => {
+            bank::look_up_reservation(exchange, connector, job, attempt, charge::PATHS).await
+        }
     }
 }
 
@@ -93,7 +108,37 @@ pub async fn settle(
 ) -> Result<BankReply, CallError> {
     match adapter(connector)? {
         Adapter::Bank => bank::settle(exchange, connector, job, attempt).await,
+        Adapter::Charge | Adapter::ChargeOnly => Err(nothing_to_settle(connector)),
     }
+}
+
+/// Gives back money that was taken at once. The same once more is safe.
+///
+/// # Errors
+/// As [`fleet_engine::Step::call`]; refused for good where the source has no call for it.
+pub async fn refund(
+    exchange: &Exchange,
+    connector: &Connector,
+    job: &Job,
+    attempt: Attempt,
+) -> Result<BankReply, CallError> {
+    match adapter(connector)? {
+        Adapter::Charge => charge::refund(exchange, connector, job, attempt).await,
+        Adapter::ChargeOnly => Err(charge_only::gives_nothing_back()),
+        Adapter::Bank => Err(nothing_to_settle(connector)),
+    }
+}
+
+/// Whether the source takes the money at once, so that there is no hold to settle.
+#[must_use]
+pub fn charges_at_once(connector: &Connector) -> bool {
+    matches!(adapter(connector), Ok(Adapter::Charge | Adapter::ChargeOnly))
+}
+
+/// The source's adapter was exchanged while the purchase was under way.
+fn nothing_to_settle(connector: &Connector) -> CallError {
+    let cause = format!("connector {} has no such call: look at its adapter", connector.name);
+    CallError::NotSent { cause, retry_after: None }
 }
 
 /// A final refusal with the source's code.
