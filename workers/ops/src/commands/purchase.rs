@@ -88,56 +88,8 @@ fn to_json(view: &PurchaseView) -> Value {
 }
 
 fn to_text(view: &PurchaseView) -> String {
-    let (order, progress) = (&view.purchase.order, &view.purchase.progress);
-    let code = |code: &Option<String>| code.clone().unwrap_or_else(|| "-".to_owned());
-    let mut text = format!(
-        "purchase   {}  {}\nclient     {} / {}  ({}, {})\nproduct    {} at {}\n\
-         amount     {} + {} fee, {} minor units\nsource     {}   target {}\n\
-         reserve    {} (code {}) at {}\ndispense   {} (code {})\nsettle     {}\n",
-        order.id,
-        view.purchase.status(),
-        order.client,
-        order.client_txn_ref,
-        order.scenario,
-        view.way_in,
-        order.product,
-        order.supplier,
-        order.purchase_amount,
-        order.fee_amount,
-        order.currency,
-        masked(order.source.expose()),
-        masked(order.target.expose()),
-        progress.reserve,
-        code(&progress.reserve_code),
-        if order.funding_source.is_empty() { "the client" } else { &order.funding_source },
-        progress.dispense,
-        code(&progress.dispense_code),
-        progress.settle,
-    );
-    if !view.tasks.is_empty() {
-        text.push_str("\nunfinished tasks\n");
-        text.push_str(&table(
-            &["kind", "slot", "state", "due", "tries", "claims", "parked as", "at risk", "cause"],
-            view.tasks.iter().map(|task| {
-                vec![
-                    task.key.kind.to_string(),
-                    task.key.slot.to_string(),
-                    task.state.name().to_owned(),
-                    task.due_at.format("%F %T").to_string(),
-                    task.tries.to_string(),
-                    task.claims.to_string(),
-                    task.park_class.map_or("-", fleet_domain::ParkClass::name).to_owned(),
-                    task.at_risk.map_or_else(|| "-".to_owned(), at_risk),
-                    code(&task.park_cause),
-                ]
-            }),
-        ));
-        for task in &view.tasks {
-            for choice in choices(task) {
-                text.push_str(&format!("{} {}: {choice}\n", task.key.kind, task.key.slot));
-            }
-        }
-    }
+    let mut text = head_text(view);
+    text.push_str(&tasks_text(view));
     text.push_str("\nwhat happened\n");
     text.push_str(&table(
         &["at", "kind", "outcome", "detail"],
@@ -166,6 +118,64 @@ fn to_text(view: &PurchaseView) -> String {
     text
 }
 
+fn head_text(view: &PurchaseView) -> String {
+    let (order, progress) = (&view.purchase.order, &view.purchase.progress);
+    format!(
+        "purchase   {}  {}\nclient     {} / {}  ({}, {})\nproduct    {} at {}\n\
+         amount     {} + {} fee, {} minor units\nsource     {}   target {}\n\
+         reserve    {} (code {}) at {}\ndispense   {} (code {})\nsettle     {}\n",
+        order.id,
+        view.purchase.status(),
+        order.client,
+        order.client_txn_ref,
+        order.scenario,
+        view.way_in,
+        order.product,
+        order.supplier,
+        order.purchase_amount,
+        order.fee_amount,
+        order.currency,
+        masked(order.source.expose()),
+        masked(order.target.expose()),
+        progress.reserve,
+        or_dash(progress.reserve_code.as_ref()),
+        if order.funding_source.is_empty() { "the client" } else { &order.funding_source },
+        progress.dispense,
+        or_dash(progress.dispense_code.as_ref()),
+        progress.settle,
+    )
+}
+
+fn or_dash(text: Option<&String>) -> String {
+    text.map_or_else(|| "-".to_owned(), Clone::clone)
+}
+
+fn tasks_text(view: &PurchaseView) -> String {
+    if view.tasks.is_empty() {
+        return String::new();
+    }
+    let head = ["kind", "slot", "state", "due", "tries", "claims", "parked as", "at risk", "cause"];
+    let rows = view.tasks.iter().map(|task| {
+        vec![
+            task.key.kind.to_string(),
+            task.key.slot.to_string(),
+            task.state.name().to_owned(),
+            task.due_at.format("%F %T").to_string(),
+            task.tries.to_string(),
+            task.claims.to_string(),
+            task.park_class.map_or("-", fleet_domain::ParkClass::name).to_owned(),
+            task.at_risk.map_or_else(|| "-".to_owned(), at_risk),
+            or_dash(task.park_cause.as_ref()),
+        ]
+    });
+    let mut text = format!("\nunfinished tasks\n{}", table(&head, rows));
+    for task in &view.tasks {
+        for choice in choices(task) {
+            text.push_str(&format!("{} {}: {choice}\n", task.key.kind, task.key.slot));
+        }
+    }
+    text
+}
 fn at_risk(money: fleet_domain::Money) -> String {
     format!("{} {}", money.minor, money.currency.code())
 }

@@ -172,6 +172,22 @@ fn to_text(summary: &FleetSummary, backlog: &[BacklogRow]) -> String {
         if unfinished.is_empty() { "nothing".to_owned() } else { unfinished.join(", ") };
     text.push_str(&format!("unfinished {unfinished}\n"));
     text.push_str(&failing_text(summary));
+    text.push_str(&cases_text(summary));
+    text.push_str("\ntime per stage\n");
+    let rows = summary.stages.iter().map(|row| {
+        vec![
+            row.stage.clone(),
+            row.purchases.to_string(),
+            format!("{:.0} ms", row.average_ms),
+            format!("{:.0} ms", row.p95_ms),
+        ]
+    });
+    text.push_str(&table(&["stage", "purchases", "average", "95 %"], rows));
+    text
+}
+/// What a person has to look at.
+fn cases_text(summary: &FleetSummary) -> String {
+    let mut text = String::new();
     if !summary.parked.is_empty() {
         text.push_str("\nparked, for a person (fleet dead list)\n");
         let rows = summary
@@ -188,16 +204,6 @@ fn to_text(summary: &FleetSummary, backlog: &[BacklogRow]) -> String {
         });
         text.push_str(&table(&["at", "source", "reference", "status"], rows));
     }
-    text.push_str("\ntime per stage\n");
-    let rows = summary.stages.iter().map(|row| {
-        vec![
-            row.stage.clone(),
-            row.purchases.to_string(),
-            format!("{:.0} ms", row.average_ms),
-            format!("{:.0} ms", row.p95_ms),
-        ]
-    });
-    text.push_str(&table(&["stage", "purchases", "average", "95 %"], rows));
     text
 }
 
