@@ -10,8 +10,9 @@ const KEPT_FREE: u32 = 8;
 
 pub(crate) async fn check(program: Program, settings: &Settings) -> anyhow::Result<()> {
     let store = settings.open_store(program.name)?;
+    // Before anything of ours is called: another schema does not have it.
+    store.check_schema().await.context("database.url")?;
     store.ping().await.context("database.url")?;
-    store.check_schema().await?;
     let (max, open) = (store.max_connections().await?, store.open_connections().await?);
     let needed = open.saturating_add(settings.database.pool_max);
     if needed > max.saturating_sub(KEPT_FREE) {
