@@ -4,6 +4,7 @@
 #![expect(
     clippy::panic,
     clippy::print_stdout,
+    clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     reason = "a drill talks to a terminal and fails by panicking; its numbers are small counters"
 )]
@@ -55,13 +56,10 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     let seed = arguments.seed.unwrap_or_else(|| rand::random_range(0..1_000_000));
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all();
-    let Ok(runtime) = { runtime }.build() else { return ExitCode::FAILURE };
-    let all_held = runtime.block_on(run(&arguments.names, seed));
-    if all_held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if run(&arguments.names, seed) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-async fn run(names: &[String], seed: u64) -> bool {
+fn run(names: &[String], seed: u64) -> bool {
     println!("SEED={seed}");
     let mut results = Vec::new();
     for (name, what) in DRILLS {
@@ -69,16 +67,9 @@ async fn run(names: &[String], seed: u64) -> bool {
             continue;
         }
         println!("\n{name}: {what}");
-        // A drill of its own task: what it finds is a panic there, and the next one runs.
-        let drill = tokio::spawn(async move {
-            let servers = Servers::of_the_drill().unwrap_or_else(|error| panic!("{error:#}"));
-            if name == "kills" {
-                kills::run(servers, seed).await
-            } else {
-                broker_disk::run(servers, seed).await
-            }
-        });
-        results.push((name, drill.await.ok()));
+        // On a thread of its own: what a drill finds is a panic there, and the next one runs.
+        let drill = std::thread::spawn(move || drill(name, seed));
+        results.push((name, drill.join().ok()));
     }
     println!("\nSEED={seed}");
     for (name, result) in &results {
@@ -88,4 +79,15 @@ async fn run(names: &[String], seed: u64) -> bool {
         }
     }
     results.iter().all(|(_, result)| result.is_some())
+}
+
+fn drill(name: &str, seed: u64) -> String {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).enable_all().build();
+    let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
+    let servers = Servers::of_the_drill().unwrap_or_else(|error| panic!("{error:#}"));
+    match name {
+        "kills" => runtime.block_on(kills::run(servers, seed)),
+        _ => runtime.block_on(broker_disk::run(servers, seed)),
+    }
 }
