@@ -4,6 +4,8 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::string_slice,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
     reason = "all of this binary is tests; clippy sees only functions marked as such"
 )]
 
