@@ -1,6 +1,6 @@
 //! What a client is told: by the bank's speed, and by the Transaction Lookup.
 
-use fleet_domain::{PurchaseStatus, ReserveState};
+use fleet_domain::{PurchaseId, PurchaseStatus, ReserveState};
 use fleet_simulator::{Action, Behaviour, EffectKind};
 use fleet_testkit::TestFleet;
 use fleet_testkit::fleet::{HttpAnswer, client, key_of, purchase};
@@ -122,7 +122,10 @@ async fn a_purchase_is_found_by_its_three_references_and_only_by_its_client() {
     assert_eq!(failed["transactResultResponseCode"], "2213");
     let waits = fleet.look_up(1001, &format!("raasTxnRef={pending}")).await.json();
     assert_eq!(waits["transactionStatus"], "PENDING");
+    refuses_what_is_not_asked_rightly(&fleet, id, reference).await;
+}
 
+async fn refuses_what_is_not_asked_rightly(fleet: &TestFleet, id: PurchaseId, reference: &str) {
     for (asker, query, status) in [
         (1002, format!("raasTxnRef={id}"), 404),
         (1002, format!("clientTransactionReference={reference}"), 404),

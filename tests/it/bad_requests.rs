@@ -33,9 +33,7 @@ fn wrong_values() -> Vec<(&'static str, Value)> {
         wrong.push((field, json!("99999999999999999999")));
         wrong.push((field, json!(9_999_999_999_999_999_999_u64)));
     }
-    for field in ["feeAmount"] {
-        wrong.extend([json!("abc"), json!(1.5), json!({})].map(|value| (field, value)));
-    }
+    wrong.extend([json!("abc"), json!(1.5), json!({})].map(|value| ("feeAmount", value)));
     for field in ["clientTxnRef", "currencyCode", "sourceIdentifier", "targetIdentifier"] {
         wrong.extend([json!(null), json!(7), json!(""), json!([])].map(|value| (field, value)));
     }

@@ -92,7 +92,8 @@ fn once_each(fleet: &TestFleet) {
             EffectKind::Reserve => "reserve",
             EffectKind::Vend => "vend",
             EffectKind::Capture | EffectKind::Cancel => "capture or cancel",
-            EffectKind::Result | EffectKind::Report => continue,
+            EffectKind::Refund => "refund",
+            EffectKind::Result | EffectKind::Ipn | EffectKind::Report => continue,
         };
         *counts.entry((effect.purchase.to_string(), what)).or_default() += 1;
     }
