@@ -10,7 +10,7 @@ fn target(body: &Value) -> &str {
     body["targetIdentifier"].as_str().unwrap()
 }
 
-fn result_of(fleet: &TestFleet, id: fleet_domain::PurchaseId) -> Option<String> {
+fn result_of(fleet: &TestFleet, id: PurchaseId) -> Option<String> {
     let effects = fleet.effects(id);
     let result = effects.iter().find(|effect| effect.kind == EffectKind::Result);
     result.and_then(|result| result.told.as_deref().map(str::to_owned))
