@@ -558,6 +558,9 @@ begin
                 when s.wants then v_now + interval '10 seconds'
                 when s.state = 2 then s.lease
                 when s.state = 4 then v_now + interval '1 day'
+                -- Whether a hint was lost shows once a later one was received: soon, then rarely.
+                when v_now < t.hinted_at + interval '30 seconds'
+                    then t.hinted_at + interval '30 seconds'
                 else v_now + interval '2 minutes' end
         from sorted s
         where t.purchase = s.purchase and t.kind = s.kind and t.slot = s.slot

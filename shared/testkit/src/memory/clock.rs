@@ -12,6 +12,8 @@ use super::model::{Beat, HINT_TIME, Model, REMINDER, Task};
 
 /// Rows that are read beyond a lane's room, so that those that only look due do not use it up.
 const READ_BEYOND: u32 = 16;
+/// How long after its hint a queued task is looked at for the second time.
+const LOOKED_AT_AGAIN: Duration = Duration::from_secs(30);
 /// A process that is silent for longer is not alive.
 const ALIVE: Duration = Duration::from_secs(5);
 
@@ -99,8 +101,11 @@ impl Model {
                     task.due_at = later(now, REMINDER);
                     report.reminded = report.reminded.saturating_add(1);
                 }
+                // Whether a hint was lost shows once a later one was received.
                 TaskState::Queued | TaskState::Waiting => {
-                    task.due_at = later(now, Duration::from_secs(120));
+                    let soon = task.hinted_at.map(|at| later(at, LOOKED_AT_AGAIN));
+                    let soon = soon.filter(|soon| now < *soon);
+                    task.due_at = soon.unwrap_or_else(|| later(now, Duration::from_secs(120)));
                 }
             }
         }
