@@ -1,6 +1,6 @@
 //! What a client is told: by the bank's speed, and by the Transaction Lookup.
 
-use fleet_domain::{PurchaseId, PurchaseStatus, ReserveState};
+use fleet_domain::{PurchaseStatus, ReserveState};
 use fleet_simulator::{Action, Behaviour, EffectKind};
 use fleet_testkit::TestFleet;
 use fleet_testkit::fleet::{HttpAnswer, client, key_of, purchase};
@@ -10,7 +10,7 @@ fn target(body: &Value) -> &str {
     body["targetIdentifier"].as_str().unwrap()
 }
 
-fn result_of(fleet: &TestFleet, id: PurchaseId) -> Option<String> {
+fn result_of(fleet: &TestFleet, id: fleet_domain::PurchaseId) -> Option<String> {
     let effects = fleet.effects(id);
     let result = effects.iter().find(|effect| effect.kind == EffectKind::Result);
     result.and_then(|result| result.told.as_deref().map(str::to_owned))
@@ -122,10 +122,11 @@ async fn a_purchase_is_found_by_its_three_references_and_only_by_its_client() {
     assert_eq!(failed["transactResultResponseCode"], "2213");
     let waits = fleet.look_up(1001, &format!("raasTxnRef={pending}")).await.json();
     assert_eq!(waits["transactionStatus"], "PENDING");
-    refuses_what_is_not_asked_rightly(&fleet, id, reference).await;
+
+    nobody_else_finds_it(&fleet, &id.to_string(), reference).await;
 }
 
-async fn refuses_what_is_not_asked_rightly(fleet: &TestFleet, id: PurchaseId, reference: &str) {
+async fn nobody_else_finds_it(fleet: &TestFleet, id: &str, reference: &str) {
     for (asker, query, status) in [
         (1002, format!("raasTxnRef={id}"), 404),
         (1002, format!("clientTransactionReference={reference}"), 404),
