@@ -158,7 +158,8 @@ fn median_of(rounds: &[&Round]) -> Option<Median> {
     let numbers = |figure: &dyn Fn(&Round) -> u64| {
         let mut all: Vec<u64> = rounds.iter().map(|round| figure(round)).collect();
         all.sort_unstable();
-        all.get(all.len() / 2).copied().unwrap_or(0)
+        let at = |place: usize| all.get(place).copied().unwrap_or(0);
+        u64::midpoint(at(all.len().saturating_sub(1) / 2), at(all.len() / 2))
     };
     let names = first.cpu_us_per_purchase.keys();
     let cpu = names.map(|name| {
@@ -177,7 +178,9 @@ fn median_of(rounds: &[&Round]) -> Option<Median> {
 
 fn middle(mut all: Vec<f64>) -> f64 {
     all.sort_by(f64::total_cmp);
-    all.get(all.len() / 2).copied().unwrap_or(0.0)
+    let at = |place: usize| all.get(place).copied().unwrap_or(0.0);
+    // Of an even number the two in the middle.
+    f64::midpoint(at(all.len().saturating_sub(1) / 2), at(all.len() / 2))
 }
 
 /// From the metrics: `… fleet_group_tasks_sum{kind="reserve",operation="claim"}`.

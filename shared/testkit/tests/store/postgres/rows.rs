@@ -175,6 +175,41 @@ async fn claims_update_their_rows_in_place() {
     assert!(in_place >= 507, "{in_place} of {updated}");
 }
 
+/// A connection keeps the plans that it made while there was nothing to do.
+#[tokio::test]
+async fn claims_and_commits_find_their_tasks_by_key_and_read_no_others() {
+    let database = TestDatabase::create().await.unwrap();
+    let store = database.store();
+    let nobody = TaskKey { purchase: PurchaseId::generate(), kind: KIND, slot: 0 };
+    let gone = group(&[nobody], true);
+    assert_eq!(store.claim(&gone).await.unwrap()[0].name(), "gone");
+    let late = decided(nobody, gone.asks[0].token, Next::Finish);
+    assert_eq!(store.commit(KIND, &[late]).await.unwrap().verdicts, [CommitVerdict::LateGone]);
+    store.put_back(&[nobody]).await.unwrap();
+    let keys = dispensing(&store, 512).await;
+    for some in keys.chunks(32) {
+        store.put_back(&some[..1]).await.unwrap();
+        let claimed = group(&some[1..], true);
+        store.claim(&claimed).await.unwrap();
+        let asks = claimed.asks.iter();
+        let commits: Vec<_> = asks.map(|ask| decided(ask.key, ask.token, Next::Finish)).collect();
+        store.commit(KIND, &commits).await.unwrap();
+    }
+    store.close().await;
+    let sql =
+        "select t.n_tup_del, i.idx_tup_read from pg_stat_user_tables t, pg_stat_user_indexes i
+               where t.relname = 'task' and i.indexrelname = 'task_due'";
+    let mut connection = database.connection().await.unwrap();
+    let read = loop {
+        let row: (i64, i64) = sqlx::query_as(sql).fetch_one(&mut connection).await.unwrap();
+        if row.0 >= 496 {
+            break row.1;
+        }
+        sqlx::query("select pg_stat_clear_snapshot()").execute(&mut connection).await.unwrap();
+    };
+    assert_eq!(read, 0, "the index of due times is the clock's");
+}
+
 #[tokio::test]
 async fn an_unreadable_row_does_not_spoil_its_neighbours() {
     let database = TestDatabase::create().await.unwrap();
