@@ -68,3 +68,19 @@ async fn hints_of_what_is_finished_or_never_was_are_acknowledged_and_nothing_is_
     assert_eq!(bench.trace.count(|event| matches!(event, Event::Called(_))), 3);
     bench.assert_dispensed_once(&keys);
 }
+
+#[tokio::test]
+async fn what_was_queued_again_during_a_call_is_claimed_right_after_its_commit() {
+    let bench = Bench::new(10);
+    let keys = bench.hinted(1);
+    bench.outside.hold(&keys);
+    bench.start();
+    bench.until("the call", || bench.outside.in_flight() == 1).await;
+    // The lease is over: the clock queues the task, and its hint comes back to whoever calls.
+    bench.memory.advance(std::time::Duration::from_secs(20));
+    let acked = || bench.trace.count(|event| matches!(event, Event::Acked(_)));
+    bench.until("the second hint", || acked() == 2).await;
+    bench.outside.let_go(&keys);
+    bench.until("the end, without any lost hint", || bench.unfinished().is_empty()).await;
+    bench.assert_dispensed_once(&keys);
+}

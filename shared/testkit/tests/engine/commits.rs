@@ -38,6 +38,7 @@ async fn an_answer_after_the_lease_becomes_a_fact_that_whoever_holds_the_task_de
     let bench = Bench::new(10);
     let keys = bench.hinted(1);
     bench.outside.hold(&keys);
+    bench.outside.hold_look_ups(&keys);
     // Nobody but the late answer knows what became of it.
     bench.outside.script_look_ups(keys[0], &vec![Told::Unclear; 10_000]);
     bench.start();
@@ -55,6 +56,8 @@ async fn an_answer_after_the_lease_becomes_a_fact_that_whoever_holds_the_task_de
     bench.outside.let_go(&keys);
     let late = |event: &Event| matches!(event, Event::Committed(done) if done.iter().any(|(_, verdict)| *verdict == CommitVerdict::Late));
     bench.until("the late answer", || bench.trace.count(late) == 1).await;
+    assert_eq!(bench.row(keys[0]).state, TaskState::Running, "the other one's claim stands");
+    bench.outside.let_look_ups_go();
     bench
         .until("the end", || {
             bench.memory.advance(Duration::from_millis(20));

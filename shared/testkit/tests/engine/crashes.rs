@@ -115,6 +115,32 @@ async fn a_task_that_ends_its_process_each_time_is_parked_as_poison_and_alone() 
     bench.assert_dispensed_once(&all);
 }
 
+#[tokio::test]
+async fn from_its_third_claim_on_a_task_waits_for_its_neighbours_to_end() {
+    let bench = Bench::new(10);
+    let bad = bench.hinted(1)[0];
+    bench.outside.script(bad, &[Reply::Panic]);
+    bench.outside.script_look_ups(bad, &[Told::Panic]);
+    let process = bench.start().process;
+    let claims = || bench.row(bad).claims;
+    bench.pass_until("its second claim", || claims() == 2).await;
+    bench.until("its second end", || !process.has_work() && bench.outside.in_flight() == 0).await;
+    let neighbours = bench.purchases(5, DISPENSE_LANE);
+    bench.outside.hold(&neighbours);
+    bench.hint(&neighbours, DISPENSE_LANE);
+    bench.until("neighbours in flight", || bench.outside.in_flight() == 5).await;
+    bench.memory.advance(std::time::Duration::from_secs(20));
+    bench.until("its third claim", || claims() == 3).await;
+    let looks = bench.trace.count(|event| *event == Event::Ticked) + 20;
+    bench.until("looks", || bench.trace.count(|event| *event == Event::Ticked) > looks).await;
+    assert_eq!(bench.trace.count(|event| *event == Event::LookedUp(bad)), 1, "not yet");
+    bench.outside.let_go(&neighbours);
+    bench.pass_until_all_ended().await;
+    assert_eq!(bench.outside.beside_the_suspect(), 0);
+    bench.assert_dispensed_once(&neighbours);
+    bench.assert_dispensed_once(&[bad]);
+}
+
 fn is_parked(bench: &Bench, key: TaskKey) -> bool {
     bench.row(key).state == TaskState::Parked
 }

@@ -57,6 +57,7 @@ struct State {
 pub(crate) struct Outside {
     state: Mutex<State>,
     held: watch::Sender<HashSet<TaskKey>>,
+    held_look_ups: watch::Sender<HashSet<TaskKey>>,
 }
 
 impl Outside {
@@ -75,6 +76,15 @@ impl Outside {
     /// Calls of these get their effect, and no answer until they are let go.
     pub(crate) fn hold(&self, keys: &[TaskKey]) {
         self.held.send_modify(|held| held.extend(keys));
+    }
+
+    /// The same for look-ups of these.
+    pub(crate) fn hold_look_ups(&self, keys: &[TaskKey]) {
+        self.held_look_ups.send_modify(|held| held.extend(keys));
+    }
+
+    pub(crate) fn let_look_ups_go(&self) {
+        self.held_look_ups.send_modify(HashSet::clear);
     }
 
     pub(crate) fn let_go(&self, keys: &[TaskKey]) {
@@ -213,6 +223,8 @@ impl Step for ScriptedStep {
         let key = job.task.key;
         let _in_flight = self.begin(job, false).await;
         let told = self.process.outside.lock().told.get_mut(&key).and_then(VecDeque::pop_front);
+        let mut held = self.process.outside.held_look_ups.subscribe();
+        held.wait_for(|held| !held.contains(&key)).await.unwrap();
         self.process.point(Point::Called).await;
         match told {
             Some(Told::Unclear) => Ok(LookUp::Unclear),
