@@ -57,6 +57,9 @@ create table connector (
     hold_seconds integer check (hold_seconds > 0),
     secret_sealed bytea,
     codes jsonb not null default '{}',
+    -- what a fraud desk is told and asked; null for other parties
+    desk jsonb,
+    desk_msisdn_key_sealed bytea,
     active boolean not null default true
 );
 
@@ -92,6 +95,16 @@ create table retry_plan (
     primary key (kind, owner, class, version)
 );
 
+-- The fraud desk's reason for a code of a connector; * = of any.
+create table failure_reason (
+    connector text not null,
+    code text not null check (length(code) between 1 and 64),
+    reason text not null check (reason in ('no_credit', 'vas_bar', 'blacklisted_msisdn',
+                                           'child_bar', 'technical_fault', 'billing_frequency',
+                                           'service_suspended')),
+    primary key (connector, code)
+);
+
 create table source_blacklist (
     source_hash bytea primary key,
     reason text not null,
@@ -125,7 +138,8 @@ create table purchase (
     details_sealed bytea not null,
     start_by timestamptz not null,
     created_at timestamptz not null,
-    -- the reserve track, written by reserve tasks only
+    -- the reserve track, written by reserve tasks only; while it says validating no reserve task
+    -- exists, and the validate task writes it
     reserve_state text not null,
     reserve_code text,
     reservation text,
@@ -133,6 +147,8 @@ create table purchase (
     -- the dispense track, written by dispense tasks only
     dispense_state text not null,
     dispense_code text,
+    -- the supplier's own word, where its connector maps it to the code
+    supplier_code text,
     supplier_ref text,
     vend_amount bigint,
     voucher_sealed bytea,
@@ -280,23 +296,45 @@ create table fact (
 create index fact_task on fact (purchase, kind, slot) where purchase is not null;
 create index fact_unmatched on fact (fact) where purchase is null;
 
--- The fraud desk's tokens: state, stickiness and "one in flight" belong to the token.
+-- The fraud desk's tokens: state, stickiness, the week and "one in flight" belong to the token,
+-- whichever purchases name it. The hash is of desk and token.
 create table fraud_token (
     token_hash bytea primary key,
-    token_created_at timestamptz not null,
-    success_reported boolean not null default false,
+    desk text not null,
+    token_sealed bytea not null,
+    known_at timestamptz not null,
+    -- one week after the token was made
+    expires_at timestamptz not null,
+    told text not null default 'nothing_sent'
+        check (told in ('nothing_sent', 'failed_sent', 'success_sent')),
+    -- a purchase that names it was dispensed: from then on no failure is reported
+    success_due boolean not null default false,
+    -- the claim whose report is in flight, or the purchase that is next
     busy_with uuid,
-    busy_until timestamptz
+    promised_to uuid,
+    busy_until timestamptz,
+    -- the first purchase's; every validation of the token carries it
+    validate_timestamp text,
+    is_valid boolean,
+    threat_code bigint,
+    threat_flags text,
+    validated_at timestamptz
 ) with (fillfactor = 70);
 
+-- One row for each purchase that names a token, from its acceptance on; without a token the row
+-- comes with the word that there was nothing to report.
 create table fraud_report (
     purchase uuid primary key,
     token_hash bytea,
-    state text not null check (state in ('queued', 'reported', 'expired', 'dead', 'not_needed')),
+    state text not null check (state in ('queued', 'reported', 'superseded', 'expired', 'dead',
+                                         'not_needed')),
     success boolean,
+    -- since when it waits for another report on its token to end
+    waits_since timestamptz,
     reported_at timestamptz,
     created_at timestamptz not null
 ) with (fillfactor = 70);
+create index fraud_report_token on fraud_report (token_hash) where token_hash is not null;
 
 -- Operations --------------------------------------------------------------------------------------
 

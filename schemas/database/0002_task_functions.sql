@@ -17,7 +17,7 @@ create function fleet_claim_v1(
     t_start_by timestamptz, t_deadline_at timestamptz, about purchase,
     d_channel text, d_body bytea, d_state text, d_attempts integer, d_first_sent_at timestamptz,
     f_source text[], f_type text[], f_reference text[], f_status text[], f_external_id text[],
-    f_body bytea[], f_received_at timestamptz[]
+    f_body bytea[], f_received_at timestamptz[], desk_token fraud_token
 ) language plpgsql volatile set enable_seqscan = off set enable_mergejoin = off as $$
 declare
     v_now constant timestamptz := fleet_now();
@@ -61,6 +61,10 @@ begin
                with ordinality as u (purchase, slot, lane, token, i) offset 0) ask
     left join task t on t.purchase = ask.purchase and t.kind = ask.kind and t.slot = ask.slot;
 
+    if p_kind = 7 then
+        v_verdict := fleet_token_take_v1(p_purchase, p_token, v_verdict, v_now, v_lease);
+    end if;
+
     -- Nothing may leave of an expired task of which nothing is out: sent_until stays empty.
     update task t
     set state = 2, token = ask.token, claims = t.claims + 1, lease = v_lease,
@@ -87,7 +91,7 @@ begin
            t.lane, coalesce(began.claimed, v_now), t.claims, t.tries, t.ref_no, t.former_sent_until,
            t.signals, t.start_by, t.deadline_at, p,
            d.channel, d.body_sealed, d.state, d.attempts, d.first_sent_at,
-           f.source, f.fact_type, f.reference, f.status, f.external_id, f.body, f.received_at
+           f.source, f.fact_type, f.reference, f.status, f.external_id, f.body, f.received_at, k
     from (select u.*, p_kind as kind
           from unnest(v_verdict, p_purchase, p_slot)
                with ordinality as u (verdict, purchase, slot, i) offset 0) ask
@@ -95,6 +99,8 @@ begin
     left join lateral (select t.lease - p_lease_ms * interval '1 millisecond' as claimed) began on true
     left join purchase p on ask.verdict in ('claim', 'again') and p.purchase = ask.purchase
     left join delivery d on p_kind = 5 and d.purchase = p.purchase and d.slot = ask.slot
+    left join fraud_report r on p_kind in (7, 9) and r.purchase = p.purchase
+    left join fraud_token k on k.token_hash = r.token_hash
     left join (
         select x.purchase, x.slot,
                array_agg(x.source order by x.fact) as source,
@@ -226,7 +232,7 @@ create function fleet_commit_v1(
     f_i integer[], f_kind smallint[], f_slot integer[], f_lane integer[], f_start_by timestamptz[],
     f_deadline timestamptz[],
     d_i integer[], d_slot integer[], d_channel text[], d_body bytea[],
-    l_i integer[], l_entry text[], l_amount bigint[], l_currency text[]
+    l_i integer[], l_entry text[], l_amount bigint[], l_currency text[], p_own_code text[]
 ) returns table (idx integer, verdict smallint, db_now timestamptz)
 language plpgsql volatile set enable_seqscan = off set enable_mergejoin = off as $$
 declare
@@ -243,7 +249,7 @@ begin
               offset 0) ask
         join task t on t.purchase = ask.purchase and t.kind = ask.kind and t.slot = ask.slot
         order by t.purchase, t.slot for update of t;
-    if p_kind in (1, 2, 3) then
+    if p_kind in (1, 2, 3, 9) then
         perform 1 from purchase p where p.purchase = any (p_purchase)
             order by p.purchase for no key update;
     end if;
@@ -297,13 +303,14 @@ begin
         end if;
         update purchase p
         set dispense_state = c.track, dispense_code = coalesce(c.code, p.dispense_code),
+            supplier_code = coalesce(c.own_code, p.supplier_code),
             supplier_ref = coalesce(c.ref, p.supplier_ref),
             vend_amount = coalesce(c.vend_amount, p.vend_amount),
             voucher_sealed = coalesce(c.voucher, p.voucher_sealed),
             settle_as = coalesce(c.settle_as, p.settle_as)
         from unnest(v_verdict, p_purchase, p_track, p_code, p_ref, p_vend_amount, p_voucher,
-                    p_settle_as)
-             as c (verdict, purchase, track, code, ref, vend_amount, voucher, settle_as)
+                    p_settle_as, p_own_code)
+             as c (verdict, purchase, track, code, ref, vend_amount, voucher, settle_as, own_code)
         where p.purchase = c.purchase and c.track is not null
           and (c.verdict = 1 or c.verdict in (3, 4) and c.track = 'dispense_unknown'
                and p.dispense_state in ('not_started', 'dispense_pending'));
@@ -333,6 +340,14 @@ begin
         on conflict (purchase) do update
         set state = excluded.state, success = coalesce(excluded.success, r.success),
             reported_at = coalesce(excluded.reported_at, r.reported_at);
+    elsif p_kind = 9 then
+        update purchase p
+        set reserve_state = c.track, reserve_code = coalesce(c.code, p.reserve_code)
+        from unnest(v_verdict, p_purchase, p_track, p_code)
+             as c (verdict, purchase, track, code)
+        where p.purchase = c.purchase and c.verdict = 1 and c.track is not null
+          and p.reserve_state = 'validating';
+        perform fleet_token_validated_v1(p_purchase, v_verdict, p_flag, p_vend_amount, p_ref, v_now);
     end if;
 
     -- The books. A step written twice is refused by the primary key, never overwritten.
@@ -416,6 +431,10 @@ begin
                 p_park_class, p_answer_body)
          as c (verdict, purchase, slot, token, ref_no, outcome, detail, park_class, answer_body)
     where c.verdict in (1, 3);
+
+    if p_kind = 7 then
+        perform fleet_token_give_v1(p_purchase, p_token, v_verdict, p_track, p_flag, v_now);
+    end if;
 
     -- Facts that came in before the task ended, most of all while a definite answer ended it, are
     -- compared with what it ended as.
@@ -503,6 +522,9 @@ begin
     from locked l
     where t.purchase = l.purchase and t.kind = l.kind and t.slot = l.slot;
     get diagnostics v_count = row_count;
+    if p_kind = 7 then
+        perform fleet_token_give_v1(p_purchase, p_token, null, null, null, v_now);
+    end if;
     return v_count;
 end $$;
 

@@ -10,7 +10,8 @@ create function fleet_accept_v1(
     p_target bytea[], p_target_hash bytea[], p_account bytea[], p_account_hash bytea[],
     p_details bytea[], p_start_by timestamptz[], p_reserve_state text[],
     t_kind smallint[], t_slot integer[], t_lane integer[], t_start_by timestamptz[],
-    t_deadline timestamptz[]
+    t_deadline timestamptz[],
+    k_hash bytea[], k_desk text[], k_sealed bytea[], k_made timestamptz[], k_timestamp text[]
 ) returns table (idx integer, db_now timestamptz, is_new boolean, is_same boolean, about purchase)
 language plpgsql volatile set enable_seqscan = off as $$
 declare
@@ -56,6 +57,23 @@ begin
     select a.client, a.reservation, a.purchase
     from unnest(p_purchase, p_client, p_reservation) as a (purchase, client, reservation)
     where a.purchase = any (v_new) and a.reservation is not null;
+
+    -- A token is known from the first purchase that names it; a later one does not lengthen its week.
+    if exists (select 1 from unnest(k_hash) as h (hash) where h.hash is not null) then
+        insert into fraud_token (token_hash, desk, token_sealed, known_at, expires_at,
+                                 validate_timestamp)
+        select a.hash, a.desk, a.sealed, v_now,
+               least(coalesce(a.made, v_now), v_now) + interval '7 days', a.timestamp
+        from unnest(p_purchase, k_hash, k_desk, k_sealed, k_made, k_timestamp)
+             with ordinality as a (purchase, hash, desk, sealed, made, timestamp, i)
+        where a.hash is not null and a.purchase = any (v_new)
+        order by a.hash, a.i
+        on conflict do nothing;
+        insert into fraud_report (purchase, token_hash, state, created_at)
+        select a.purchase, a.hash, 'queued', v_now
+        from unnest(p_purchase, k_hash) as a (purchase, hash)
+        where a.hash is not null and a.purchase = any (v_new);
+    end if;
 
     return query
     select a.i::integer, v_now, p.purchase = a.purchase and p.purchase = any (v_new),
@@ -112,21 +130,24 @@ begin
 
     insert into connector (name, party, adapter, base_url, inquiry, settle_time_seconds,
                            call_deadline_ms, callback_wait_seconds, hold_seconds, secret_sealed,
-                           codes, active)
+                           codes, active, desk, desk_msisdn_key_sealed)
     select r.name, r.party, r.adapter, r.base_url, r.inquiry, r.settle_time_seconds,
            r.call_deadline_ms, r.callback_wait_seconds, r.hold_seconds,
-           decode(r.secret_sealed, 'hex'), r.codes, r.active
+           decode(r.secret_sealed, 'hex'), r.codes, r.active, r.desk,
+           decode(r.desk_msisdn_key_sealed, 'hex')
     from jsonb_to_recordset(p_rows -> 'connectors') as r (
         name text, party text, adapter text, base_url text, inquiry text,
         settle_time_seconds integer, call_deadline_ms integer, callback_wait_seconds integer,
-        hold_seconds integer, secret_sealed text, codes jsonb, active boolean)
+        hold_seconds integer, secret_sealed text, codes jsonb, active boolean, desk jsonb,
+        desk_msisdn_key_sealed text)
     on conflict (name) do update
     set party = excluded.party, adapter = excluded.adapter, base_url = excluded.base_url,
         inquiry = excluded.inquiry, settle_time_seconds = excluded.settle_time_seconds,
         call_deadline_ms = excluded.call_deadline_ms,
         callback_wait_seconds = excluded.callback_wait_seconds,
         hold_seconds = excluded.hold_seconds, secret_sealed = excluded.secret_sealed,
-        codes = excluded.codes, active = excluded.active;
+        codes = excluded.codes, active = excluded.active, desk = excluded.desk,
+        desk_msisdn_key_sealed = excluded.desk_msisdn_key_sealed;
 
     insert into product (product_id, name, product_type, supplier, currency, min_amount, max_amount,
                          fee_fixed, fee_basis_points, active)
@@ -153,6 +174,11 @@ begin
     select r.kind, r.owner, r.class, r.version, r.delays_seconds
     from jsonb_to_recordset(p_rows -> 'plans') as r (
         kind smallint, owner text, class text, version integer, delays_seconds integer[]);
+
+    insert into failure_reason (connector, code, reason)
+    select r.connector, r.code, r.reason
+    from jsonb_to_recordset(p_rows -> 'reasons') as r (connector text, code text, reason text)
+    on conflict (connector, code) do update set reason = excluded.reason;
 
     insert into source_blacklist (source_hash, reason)
     select decode(r.source_hash, 'hex'), r.reason

@@ -18,6 +18,7 @@ mod dead_letters;
 mod delivery;
 mod facts;
 mod forged_hints;
+mod fraud;
 mod identity;
 mod kills;
 mod programs;

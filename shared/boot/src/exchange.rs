@@ -72,6 +72,14 @@ impl Request {
         self
     }
 
+    /// A form.
+    #[must_use]
+    pub fn form(mut self, fields: Vec<(&'static str, String)>) -> Self {
+        let fields = fields.into_iter().map(|(name, text)| (name.to_owned(), text)).collect();
+        self.body = Body::Form(fields);
+        self
+    }
+
     /// A multipart form.
     #[must_use]
     pub fn multipart(mut self, fields: Vec<(&'static str, String)>) -> Self {
@@ -116,6 +124,7 @@ impl Answer {
         if self.status == 429 {
             let refusal = Refusal {
                 code: "429".to_owned(),
+                own_code: None,
                 retryable: true,
                 reference_used: false,
                 retry_after: self.retry_after,

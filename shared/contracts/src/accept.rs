@@ -68,17 +68,43 @@ pub fn accept(
         account: body.account_identifier.clone().map(Private::new),
         channel_id: i32::try_from(body.channel_id)
             .map_err(|_error| Rejection::field("channelId", "is not a channel"))?,
-        details: details(body),
+        details: details(directory, body, scenario)?,
         start_by,
     };
-    let (reserve, kind, owner) = match scenario {
-        Scenario::ClientReserved => (ReserveState::NotNeeded, TaskKind::Dispense, &order.supplier),
-        Scenario::WeReserve => (ReserveState::Pending, TaskKind::Reserve, &order.funding_source),
+    let first_task = first_task(directory, &order).ok_or_else(|| unavailable("productId"))?;
+    let (reserve, first_task) = match validate_task(directory, &order, now) {
+        Some(validate) => (ReserveState::Validating, validate),
+        None if scenario == Scenario::WeReserve => (ReserveState::Pending, first_task),
+        None => (ReserveState::NotNeeded, first_task),
     };
-    let lane = directory.lane_of(kind, owner).ok_or_else(|| unavailable("productId"))?;
-    let first_task =
-        FollowUp { kind, slot: 0, lane, start_by: Some(start_by), deadline_at: Some(start_by) };
     Ok(AcceptedOrder { content: content(&order), order, reserve, first_task })
+}
+
+/// The first task that moves money or goods; `None` while its connector's lane is missing.
+#[must_use]
+pub fn first_task(directory: &Directory, order: &Order) -> Option<FollowUp> {
+    let (kind, owner) = match order.scenario {
+        Scenario::ClientReserved => (TaskKind::Dispense, &order.supplier),
+        Scenario::WeReserve => (TaskKind::Reserve, &order.funding_source),
+    };
+    let lane = directory.lane_of(kind, owner)?;
+    let start_by = Some(order.start_by);
+    Some(FollowUp { kind, slot: 0, lane, start_by, deadline_at: start_by })
+}
+
+/// The question to the desk that goes first, where the desk's rules want it. It has to be answered
+/// early enough to leave time for the purchase itself.
+fn validate_task(directory: &Directory, order: &Order, now: DateTime<Utc>) -> Option<FollowUp> {
+    let (fraud, _) = order.fraud_token()?;
+    let desk = fraud.desk.as_deref()?;
+    let rules = directory.connectors.get(desk)?.desk.as_ref()?;
+    if !rules.validates(order.scenario) {
+        return None;
+    }
+    let lane = directory.lane_of(TaskKind::Validate, desk)?;
+    let until = Some(later(now, rules.validate_within).min(order.start_by));
+    let kind = TaskKind::Validate;
+    Some(FollowUp { kind, slot: 0, lane, start_by: until, deadline_at: until })
 }
 
 fn unavailable(field: &str) -> Rejection {
@@ -226,16 +252,44 @@ fn check_texts(body: &PurchaseBody) -> Result<(), Rejection> {
     Ok(())
 }
 
-fn details(body: &PurchaseBody) -> OrderDetails {
-    OrderDetails {
+fn details(
+    directory: &Directory,
+    body: &PurchaseBody,
+    scenario: Scenario,
+) -> Result<OrderDetails, Rejection> {
+    Ok(OrderDetails {
         auth_code: body.auth_code.clone(),
         channel_name: body.channel_name.clone(),
         channel_session_id: body.channel_session_id.clone(),
         timestamp: body.timestamp.clone(),
         deliver: body.deliver.clone().unwrap_or_default(),
         notify: body.notify.clone().unwrap_or_default(),
-        fraud: body.fraud.clone().map(FraudDetails::from),
+        fraud: fraud(directory, body, scenario)?,
+    })
+}
+
+/// A token belongs to the desk of its time. A desk that is asked about tokens wants to know where
+/// they come from.
+fn fraud(
+    directory: &Directory,
+    body: &PurchaseBody,
+    scenario: Scenario,
+) -> Result<Option<FraudDetails>, Rejection> {
+    let Some(block) = body.fraud.clone() else { return Ok(None) };
+    let mut fraud = FraudDetails::from(block);
+    if fraud.token.as_ref().is_none_or(String::is_empty) {
+        return Ok(Some(fraud));
     }
+    let Some(desk) = directory.desk() else { return Ok(Some(fraud)) };
+    fraud.desk = Some(desk.name.clone());
+    let validates = desk.desk.as_ref().is_some_and(|rules| rules.validates(scenario));
+    let needed = [("fraud.userIp", &fraud.user_ip), ("fraud.userAgent", &fraud.user_agent)];
+    for (field, text) in needed.into_iter().filter(|_| validates) {
+        if text.as_ref().is_none_or(String::is_empty) {
+            return Err(Rejection::field(field, "is needed to validate fraud.token"));
+        }
+    }
+    Ok(Some(fraud))
 }
 
 /// "The same content": product, amounts, currency, source, target, funding source and the client's

@@ -72,21 +72,6 @@ pub fn vend_meaning(code: &str) -> VendMeaning {
     }
 }
 
-/// The fraud desk's reason for a failed purchase (contracts, section 4). `barred` is the code that
-/// the supplier itself gave, which a connector may map to another for the client.
-#[must_use]
-pub fn failure_reason(code: &str) -> &'static str {
-    match code {
-        INSUFFICIENT_FUNDS => "no_credit",
-        SOURCE_BLACKLISTED => "blacklisted_msisdn",
-        "2242" => "billing_frequency",
-        "2080" => "service_suspended",
-        "VAS_BARRED" => "vas_bar",
-        "ADULT_BARRED" => "child_bar",
-        _ => "technical_fault",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,11 @@
-//! The fraud desk's transaction report (contracts, section 4).
+//! The fraud desk's transaction report and token validation (contracts, section 4).
 
-use fleet_domain::{FraudDetails, Purchase, PurchaseStatus};
+use fleet_domain::{
+    DeskToken, Directory, DispenseState, FailureReason, FraudDetails, Purchase, PurchaseStatus,
+    TokenVerdict,
+};
 use serde::Deserialize;
+use serde::de::Error as _;
 
 /// What is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,22 +13,19 @@ pub struct Report {
     /// `activation_successful`.
     pub success: bool,
     /// One of the desk's seven reasons, only when not successful.
-    pub failure_reason: Option<&'static str>,
+    pub failure_reason: Option<FailureReason>,
 }
 
 impl Report {
     /// The report that a purchase calls for: `True` once dispensed, a reason once it failed, and
     /// nothing while it is pending or unknown.
     #[must_use]
-    pub fn of(purchase: &Purchase) -> Option<Self> {
-        let progress = &purchase.progress;
+    pub fn of(directory: &Directory, purchase: &Purchase) -> Option<Self> {
         match purchase.status() {
             PurchaseStatus::Success => Some(Self { success: true, failure_reason: None }),
             PurchaseStatus::Pending => None,
             PurchaseStatus::Failed => {
-                let code = progress.dispense_code.as_deref().or(progress.reserve_code.as_deref());
-                let reason = crate::codes::failure_reason(code.unwrap_or_default());
-                Some(Self { success: false, failure_reason: Some(reason) })
+                Some(Self { success: false, failure_reason: Some(reason(directory, purchase)) })
             }
         }
     }
@@ -37,7 +38,7 @@ impl Report {
             ("activation_successful", if self.success { "True" } else { "False" }.to_owned()),
         ];
         if let Some(reason) = self.failure_reason {
-            fields.push(("failure_reason", reason.to_owned()));
+            fields.push(("failure_reason", reason.name().to_owned()));
         }
         let product = purchase.order.product.to_string();
         let external_product = fraud.external_product_id.clone().unwrap_or(product);
@@ -51,6 +52,19 @@ impl Report {
         fields.extend(optional.into_iter().filter_map(|(name, text)| Some((name, text?))));
         fields
     }
+}
+
+/// Why a purchase failed, by the imported map: the word of whoever refused, then the code that it
+/// was taken for.
+fn reason(directory: &Directory, purchase: &Purchase) -> FailureReason {
+    let (order, progress) = (&purchase.order, &purchase.progress);
+    let (connector, codes) = if progress.dispense == DispenseState::Failed {
+        (&order.supplier, [progress.supplier_code.as_ref(), progress.dispense_code.as_ref()])
+    } else {
+        (&order.funding_source, [None, progress.reserve_code.as_ref()])
+    };
+    let mut reasons = codes.into_iter().flatten().filter_map(|c| directory.reason(connector, c));
+    reasons.next().unwrap_or(FailureReason::TechnicalFault)
 }
 
 /// The desk's answer.
@@ -76,9 +90,73 @@ fn truthy<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::
     })
 }
 
+/// The fields of a token's validation, without `api_key`. A repeat carries the same timestamp: the
+/// first purchase's, else the Unix time at which we first knew the token.
+#[must_use]
+pub fn validate_fields(token: &DeskToken, fraud: &FraudDetails) -> Vec<(&'static str, String)> {
+    let stored = token.validate_timestamp.clone().filter(|text| !text.is_empty());
+    let timestamp = stored.unwrap_or_else(|| token.known_at.timestamp().to_string());
+    vec![
+        ("timestamp", timestamp),
+        ("user_ip", fraud.user_ip.clone().unwrap_or_default()),
+        ("user_agent", fraud.user_agent.clone().unwrap_or_default()),
+        ("token", fraud.token.clone().unwrap_or_default()),
+    ]
+}
+
+/// The desk's word on a token. What is not clearly a yes or a no is unreadable, never either.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ValidateReply {
+    /// True, false, 1 or 0, also as text.
+    #[serde(deserialize_with = "yes_or_no")]
+    pub is_valid: bool,
+    /// The bits of what speaks against it.
+    #[serde(default, deserialize_with = "crate::number::optional")]
+    pub threat_code: Option<i64>,
+    /// Their names, joined by `#!|`.
+    #[serde(default)]
+    pub threat_flags: Option<String>,
+}
+
+impl From<ValidateReply> for TokenVerdict {
+    fn from(reply: ValidateReply) -> Self {
+        Self {
+            is_valid: reply.is_valid,
+            threat_code: reply.threat_code.unwrap_or(0),
+            threat_flags: reply.threat_flags.unwrap_or_default().chars().filter(is_flag).collect(),
+        }
+    }
+}
+
+/// Whatever else a desk may send is no name of a flag and goes nowhere.
+fn is_flag(c: &char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '#' | '!' | '|')
+}
+
+fn yes_or_no<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    match text.as_str() {
+        "true" | "True" | "1" => Ok(true),
+        "false" | "False" | "0" => Ok(false),
+        _ => Err(D::Error::custom("neither yes nor no")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_is_valid_or_not_or_the_answer_is_unreadable() {
+        let read = |text: &str| serde_json::from_str::<ValidateReply>(text);
+        let reply = read(r#"{"is_valid":0,"threat_code":"520","threat_flags":"A#!|B"}"#).unwrap();
+        assert_eq!((reply.is_valid, reply.threat_code), (false, Some(520)));
+        assert!(read(r#"{"is_valid":"True"}"#).unwrap().is_valid);
+        for text in ["{}", r#"{"is_valid":null}"#, r#"{"is_valid":"maybe"}"#, r#"{"is_valid":2}"#] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn zero_inside_a_200_is_an_error() {

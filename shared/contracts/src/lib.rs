@@ -18,13 +18,13 @@ mod supplier;
 mod timestamp;
 mod unknown;
 
-pub use accept::{AcceptedOrder, accept};
+pub use accept::{AcceptedOrder, accept, first_task};
 pub use bank::{BankReply, RefundFunds, ReserveFunds};
 pub use dead::{
     CAUSE_HEADER, CORRELATION_HEADER, DETAIL_HEADER, DeadCause, QUEUE_HEADER, REPLY_HEADER,
     USER_HEADER,
 };
-pub use desk::{DeskReply, Report};
+pub use desk::{DeskReply, Report, ValidateReply, validate_fields};
 pub use hint::{HINT_TASKS_MAX, HINT_VERSION, HintError, JobHint, JobHintV1};
 pub use ipn::{
     FrozenIpn, IPN, IpnBody, SignError, SignKey, TransactionReply, acknowledges_ipn,
@@ -33,7 +33,7 @@ pub use ipn::{
 pub use order::{BODY_BYTES_MAX, FraudBlock, FundingSource, PurchaseBody, Rejection, TextOrNumber};
 pub use queues::{DEAD_EXCHANGE, EXCHANGE, Queue};
 pub use reply::{LookupReply, RequestedOutcome, RequestedReply, TransactReply};
-pub use result::{Outcome, TRANSACT_RESULT, TransactResult, conclude, message_of};
+pub use result::{Outcome, REPORT_WEEK, TRANSACT_RESULT, TransactResult, conclude, message_of};
 pub use schemas::json_schemas;
 pub use supplier::{VendReply, VendRequest};
 pub use unknown::unknown_fields;

@@ -159,6 +159,7 @@ impl std::fmt::Debug for FraudBlock {
 impl From<FraudBlock> for FraudDetails {
     fn from(block: FraudBlock) -> Self {
         Self {
+            desk: None,
             token: block.token,
             token_created_at: block.token_created_at,
             user_ip: block.user_ip,

@@ -80,7 +80,7 @@ impl Queue {
             TaskKind::Settle | TaskKind::Refund => Some(Self::Settle),
             TaskKind::Deliver => Some(Self::Deliver),
             TaskKind::Notify => Some(Self::Notify),
-            TaskKind::Report => Some(Self::Report),
+            TaskKind::Report | TaskKind::Validate => Some(Self::Report),
             TaskKind::Case => None,
         }
     }

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use fleet_domain::{
-    Directory, DispenseState, FollowUp, NewDelivery, Private, Purchase, PurchaseStatus, TaskKind,
-    later,
+    Directory, DispenseState, FollowUp, LaneId, NewDelivery, Order, Private, Purchase,
+    PurchaseStatus, TaskKind, later,
 };
 use serde::{Deserialize, Serialize};
 
@@ -129,11 +129,11 @@ pub fn conclude(
         let kind = TaskKind::Deliver;
         follow_ups.push(FollowUp { kind, slot, lane, start_by: None, deadline_at: None });
     }
-    if let Some(lane) = desk_lane(directory) {
+    if let Some(lane) = desk_lane(directory, order) {
         let fraud = order.details.fraud.as_ref();
-        let token_created_at = fraud.and_then(|fraud| fraud.token_created_at);
-        let begin = token_created_at.unwrap_or(purchase.progress.created_at);
-        let deadline = later(begin, REPORT_WEEK);
+        let accepted_at = purchase.progress.created_at;
+        let made_at = fraud.and_then(|fraud| fraud.token_created_at).unwrap_or(accepted_at);
+        let deadline = later(made_at.min(accepted_at), REPORT_WEEK);
         follow_ups.push(FollowUp {
             kind: TaskKind::Report,
             slot: 0,
@@ -167,10 +167,14 @@ fn bodies(
 }
 
 /// A token may be updated for one week after it was made.
-const REPORT_WEEK: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3600);
+pub const REPORT_WEEK: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3600);
 
-fn desk_lane(directory: &Directory) -> Option<fleet_domain::LaneId> {
-    directory.lanes.values().filter(|lane| lane.kind == TaskKind::Report).map(|lane| lane.id).min()
+/// The lane of the desk that the token belongs to; without a token, of the present desk, where the
+/// report task writes down that there was nothing to report.
+fn desk_lane(directory: &Directory, order: &Order) -> Option<LaneId> {
+    let desk = order.fraud_token().and_then(|(fraud, _)| fraud.desk.as_deref());
+    let desk = desk.or_else(|| directory.desk().map(|desk| desk.name.as_str()))?;
+    directory.lane_of(TaskKind::Report, desk)
 }
 
 /// The message of a reply for people.

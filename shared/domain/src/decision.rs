@@ -64,6 +64,8 @@ pub enum Change {
         state: DispenseState,
         /// The result's code.
         code: Option<String>,
+        /// The supplier's own word, where its connector maps it to the code.
+        supplier_code: Option<String>,
         /// The supplier's reference.
         supplier_ref: Option<String>,
         /// Minor units that were vended.
@@ -94,6 +96,26 @@ pub enum Change {
         /// What was reported as `activation_successful`, if anything was.
         success: Option<bool>,
     },
+    /// The reserve track before there is a reserve task, and what the desk said about the token.
+    Validate {
+        /// The new state.
+        state: ReserveState,
+        /// The code that the client is told, when the purchase ends here.
+        code: Option<String>,
+        /// The desk's answer, if there was one.
+        verdict: Option<TokenVerdict>,
+    },
+}
+
+/// What a fraud desk says about a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenVerdict {
+    /// `is_valid`; a purchase on another token is not charged.
+    pub is_valid: bool,
+    /// The bits of `threat_code`.
+    pub threat_code: i64,
+    /// `threat_flags`, their names joined by `#!|`; ≤ 500 characters are kept.
+    pub threat_flags: String,
 }
 
 /// A task that this decision makes. An existing one is left as it is.

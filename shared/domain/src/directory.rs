@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientId, Currency, LaneId, Private, ProductId, TaskKind};
+use crate::{ClientId, Currency, FailureReason, LaneId, Private, ProductId, Scenario, TaskKind};
 
 /// A client of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,8 +161,74 @@ pub struct Connector {
     pub secret: Option<Private>,
     /// Codes beyond the contract's tables, mapped to one that is in them.
     pub codes: BTreeMap<String, String>,
+    /// What a desk is told and asked; `None` means as a desk without a row of its own.
+    pub desk: Option<DeskRules>,
     /// No new purchases when false.
     pub active: bool,
+}
+
+/// In which form a desk gets the buyer's MSISDN.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MsisdnForm {
+    /// Not at all.
+    #[default]
+    Omitted,
+    /// As it is.
+    Plain,
+    /// Base64 of nonce (12 bytes), AES-256-GCM text and tag (16 bytes).
+    Encrypted,
+}
+
+/// Whose tokens a desk is asked about before any charge.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ValidateWhen {
+    /// Nobody's.
+    #[default]
+    Never,
+    /// Of purchases that we reserve for.
+    WeReserve,
+    /// Of all purchases: where the client holds the funds, before anything is dispensed.
+    Always,
+}
+
+/// What becomes of a purchase whose token the desk could not be asked about in time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnUnavailable {
+    /// It fails, and nothing is charged.
+    #[default]
+    Refuse,
+    /// It goes on as if the token were valid.
+    Proceed,
+}
+
+/// How a fraud desk is dealt with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeskRules {
+    /// The form of `msisdn` in reports.
+    pub msisdn: MsisdnForm,
+    /// 64 hex digits, for the encrypted form.
+    pub msisdn_key: Option<Private>,
+    /// Whose tokens are validated.
+    pub validate: ValidateWhen,
+    /// When the desk does not answer in time.
+    pub on_unavailable: OnUnavailable,
+    /// How long after acceptance the desk is asked again.
+    pub validate_within: Duration,
+}
+
+impl DeskRules {
+    /// Whether a purchase of this scenario waits for the desk's word on its token.
+    #[must_use]
+    pub fn validates(&self, scenario: Scenario) -> bool {
+        match self.validate {
+            ValidateWhen::Never => false,
+            ValidateWhen::WeReserve => scenario == Scenario::WeReserve,
+            ValidateWhen::Always => true,
+        }
+    }
 }
 
 impl Connector {
@@ -233,6 +299,8 @@ pub struct Directory {
     pub plans: Vec<RetryPlan>,
     /// Keyed hashes of blacklisted sources.
     pub blacklist: HashSet<Vec<u8>>,
+    /// The fraud desk's reasons by connector (or `*`) and code.
+    pub reasons: HashMap<(String, String), FailureReason>,
 }
 
 impl Directory {
@@ -266,6 +334,20 @@ impl Directory {
             self.plans.iter().find(|p| p.kind == kind && p.class == class && p.owner == name)
         };
         of(owner).or_else(|| of("*"))
+    }
+
+    /// The fraud desk that new purchases report to: the first active one by name.
+    #[must_use]
+    pub fn desk(&self) -> Option<&Connector> {
+        let desks = self.connectors.values().filter(|c| c.party == Party::Desk && c.active);
+        desks.min_by(|a, b| a.name.cmp(&b.name))
+    }
+
+    /// The fraud desk's reason for a connector's code: its own row, then that of `*`.
+    #[must_use]
+    pub fn reason(&self, connector: &str, code: &str) -> Option<FailureReason> {
+        let of = |owner: &str| self.reasons.get(&(owner.to_owned(), code.to_owned())).copied();
+        of(connector).or_else(|| of("*"))
     }
 
     /// The wait after `tries` finished exchanges; `None` when the plan is exhausted or missing.

@@ -13,18 +13,18 @@ mod time;
 mod tracks;
 
 pub use decision::{
-    Answer, Change, Commit, Decision, FollowUp, LedgerEntry, NewDelivery, Next, Tries,
+    Answer, Change, Commit, Decision, FollowUp, LedgerEntry, NewDelivery, Next, TokenVerdict, Tries,
 };
 pub use directory::{
-    Client, Connector, Directory, FeeRule, Inquiry, IpnAccount, Lane, Party, PlanClass, Product,
-    RetryPlan, SignedForm, endpoint,
+    Client, Connector, DeskRules, Directory, FeeRule, Inquiry, IpnAccount, Lane, MsisdnForm,
+    OnUnavailable, Party, PlanClass, Product, RetryPlan, SignedForm, ValidateWhen, endpoint,
 };
 pub use ids::{ClaimToken, ClientId, LaneId, ProductId, PurchaseId};
 pub use money::{Currency, Money, MoneyError};
 pub use personal::{Private, looks_like_a_card_number, masked};
 pub use purchase::{
-    DELIVER_FOR, Delivery, Fact, FraudDetails, Job, NewFact, Order, OrderDetails, Progress,
-    Purchase,
+    DELIVER_FOR, Delivery, DeskToken, Fact, FraudDetails, Job, NewFact, Order, OrderDetails,
+    Progress, Purchase,
 };
 pub use task::{
     ClaimAsk, ClaimVerdict, ClaimedTask, CommitVerdict, ExchangeTimes, ParkClass, SentUntil,
@@ -33,7 +33,7 @@ pub use task::{
 pub use task_ops::{ClaimGroup, DueTask, FactOutcome, Free, Heartbeat, Tick, TickReport};
 pub use time::{between, later};
 pub use tracks::{
-    DeliveryState, DispenseEvent, DispenseState, FundingType, IllegalTransition, PurchaseStatus,
-    ReportState, ReserveEvent, ReserveState, Scenario, SettleAs, SettleEvent, SettleState, WayIn,
-    transition_table,
+    DeliveryState, DispenseEvent, DispenseState, FailureReason, FundingType, IllegalTransition,
+    PurchaseStatus, ReportState, ReserveEvent, ReserveState, Scenario, SettleAs, SettleEvent,
+    SettleState, TokenState, WayIn, transition_table,
 };

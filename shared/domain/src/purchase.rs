@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ClientId, Currency, DeliveryState, DispenseState, FundingType, Money, Private, ProductId,
-    PurchaseId, PurchaseStatus, ReserveState, Scenario, SettleAs, SettleState, later,
+    PurchaseId, PurchaseStatus, ReserveState, Scenario, SettleAs, SettleState, TokenState, later,
 };
 
 /// What was ordered. Never changes once it is stored.
@@ -58,6 +58,14 @@ impl Order {
         self.purchase_amount.saturating_add(self.fee_amount)
     }
 
+    /// The fraud block, when it names a desk's token.
+    #[must_use]
+    pub fn fraud_token(&self) -> Option<(&FraudDetails, &str)> {
+        let fraud = self.details.fraud.as_ref()?;
+        let token = fraud.token.as_deref().filter(|token| !token.is_empty())?;
+        Some((fraud, token))
+    }
+
     /// The reserved amount as money.
     #[must_use]
     pub const fn reserved(&self) -> Money {
@@ -101,6 +109,8 @@ impl std::fmt::Debug for OrderDetails {
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct FraudDetails {
+    /// The connector of the desk that the token belongs to, chosen at acceptance.
+    pub desk: Option<String>,
     /// The desk's token; absent means that nothing is reported.
     pub token: Option<String>,
     /// When the token was made; absent means the time of the purchase.
@@ -144,6 +154,8 @@ pub struct Progress {
     pub dispense: DispenseState,
     /// The result's code (`transactResultResponseCode`).
     pub dispense_code: Option<String>,
+    /// The supplier's own word, where its connector maps it to that code.
+    pub supplier_code: Option<String>,
     /// The supplier's reference.
     pub supplier_ref: Option<String>,
     /// Minor units that were vended.
@@ -259,6 +271,23 @@ pub struct Job {
     pub delivery: Option<Delivery>,
     /// All facts about this task, oldest first.
     pub facts: Vec<Fact>,
+    /// The token of a report or validate task.
+    pub token: Option<DeskToken>,
+}
+
+/// A fraud desk's token as its row stood at the claim, this claim included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeskToken {
+    /// Nothing is told after this: one week after the token was made.
+    pub expires_at: DateTime<Utc>,
+    /// What the desk was told.
+    pub told: TokenState,
+    /// A purchase that names it was dispensed: no failure is told any more.
+    pub success_due: bool,
+    /// When a purchase first named it.
+    pub known_at: DateTime<Utc>,
+    /// What every validation of it carries, if the first purchase said so.
+    pub validate_timestamp: Option<String>,
 }
 
 impl Job {

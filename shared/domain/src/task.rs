@@ -27,11 +27,13 @@ pub enum TaskKind {
     Report,
     /// A late or contrary fact that a person must look at.
     Case,
+    /// Ask the fraud desk about the purchase's token before any charge.
+    Validate,
 }
 
 impl TaskKind {
     /// Every kind, in the order of its code.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Reserve,
         Self::Dispense,
         Self::Settle,
@@ -40,6 +42,7 @@ impl TaskKind {
         Self::Notify,
         Self::Report,
         Self::Case,
+        Self::Validate,
     ];
 
     /// The number in tables and job messages.
@@ -54,6 +57,7 @@ impl TaskKind {
             Self::Notify => 6,
             Self::Report => 7,
             Self::Case => 8,
+            Self::Validate => 9,
         }
     }
 
@@ -75,6 +79,7 @@ impl TaskKind {
             Self::Notify => "notify",
             Self::Report => "report",
             Self::Case => "case",
+            Self::Validate => "validate",
         }
     }
 }

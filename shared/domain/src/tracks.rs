@@ -88,6 +88,8 @@ words! {
     ReserveState {
         /// The client holds them: nothing for us to do.
         NotNeeded => "not_needed",
+        /// The fraud desk is asked about the purchase's token first.
+        Validating => "validating",
         /// To be reserved.
         Pending => "pending",
         /// Nobody knows whether they are reserved.
@@ -104,8 +106,12 @@ words! {
 }
 
 words! {
-    /// What a reserve task learnt.
+    /// What a reserve task learnt, or the validate task before it.
     ReserveEvent {
+        /// The fraud desk has nothing against the token: we reserve next.
+        Admitted => "admitted",
+        /// The same, and the client holds the funds already.
+        AdmittedHeld => "admitted_held",
         /// The funding source holds the funds.
         Reserved => "reserved",
         /// It took the money at once.
@@ -130,14 +136,25 @@ impl ReserveState {
         let refuse =
             || Err(IllegalTransition { track: "reserve", state: self.name(), event: event.name() });
         match self {
-            Self::Pending | Self::Unknown => Ok(match event {
-                ReserveEvent::Reserved => Self::Reserved,
-                ReserveEvent::Charged => Self::Charged,
-                ReserveEvent::Refused => Self::Refused,
-                ReserveEvent::Lost => Self::Unknown,
-                ReserveEvent::NotDone => Self::Pending,
-                ReserveEvent::GaveUp => Self::Failed,
-            }),
+            Self::Validating => match event {
+                ReserveEvent::Admitted => Ok(Self::Pending),
+                ReserveEvent::AdmittedHeld => Ok(Self::NotNeeded),
+                ReserveEvent::Refused => Ok(Self::Refused),
+                ReserveEvent::GaveUp => Ok(Self::Failed),
+                ReserveEvent::Reserved
+                | ReserveEvent::Charged
+                | ReserveEvent::Lost
+                | ReserveEvent::NotDone => refuse(),
+            },
+            Self::Pending | Self::Unknown => match event {
+                ReserveEvent::Reserved => Ok(Self::Reserved),
+                ReserveEvent::Charged => Ok(Self::Charged),
+                ReserveEvent::Refused => Ok(Self::Refused),
+                ReserveEvent::Lost => Ok(Self::Unknown),
+                ReserveEvent::NotDone => Ok(Self::Pending),
+                ReserveEvent::GaveUp => Ok(Self::Failed),
+                ReserveEvent::Admitted | ReserveEvent::AdmittedHeld => refuse(),
+            },
             Self::Reserved if event == ReserveEvent::Reserved => Ok(self),
             Self::Charged if event == ReserveEvent::Charged => Ok(self),
             Self::Refused if event == ReserveEvent::Refused => Ok(self),
@@ -303,12 +320,46 @@ words! {
         Queued => "queued",
         /// Accepted.
         Reported => "reported",
+        /// Not to be told any more: a purchase on the same token succeeded.
+        Superseded => "superseded",
         /// Its week is over.
         Expired => "expired",
         /// Refused for good.
         Dead => "dead",
         /// There was no token to report on.
         NotNeeded => "not_needed",
+    }
+}
+
+words! {
+    /// What the fraud desk was told about a token, over all purchases that name it.
+    TokenState {
+        /// Nothing yet.
+        Nothing => "nothing_sent",
+        /// A failure; a success may follow.
+        Failure => "failed_sent",
+        /// A success: it is never turned back.
+        Success => "success_sent",
+    }
+}
+
+words! {
+    /// The fraud desk's seven reasons for a purchase that did not succeed.
+    FailureReason {
+        /// Low credit.
+        NoCredit => "no_credit",
+        /// Barred from value-added services.
+        VasBar => "vas_bar",
+        /// Blacklisted by merchant, aggregator or network.
+        BlacklistedMsisdn => "blacklisted_msisdn",
+        /// Barred from services for adults.
+        ChildBar => "child_bar",
+        /// Anything technical, and whatever has no reason of its own.
+        TechnicalFault => "technical_fault",
+        /// Too many transactions.
+        BillingFrequency => "billing_frequency",
+        /// The service may not bill at the moment.
+        ServiceSuspended => "service_suspended",
     }
 }
 
@@ -335,6 +386,7 @@ impl PurchaseStatus {
             }
             (
                 ReserveState::NotNeeded
+                | ReserveState::Validating
                 | ReserveState::Pending
                 | ReserveState::Unknown
                 | ReserveState::Reserved

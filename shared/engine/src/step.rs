@@ -49,6 +49,8 @@ pub enum CallError {
 pub struct Refusal {
     /// The code in the contract's terms.
     pub code: String,
+    /// The other side's own word, where its connector maps it to that code.
+    pub own_code: Option<String>,
     /// True when a later attempt may succeed (`2201`, `2225`, HTTP 429).
     pub retryable: bool,
     /// True when the refusal was given to this very reference, so that the next call needs a new

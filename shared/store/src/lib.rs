@@ -14,15 +14,15 @@ mod seal;
 mod tasks;
 
 pub use directory::{
-    ClientRow, ConnectorRow, DirectoryImport, ImportError, ImportMode, ImportReport, IpnRow,
-    PlanRow, ProductRow, SourceRow,
+    ClientRow, ConnectorRow, DeskRow, DirectoryImport, ImportError, ImportMode, ImportReport,
+    IpnRow, PlanRow, ProductRow, ReasonRow, SourceRow,
 };
 pub use error::StoreError;
 pub use operations::{
     BacklogRow, Count, DeadLetterFilter, DeadLetterRow, DeadLetterState, DeadLetterView,
     DeliveryFilter, DeliveryRow, DeliveryView, FactView, FailingEndpoint, FleetSummary, HoldWatch,
     JournalView, LedgerView, MoneyRow, NewDeadLetter, ParkedCause, ParkedFilter, ParkedTask,
-    PurchaseCount, PurchaseView, ReportView, Resend, StageTime, TaskView, Transaction,
+    PurchaseCount, PurchaseView, ReportView, Resend, StageTime, TaskView, TokenView, Transaction,
     TransactionHold,
 };
 pub use pool::{Store, StoreSettings};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::bank::Reply;
@@ -27,16 +27,43 @@ const REASONS: [&str; 7] = [
 pub(crate) struct Token {
     success: bool,
     reports_in_flight: u32,
-    validated_at: Option<String>,
+    record: TokenRecord,
+}
+
+/// What the desk was told and asked about a token, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct TokenRecord {
+    /// Reports that it took.
+    pub reports: Vec<ReportTold>,
+    /// The timestamp of each validation.
+    pub validations: Vec<String>,
+}
+
+/// A report that the desk took.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the names are the document's own")]
+pub struct ReportTold {
+    pub activation_successful: bool,
+    pub failure_reason: Option<String>,
+    pub msisdn: Option<String>,
+    pub price_point: Option<String>,
+    pub billing_frequency: Option<String>,
+    pub shortcode: Option<String>,
+    pub external_user_id: Option<String>,
+    pub external_product_id: Option<String>,
 }
 
 /// A report's form.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ReportForm {
     pub(crate) api_key: Option<String>,
     pub(crate) token: Option<String>,
     pub(crate) activation_successful: Option<String>,
     pub(crate) failure_reason: Option<String>,
+    pub(crate) msisdn: Option<String>,
+    pub(crate) price_point: Option<String>,
+    pub(crate) billing_frequency: Option<String>,
+    pub(crate) shortcode: Option<String>,
     pub(crate) external_user_id: Option<String>,
     pub(crate) external_product_id: Option<String>,
 }
@@ -49,6 +76,10 @@ impl ReportForm {
             "token" => self.token = Some(text),
             "activation_successful" => self.activation_successful = Some(text),
             "failure_reason" => self.failure_reason = Some(text),
+            "msisdn" => self.msisdn = Some(text),
+            "price_point" => self.price_point = Some(text),
+            "billing_frequency" => self.billing_frequency = Some(text),
+            "shortcode" => self.shortcode = Some(text),
             "external_user_id" => self.external_user_id = Some(text),
             "external_product_id" => self.external_product_id = Some(text),
             _ => {}
@@ -82,6 +113,20 @@ impl ReportForm {
         checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem)
     }
 
+    fn told(&self) -> ReportTold {
+        let form = self.clone();
+        ReportTold {
+            activation_successful: self.is_success(),
+            failure_reason: form.failure_reason,
+            msisdn: form.msisdn,
+            price_point: form.price_point,
+            billing_frequency: form.billing_frequency,
+            shortcode: form.shortcode,
+            external_user_id: form.external_user_id,
+            external_product_id: form.external_product_id,
+        }
+    }
+
     pub(crate) fn is_success(&self) -> bool {
         self.activation_successful.as_deref() == Some("True")
     }
@@ -109,13 +154,20 @@ impl State {
         self.tokens.entry(Arc::clone(&visit.purchase)).or_default()
     }
 
-    pub(crate) fn report_arrives(&mut self, visit: &Visit) {
+    pub(crate) fn token_record(&self, token: &str) -> Option<&TokenRecord> {
+        self.tokens.get(token).map(|token| &token.record)
+    }
+
+    /// False for a second report while one is being served: it is refused.
+    pub(crate) fn report_arrives(&mut self, visit: &Visit) -> bool {
         let token = self.token(visit);
         token.reports_in_flight = token.reports_in_flight.saturating_add(1);
-        if token.reports_in_flight > 1 {
-            let detail = format!("{} reports at the same time", token.reports_in_flight);
+        let in_flight = token.reports_in_flight;
+        if in_flight > 1 {
+            let detail = format!("{in_flight} reports at the same time");
             self.violate(visit, judge::REPORTS_AT_ONCE, detail);
         }
+        in_flight == 1
     }
 
     pub(crate) fn report_leaves(&mut self, visit: &Visit) {
@@ -137,7 +189,9 @@ impl State {
             self.violate(visit, judge::REPORT_TURNED_BACK, detail);
         }
         if behaviour.effect {
-            self.token(visit).success |= success;
+            let token = self.token(visit);
+            token.success |= success;
+            token.record.reports.push(form.told());
             let told = form.activation_successful.as_deref().map(Arc::from);
             self.effect(visit, EffectKind::Report, 0, told);
         }
@@ -154,8 +208,9 @@ impl State {
         behaviour: &Behaviour,
     ) -> Reply {
         let token = self.token(visit);
-        let known = token.validated_at.get_or_insert_with(|| form.timestamp.clone());
-        if *known != form.timestamp {
+        let known = token.record.validations.first().cloned();
+        token.record.validations.push(form.timestamp.clone());
+        if known.is_some_and(|known| known != form.timestamp) {
             let detail = "a token validated again with another timestamp".to_owned();
             self.violate(visit, judge::TIMESTAMP_CHANGED, detail);
         }

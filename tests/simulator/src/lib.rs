@@ -29,6 +29,7 @@ mod supplier;
 mod world;
 
 pub use behaviour::{Action, AnswerKind, Behaviour, Confirmation, Pending, Plan};
+pub use desk::{ReportTold, TokenRecord};
 pub use faults::Fault;
 pub use ipn::{IpnCall, Mode};
 pub use record::{Call, Effect, EffectKind, PartyCount, Summary, Violation};

@@ -175,6 +175,10 @@ pub const SCRIPTS: &[Script] = &[
     Script::new("9502", "desk_success_0", "every report is answered 200 with success 0", || report([Behaviour::refuses("0")])),
     Script::new("9503", "desk_429", "a report is answered 429 with Retry-After 1, then taken", || report([busy(), Behaviour::ok()])),
     Script::new("9504", "token_invalid", "a token's validation answers is_valid false with threat code 8", || plan(Action::Validate, [Behaviour::refuses("8")])),
+    Script::new("9505", "desk_slow_2s", "a report is taken and answered after 2 s", || report([Behaviour::slow(2_000)])),
+    Script::new("9506", "token_blacklisted", "a token's validation answers is_valid false with threat code 520", || plan(Action::Validate, [Behaviour::refuses("520")])),
+    Script::new("9507", "validate_500_twice", "a token's validation answers 500 twice, then that it is valid", || plan(Action::Validate, [Behaviour::status(500), Behaviour::status(500), Behaviour::ok()])),
+    Script::new("9508", "validate_503_always", "a token's validation always answers 503", || plan(Action::Validate, [Behaviour::status(503)])),
     // 955x: the first report by Fault::ALL, all later ones go well.
     Script::new("9550", "lost_report_hang_before", "first report: nothing is done and no answer comes", || report([Fault::HangBefore.behaviour(), Behaviour::ok()])),
     Script::new("9551", "lost_report_effect_hang", "first report: it is done and no answer comes", || report([Fault::EffectThenHang.behaviour(), Behaviour::ok()])),

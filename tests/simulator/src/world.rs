@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::behaviour::{Action, Behaviour, Plan};
+use crate::desk::TokenRecord;
 use crate::ipn::{IpnCall, Mode};
 use crate::record::{Call, Effect, Summary, Violation};
 use crate::settings::SimulatorSettings;
@@ -65,6 +66,12 @@ impl World {
     #[must_use]
     pub fn effects_of(&self, purchase: &str) -> Vec<Effect> {
         self.lock(|state| state.effects_of(purchase))
+    }
+
+    /// What the fraud desk was told and asked about a token.
+    #[must_use]
+    pub fn token(&self, token: &str) -> TokenRecord {
+        self.lock(|state| state.token_record(token).cloned().unwrap_or_default())
     }
 
     /// The figures.

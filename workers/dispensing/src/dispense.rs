@@ -105,7 +105,7 @@ impl Step for Dispense {
                         let only = Decision::only(Next::Wait(wait), Tries::Count, "not_sent");
                         Decision { detail: cause, ..only }
                     }
-                    None => failed(directory, job, codes::SUPPLIER_COULD_NOT, "gave_up"),
+                    None => failed(directory, job, codes::SUPPLIER_COULD_NOT, None, "gave_up"),
                 }
             }
             // The same reference again: the supplier does not know it, so nothing was dispensed.
@@ -117,7 +117,7 @@ impl Step for Dispense {
                 Ok(connector) => cannot_tell(connector, job, silent_state(connector, job)),
                 Err(_) => lost(directory, job, "its connector is gone"),
             },
-            Learnt::Ended(_) => failed(directory, job, codes::SUPPLIER_COULD_NOT, "expired"),
+            Learnt::Ended(_) => failed(directory, job, codes::SUPPLIER_COULD_NOT, None, "expired"),
         }
     }
 
@@ -129,7 +129,8 @@ impl Step for Dispense {
                 (codes::OK.to_owned(), serde_json::to_string(reply).unwrap_or_default())
             }
             Learnt::Refused(refusal) if refusal.reference_used => {
-                let body = serde_json::json!({ "responseCode": refusal.code });
+                let own_code = refusal.own_code.as_ref().unwrap_or(&refusal.code);
+                let body = serde_json::json!({ "responseCode": own_code });
                 (refusal.code.clone(), body.to_string())
             }
             Learnt::Refused(_)
@@ -149,6 +150,7 @@ fn change(job: &Job, event: DispenseEvent, code: Option<String>) -> Change {
         Ok(state) => Change::Dispense {
             state,
             code,
+            supplier_code: None,
             supplier_ref: None,
             vend_amount: None,
             voucher: None,
@@ -186,6 +188,7 @@ fn dispensed(directory: &Directory, job: &Job, reply: &VendReply) -> Decision {
     decision.change = Change::Dispense {
         state: DispenseState::Dispensed,
         code: Some(outcome.code),
+        supplier_code: None,
         supplier_ref: reply.supplier_ref.clone(),
         vend_amount,
         voucher: outcome.voucher,
@@ -197,7 +200,7 @@ fn dispensed(directory: &Directory, job: &Job, reply: &VendReply) -> Decision {
 
 fn refused(directory: &Directory, job: &Job, refusal: Refusal) -> Decision {
     if !refusal.retryable {
-        return failed(directory, job, &refusal.code, "refused");
+        return failed(directory, job, &refusal.code, refusal.own_code, "refused");
     }
     let owner = &job.purchase.order.supplier;
     match next_wait(directory, job, owner, PlanClass::NotDone, refusal.retry_after) {
@@ -207,7 +210,7 @@ fn refused(directory: &Directory, job: &Job, refusal: Refusal) -> Decision {
             detail: refusal.code,
             ..Decision::only(Next::Wait(wait), Tries::Count, "refused_for_now")
         },
-        None => failed(directory, job, &refusal.code, "gave_up"),
+        None => failed(directory, job, &refusal.code, refusal.own_code, "gave_up"),
     }
 }
 
@@ -233,7 +236,13 @@ fn lost(directory: &Directory, job: &Job, cause: &str) -> Decision {
 }
 
 /// Known not to be dispensed, for good: the hold is cancelled and the client told.
-fn failed(directory: &Directory, job: &Job, code: &str, word: &'static str) -> Decision {
+fn failed(
+    directory: &Directory,
+    job: &Job,
+    code: &str,
+    own_code: Option<String>,
+    word: &'static str,
+) -> Decision {
     let outcome =
         Outcome { code: code.to_owned(), vend_amount: None, voucher: None, reservation: None };
     let mut decision = concluded(directory, job, &outcome, SettleAs::Cancel);
@@ -243,6 +252,7 @@ fn failed(directory: &Directory, job: &Job, code: &str, word: &'static str) -> D
     decision.change = Change::Dispense {
         state: DispenseState::Failed,
         code: Some(code.to_owned()),
+        supplier_code: own_code,
         supplier_ref: None,
         vend_amount: None,
         voucher: None,

@@ -1,12 +1,12 @@
 //! What this program is made of.
 
-use crate::ReportOutcome;
+use crate::{ReportOutcome, ValidateToken};
 use fleet_boot::{Program, Worker};
 
 /// How it is named and explained.
 pub const PROGRAM: Program = Program {
     name: "fraud-reporting",
-    about: "Tells the fraud desk how purchases ended, for one week",
+    about: "Validates tokens before any charge, and reports how purchases ended",
     needs_broker: true,
 };
 
@@ -16,6 +16,7 @@ pub const PROGRAM: Program = Program {
 /// When a setting cannot be used.
 pub async fn compose(mut worker: Worker) -> anyhow::Result<Worker> {
     let exchange = worker.exchange()?;
-    worker.engine(ReportOutcome::new(exchange));
+    worker.engine(ReportOutcome::new(exchange.clone()));
+    worker.engine(ValidateToken::new(exchange));
     Ok(worker)
 }

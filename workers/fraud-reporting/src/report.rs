@@ -3,16 +3,20 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use fleet_boot::Exchange;
-use fleet_contracts::Report;
+use fleet_contracts::{REPORT_WEEK, Report};
 use fleet_domain::{
     Answer, Change, Decision, Directory, Fact, Job, Next, ParkClass, Party, PlanClass, ReportState,
-    TaskKind, Tries,
+    TaskKind, Tries, between, later,
 };
 use fleet_engine::waiting::next_wait;
 use fleet_engine::{Attempt, CallError, Learnt, LookUp, Step};
 
 use crate::desks;
+
+/// How often the desk is tried once the plan has ended.
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Reports outcomes.
 #[derive(Debug, Clone)]
@@ -35,6 +39,10 @@ pub enum Told {
     Reported(bool),
     /// The purchase has no token.
     NoToken,
+    /// A failure that must not be told: a purchase on the same token was dispensed.
+    Superseded,
+    /// The token's week is over: nothing was sent.
+    TooLate,
 }
 
 impl Step for ReportOutcome {
@@ -56,18 +64,22 @@ impl Step for ReportOutcome {
         job: &Job,
         attempt: Attempt,
     ) -> Result<Told, CallError> {
-        let fraud = job.purchase.order.details.fraud.as_ref();
-        let Some(fraud) = fraud.filter(|fraud| fraud.token.as_ref().is_some_and(|t| !t.is_empty()))
-        else {
+        let Some((fraud, _)) = job.purchase.order.fraud_token() else {
             return Ok(Told::NoToken);
         };
-        let Some(report) = Report::of(&job.purchase) else {
+        if job.task.now >= week_ends(job) {
+            return Ok(Told::TooLate);
+        }
+        let Some(report) = Report::of(directory, &job.purchase) else {
             let cause = "the purchase is not decided yet".to_owned();
             return Err(CallError::NotSent { cause, retry_after: None });
         };
+        if !report.success && job.token.as_ref().is_some_and(|token| token.success_due) {
+            return Ok(Told::Superseded);
+        }
         let connector = desks::connector(directory, job)?;
         let fields = report.fields(&job.purchase, fraud);
-        desks::report(&self.exchange, connector, fields, attempt).await?;
+        desks::report(&self.exchange, connector, job, fields, attempt).await?;
         Ok(Told::Reported(report.success))
     }
 
@@ -99,6 +111,11 @@ impl Step for ReportOutcome {
                 change: Change::Report { state: ReportState::NotNeeded, success: None },
                 ..Decision::only(Next::Finish, Tries::Keep, "no_token")
             },
+            Learnt::Done(Told::Superseded) => Decision {
+                change: Change::Report { state: ReportState::Superseded, success: None },
+                ..Decision::only(Next::Finish, Tries::Keep, "superseded_by_success")
+            },
+            Learnt::Done(Told::TooLate) => expired(String::new()),
             Learnt::Refused(refusal) if !refusal.retryable => {
                 let cause = format!("the fraud desk refused the report: {}", refusal.code);
                 let park = Next::Park { class: ParkClass::SupplierFault, cause, at_risk: None };
@@ -126,6 +143,14 @@ impl Step for ReportOutcome {
     }
 }
 
+/// When the desk takes no word on the token any more.
+fn week_ends(job: &Job) -> DateTime<Utc> {
+    let stored = job.token.as_ref().map(|token| token.expires_at);
+    let week = || later(job.purchase.progress.created_at, REPORT_WEEK);
+    stored.or(job.task.deadline_at).unwrap_or_else(week)
+}
+
+/// The next try by plan, and daily after its end; the token's week ends them.
 fn again(
     directory: &Directory,
     job: &Job,
@@ -133,18 +158,22 @@ fn again(
     asked: Option<Duration>,
     tries: Tries,
 ) -> Decision {
-    let in_time = job.task.deadline_at.is_none_or(|deadline| job.task.now < deadline);
+    let left = between(job.task.now, week_ends(job));
+    if left.is_zero() {
+        return expired(cause);
+    }
     let owner = desks::name(directory, job);
-    let wait = next_wait(directory, job, &owner, PlanClass::NotDone, asked);
-    match wait {
-        Some(wait) if in_time => Decision {
-            detail: cause,
-            ..Decision::only(Next::Wait(wait), tries, "not_reported_yet")
-        },
-        _ => Decision {
-            change: Change::Report { state: ReportState::Expired, success: None },
-            detail: cause,
-            ..Decision::only(Next::Finish, Tries::Count, "report_expired")
-        },
+    let wait = next_wait(directory, job, &owner, PlanClass::NotDone, asked).unwrap_or(DAY);
+    Decision {
+        detail: cause,
+        ..Decision::only(Next::Wait(wait.min(left)), tries, "not_reported_yet")
+    }
+}
+
+fn expired(cause: String) -> Decision {
+    Decision {
+        change: Change::Report { state: ReportState::Expired, success: None },
+        detail: cause,
+        ..Decision::only(Next::Finish, Tries::Count, "report_expired")
     }
 }

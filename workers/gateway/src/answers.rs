@@ -63,7 +63,10 @@ impl Answers {
     fn tell(&self, rows: Vec<(PurchaseId, Progress)>) {
         let mut waiting = self.lock();
         for (id, progress) in rows {
-            if matches!(progress.reserve, ReserveState::Pending | ReserveState::Unknown) {
+            if matches!(
+                progress.reserve,
+                ReserveState::Validating | ReserveState::Pending | ReserveState::Unknown
+            ) {
                 continue;
             }
             for caller in waiting.remove(&id).unwrap_or_default() {

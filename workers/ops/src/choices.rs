@@ -31,7 +31,9 @@ fn of(kind: TaskKind, class: ParkClass) -> Vec<&'static str> {
             vec!["give the money back by hand", "leave it: the money stays owed to the buyer"]
         }
         TaskKind::Deliver | TaskKind::Notify => vec!["correct the client's endpoint"],
-        TaskKind::Report => vec!["correct the fraud desk's account or the token"],
+        TaskKind::Report | TaskKind::Validate => {
+            vec!["correct the fraud desk's account or the token"]
+        }
         TaskKind::Case => vec![
             "compare what both sides say; the purchase itself was not changed",
             "agree with the supplier or the funding source who bears the amount",

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use fleet_domain::{Currency, Directory, Party, TaskKind};
+use fleet_domain::{Currency, Directory, MsisdnForm, Party, TaskKind};
 use secrecy::ExposeSecret;
 
-use super::rows::{ClientRow, ConnectorRow, DirectoryImport, PlanRow, ProductRow};
+use super::rows::{
+    ClientRow, ConnectorRow, DeskRow, DirectoryImport, PlanRow, ProductRow, ReasonRow,
+};
 
 const CONCURRENCY: RangeInclusive<i64> = 1..=10_000;
 const RATE: RangeInclusive<i64> = 0..=100_000;
@@ -41,6 +43,16 @@ pub(super) fn problems(import: &DirectoryImport, current: &Directory) -> Vec<Str
         let known =
             owner == "*" || parties.contains_key(owner) || owner.parse().is_ok_and(is_client);
         check.plan(row, known);
+    }
+    let reason_name = |row: &ReasonRow| format!("reason of {} {}", row.connector, row.code);
+    check.each_once("reason", import.reasons.iter().map(reason_name));
+    for row in &import.reasons {
+        let name = reason_name(row);
+        let length = i64::try_from(row.code.chars().count()).unwrap_or(i64::MAX);
+        check.range(&name, "code's length", length, 1..=64);
+        if row.connector != "*" && !parties.contains_key(row.connector.as_str()) {
+            check.say(&name, "connector must be a connector or *");
+        }
     }
     for (number, row) in (1_u32..).zip(&import.sources) {
         let name = format!("source {number}");
@@ -172,6 +184,25 @@ impl Check {
         }
         self.range(&name, "concurrency", row.concurrency, CONCURRENCY);
         self.range(&name, "rate_per_second", row.rate_per_second, RATE);
+        if let Some(desk) = &row.desk {
+            self.desk(&name, desk, row.party);
+        }
+    }
+
+    fn desk(&mut self, name: &str, row: &DeskRow, party: Party) {
+        if party != Party::Desk {
+            self.say(name, "desk goes with the party desk only");
+        }
+        let key = row.msisdn_key.as_ref().map(ExposeSecret::expose_secret);
+        if key.is_none() && row.msisdn == MsisdnForm::Encrypted {
+            self.say(name, "desk.msisdn encrypted needs desk.msisdn_key");
+        }
+        let is_key = |key: &str| key.len() == 64 && key.bytes().all(|b| b.is_ascii_hexdigit());
+        if key.is_some_and(|key| !is_key(key)) {
+            self.say(name, "desk.msisdn_key must be 64 hex digits");
+        }
+        let within = row.validate_within_seconds;
+        self.range(name, "desk.validate_within_seconds", within, 1..=DAY_SECONDS);
     }
 
     fn product(&mut self, row: &ProductRow, parties: &BTreeMap<&str, Party>) {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fleet_domain::{
-    Client, ClientId, Connector, Currency, IpnAccount, Lane, Party, Private, Product, ProductId,
-    TaskKind, endpoint,
+    Client, ClientId, Connector, Currency, DeskRules, IpnAccount, Lane, Party, Private, Product,
+    ProductId, TaskKind, endpoint,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -14,9 +14,11 @@ use sha2::{Digest, Sha256};
 
 use super::check::bare;
 use super::load::{
-    CLIENT_IPN_KEY, CLIENT_SECRET, CONNECTOR_SECRET, Loaded, client_row, connector_row,
+    CLIENT_IPN_KEY, CLIENT_SECRET, CONNECTOR_SECRET, DESK_KEY, Loaded, client_row, connector_row,
 };
-use super::rows::{ClientRow, ConnectorRow, DirectoryImport, PlanRow, ProductRow, SourceRow};
+use super::rows::{
+    ClientRow, ConnectorRow, DeskRow, DirectoryImport, PlanRow, ProductRow, ReasonRow, SourceRow,
+};
 use crate::{Keyring, StoreError};
 
 /// Rows to write, and what they change in words.
@@ -29,6 +31,7 @@ pub(super) struct Difference {
     lanes: Vec<Value>,
     plans: Vec<Value>,
     sources: Vec<Value>,
+    reasons: Vec<Value>,
 }
 
 impl Difference {
@@ -51,6 +54,9 @@ impl Difference {
         for row in &import.plans {
             difference.plan(row, loaded);
         }
+        for row in &import.reasons {
+            difference.reason(row, loaded);
+        }
         for row in &import.sources {
             difference.source(keyring, row, loaded);
         }
@@ -62,6 +68,7 @@ impl Difference {
         json!({
             "clients": self.clients, "connectors": self.connectors, "products": self.products,
             "lanes": self.lanes, "plans": self.plans, "sources": self.sources,
+            "reasons": self.reasons,
         })
     }
 
@@ -104,6 +111,7 @@ impl Difference {
         if before != Some(&wanted) {
             self.change(&format!("connector {}", row.name), before.is_none());
             let id = connector_row(&row.name);
+            let key = wanted.desk.as_ref().and_then(|desk| desk.msisdn_key.clone());
             self.connectors.push(json!({
                 "name": row.name, "party": row.party, "adapter": row.adapter,
                 "base_url": row.base_url, "inquiry": row.inquiry,
@@ -112,13 +120,14 @@ impl Difference {
                 "callback_wait_seconds": row.callback_wait_seconds,
                 "hold_seconds": row.hold_seconds,
                 "secret_sealed": sealed(keyring, CONNECTOR_SECRET, id, &wanted.secret),
-                "codes": row.codes, "active": row.active,
+                "codes": row.codes, "active": row.active, "desk": row.desk.as_ref().map(desk),
+                "desk_msisdn_key_sealed": sealed(keyring, DESK_KEY, id, &key),
             }));
         }
         let kinds: &[TaskKind] = match row.party {
             Party::Bank => &[TaskKind::Reserve, TaskKind::Settle, TaskKind::Refund],
             Party::Supplier => &[TaskKind::Dispense],
-            Party::Desk => &[TaskKind::Report],
+            Party::Desk => &[TaskKind::Report, TaskKind::Validate],
         };
         self.lanes_of(kinds, &row.name, (row.concurrency, row.rate_per_second), loaded);
     }
@@ -183,6 +192,17 @@ impl Difference {
         }));
     }
 
+    fn reason(&mut self, row: &ReasonRow, loaded: &Loaded) {
+        let key = (row.connector.clone(), row.code.clone());
+        let before = loaded.directory.reasons.get(&key);
+        if before != Some(&row.reason) {
+            self.change(&format!("reason of {} {}", row.connector, row.code), before.is_none());
+            self.reasons.push(json!({
+                "connector": row.connector, "code": row.code, "reason": row.reason,
+            }));
+        }
+    }
+
     fn source(&mut self, keyring: &Keyring, row: &SourceRow, loaded: &Loaded) {
         let hash = keyring.lookup_hash("source", &bare(row.source.expose_secret()));
         let before = loaded.reasons.get(&hash);
@@ -204,6 +224,13 @@ fn sealed(
 
 fn private(secret: &Option<SecretString>) -> Option<Private> {
     secret.as_ref().map(|secret| Private::new(secret.expose_secret()))
+}
+
+fn desk(row: &DeskRow) -> Value {
+    json!({
+        "msisdn": row.msisdn, "validate": row.validate, "on_unavailable": row.on_unavailable,
+        "validate_within_seconds": row.validate_within_seconds,
+    })
 }
 
 fn number(checked: i64) -> u64 {
@@ -246,6 +273,13 @@ fn wanted_connector(row: &ConnectorRow) -> Connector {
         hold: row.hold_seconds.map(|hold| Duration::from_secs(number(hold))),
         secret: private(&row.secret),
         codes,
+        desk: row.desk.as_ref().map(|desk| DeskRules {
+            msisdn: desk.msisdn,
+            msisdn_key: private(&desk.msisdn_key),
+            validate: desk.validate,
+            on_unavailable: desk.on_unavailable,
+            validate_within: Duration::from_secs(number(desk.validate_within_seconds)),
+        }),
         active: row.active,
     }
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fleet_domain::{
-    Client, ClientId, Connector, Currency, Directory, FeeRule, Inquiry, IpnAccount, Lane, LaneId,
-    Party, PlanClass, Private, Product, ProductId, RetryPlan, SignedForm, TaskKind,
+    Client, ClientId, Connector, Currency, DeskRules, Directory, FailureReason, FeeRule, Inquiry,
+    IpnAccount, Lane, LaneId, MsisdnForm, OnUnavailable, Party, PlanClass, Private, Product,
+    ProductId, RetryPlan, SignedForm, TaskKind, ValidateWhen,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -20,6 +21,8 @@ use crate::{Keyring, Store, StoreError};
 pub(super) const CONNECTOR_SECRET: &str = "connector.secret";
 /// Table and column of a client's key for `verifysign`.
 pub(super) const CLIENT_IPN_KEY: &str = "client.ipn_key";
+/// Table and column of the key of a desk's MSISDNs.
+pub(super) const DESK_KEY: &str = "connector.desk_msisdn_key";
 /// Table and column of a client's secret.
 pub(super) const CLIENT_SECRET: &str = "client.signature_secret";
 
@@ -55,6 +58,23 @@ struct StoredConnector {
     secret_sealed: Option<String>,
     codes: BTreeMap<String, String>,
     active: bool,
+    desk: Option<StoredDesk>,
+    desk_msisdn_key_sealed: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct StoredDesk {
+    msisdn: MsisdnForm,
+    validate: ValidateWhen,
+    on_unavailable: OnUnavailable,
+    validate_within_seconds: u64,
+}
+
+#[derive(Deserialize)]
+struct StoredReason {
+    connector: String,
+    code: String,
+    reason: FailureReason,
 }
 
 #[derive(Deserialize)]
@@ -152,6 +172,9 @@ impl Store {
                 delays_seconds: stored.delays_seconds,
             });
         }
+        for stored in list::<StoredReason>(&row, "reasons")? {
+            directory.reasons.insert((stored.connector, stored.code), stored.reason);
+        }
         let mut reasons = BTreeMap::new();
         for stored in list::<StoredSource>(&row, "sources")? {
             let hash = bytes(&stored.source_hash, "source_blacklist.source_hash")?;
@@ -234,7 +257,15 @@ fn client(keyring: &Keyring, stored: StoredClient) -> Result<Client, StoreError>
 
 fn connector(keyring: &Keyring, stored: StoredConnector) -> Result<Connector, StoreError> {
     let row = connector_row(&stored.name);
+    let key = secret(keyring, DESK_KEY, row, stored.desk_msisdn_key_sealed)?;
     Ok(Connector {
+        desk: stored.desk.map(|desk| DeskRules {
+            msisdn: desk.msisdn,
+            msisdn_key: key,
+            validate: desk.validate,
+            on_unavailable: desk.on_unavailable,
+            validate_within: Duration::from_secs(desk.validate_within_seconds),
+        }),
         secret: secret(keyring, CONNECTOR_SECRET, row, stored.secret_sealed)?,
         name: stored.name,
         party: stored.party,

@@ -12,4 +12,5 @@ select (select v.version from directory_version v) as version,
               from retry_plan order by kind, owner, class, version desc) r) as plans,
        (select coalesce(jsonb_agg(jsonb_build_object('source_hash', encode(s.source_hash, 'hex'),
                                                      'reason', s.reason)), '[]')
-        from source_blacklist s) as sources
+        from source_blacklist s) as sources,
+       (select coalesce(jsonb_agg(to_jsonb(f)), '[]') from failure_reason f) as reasons

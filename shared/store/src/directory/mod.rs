@@ -7,4 +7,7 @@ mod load;
 mod rows;
 
 pub use import::{ImportError, ImportMode, ImportReport};
-pub use rows::{ClientRow, ConnectorRow, DirectoryImport, IpnRow, PlanRow, ProductRow, SourceRow};
+pub use rows::{
+    ClientRow, ConnectorRow, DeskRow, DirectoryImport, IpnRow, PlanRow, ProductRow, ReasonRow,
+    SourceRow,
+};

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use fleet_domain::{FeeRule, Inquiry, Party, PlanClass, SignedForm, TaskKind};
+use fleet_domain::{
+    FailureReason, FeeRule, Inquiry, MsisdnForm, OnUnavailable, Party, PlanClass, SignedForm,
+    TaskKind, ValidateWhen,
+};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -25,6 +28,9 @@ pub struct DirectoryImport {
     /// `[[source]]`: blacklisted buyers.
     #[serde(rename = "source")]
     pub sources: Vec<SourceRow>,
+    /// `[[reason]]`: the fraud desk's reasons.
+    #[serde(rename = "reason")]
+    pub reasons: Vec<ReasonRow>,
 }
 
 impl DirectoryImport {
@@ -36,6 +42,7 @@ impl DirectoryImport {
         self.products.extend(other.products);
         self.plans.extend(other.plans);
         self.sources.extend(other.sources);
+        self.reasons.extend(other.reasons);
         self
     }
 }
@@ -130,6 +137,9 @@ pub struct ConnectorRow {
     /// Codes beyond the contract's tables, mapped to one that is in them.
     #[serde(default)]
     pub codes: BTreeMap<String, String>,
+    /// `[connector.desk]`, for fraud desks only.
+    #[serde(default)]
+    pub desk: Option<DeskRow>,
     /// No new purchases when false.
     #[serde(default = "yes")]
     pub active: bool,
@@ -139,6 +149,40 @@ pub struct ConnectorRow {
     /// Calls a second; 0 = no limit.
     #[serde(default)]
     pub rate_per_second: i64,
+}
+
+/// What a fraud desk is told and asked.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeskRow {
+    /// The buyer's MSISDN in reports: `omitted`, `plain` or `encrypted`.
+    #[serde(default)]
+    pub msisdn: MsisdnForm,
+    /// 64 hex digits: the AES-256 key of the encrypted form.
+    #[serde(default)]
+    pub msisdn_key: Option<SecretString>,
+    /// Whose tokens are validated before any charge: `never`, `we_reserve` or `always`.
+    #[serde(default)]
+    pub validate: ValidateWhen,
+    /// When the desk does not answer in time: `refuse` or `proceed`.
+    #[serde(default)]
+    pub on_unavailable: OnUnavailable,
+    /// How long after acceptance the desk is asked again.
+    #[serde(default = "sixty")]
+    pub validate_within_seconds: i64,
+}
+
+/// The fraud desk's reason for a code.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReasonRow {
+    /// The connector whose code it is; `*` = any.
+    #[serde(default = "all")]
+    pub connector: String,
+    /// A code of the contract, or the connector's own word.
+    pub code: String,
+    /// One of the desk's seven.
+    pub reason: FailureReason,
 }
 
 /// A product.
@@ -206,6 +250,10 @@ const fn five_thousand() -> i64 {
 
 const fn six_hundred() -> i64 {
     600
+}
+
+const fn sixty() -> i64 {
+    60
 }
 
 const fn sixty_four() -> i64 {

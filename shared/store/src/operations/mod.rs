@@ -17,6 +17,6 @@ pub use deliveries::{
 pub use holds::HoldWatch;
 pub use parked::{BacklogRow, ParkedFilter, ParkedTask};
 pub use show::{
-    DeliveryView, FactView, JournalView, LedgerView, PurchaseView, ReportView, TaskView,
+    DeliveryView, FactView, JournalView, LedgerView, PurchaseView, ReportView, TaskView, TokenView,
 };
 pub use summary::{Count, FleetSummary, MoneyRow, ParkedCause, PurchaseCount, StageTime};

@@ -1,7 +1,9 @@
 //! Everything about one purchase, for an operator.
 
 use chrono::{DateTime, Utc};
-use fleet_domain::{LaneId, Money, ParkClass, Purchase, PurchaseId, TaskKey, TaskKind, TaskState};
+use fleet_domain::{
+    LaneId, Money, ParkClass, Purchase, PurchaseId, TaskKey, TaskKind, TaskState, TokenState,
+};
 use sqlx::postgres::PgRow;
 
 use super::parked::{at_risk, class_of, key, kind, state};
@@ -121,6 +123,25 @@ pub struct ReportView {
     pub success: Option<bool>,
     /// When.
     pub reported_at: Option<DateTime<Utc>>,
+    /// Since when it waits for another report on its token.
+    pub waits_since: Option<DateTime<Utc>>,
+    /// Its token, when it has one.
+    pub token: Option<TokenView>,
+}
+
+/// A fraud desk's token; what it says stays sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns of the fraud_token table, named there")]
+pub struct TokenView {
+    pub desk: String,
+    pub told: TokenState,
+    pub success_due: bool,
+    pub expires_at: DateTime<Utc>,
+    pub busy_until: Option<DateTime<Utc>>,
+    pub is_valid: Option<bool>,
+    pub threat_code: Option<i64>,
+    pub threat_flags: Option<String>,
+    pub validated_at: Option<DateTime<Utc>>,
 }
 
 impl Store {
@@ -137,7 +158,8 @@ impl Store {
         let ledger = "select * from ledger_entry where purchase = $1 order by step";
         let deliveries = "select * from delivery where purchase = $1 order by slot";
         let facts = "select * from fact where purchase = $1 order by fact limit 1000";
-        let report = "select * from fraud_report where purchase = $1";
+        let report = "select r.*, k.* from fraud_report r \
+                      left join fraud_token k on k.token_hash = r.token_hash where r.purchase = $1";
         Ok(Some(PurchaseView {
             purchase: read_purchase(self.keyring(), &row)?,
             way_in: get(&row, "way_in")?,
@@ -228,9 +250,30 @@ pub(super) fn fact(row: &PgRow) -> Result<FactView, StoreError> {
 }
 
 fn report_row(row: &PgRow) -> Result<ReportView, StoreError> {
+    let told: Option<String> = get(row, "told")?;
+    let told = told
+        .map(|word| TokenState::from_name(&word))
+        .map(|told| told.ok_or_else(|| StoreError::Unreadable("fraud_token.told".to_owned())))
+        .transpose()?;
     Ok(ReportView {
+        waits_since: get(row, "waits_since")?,
+        token: told.map(|told| token_row(row, told)).transpose()?,
         state: get(row, "state")?,
         success: get(row, "success")?,
         reported_at: get(row, "reported_at")?,
+    })
+}
+
+fn token_row(row: &PgRow, told: TokenState) -> Result<TokenView, StoreError> {
+    Ok(TokenView {
+        desk: get(row, "desk")?,
+        told,
+        success_due: get(row, "success_due")?,
+        expires_at: get(row, "expires_at")?,
+        busy_until: get(row, "busy_until")?,
+        is_valid: get(row, "is_valid")?,
+        threat_code: get(row, "threat_code")?,
+        threat_flags: get(row, "threat_flags")?,
+        validated_at: get(row, "validated_at")?,
     })
 }

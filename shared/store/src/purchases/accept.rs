@@ -82,10 +82,7 @@ fn stored(row: &PgRow, told: &mut HashSet<Uuid>) -> Result<Stored, StoreError> {
     Ok(if is_new { Stored::New(id, progress) } else { Stored::Same(id, progress) })
 }
 
-fn bind<'q>(
-    keyring: &Keyring,
-    batch: &[NewPurchase],
-) -> Result<sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>, StoreError> {
+fn bind<'q>(keyring: &Keyring, batch: &[NewPurchase]) -> Result<Query<'q>, StoreError> {
     macro_rules! column {
         ($new:ident => $value:expr) => {
             batch.iter().map(|$new| $value).collect::<Vec<_>>()
@@ -140,5 +137,30 @@ fn bind<'q>(
         .bind(column!(new => new.order.first_task.lane.0))
         .bind(column!(new => new.order.first_task.start_by))
         .bind(column!(new => new.order.first_task.deadline_at));
-    Ok(query)
+    Ok(bind_tokens(query, keyring, batch))
+}
+
+type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
+
+/// The fraud desk's tokens: one entry per purchase, empty for those that name none.
+fn bind_tokens<'q>(query: Query<'q>, keyring: &Keyring, batch: &[NewPurchase]) -> Query<'q> {
+    let mut hashes = Vec::new();
+    let (mut desks, mut sealed) = (Vec::new(), Vec::new());
+    let (mut made, mut timestamps) = (Vec::new(), Vec::new());
+    for new in batch {
+        let named = new.order.order.fraud_token();
+        let named = named.and_then(|(fraud, token)| Some((fraud, fraud.desk.clone()?, token)));
+        let hash = named.as_ref().map(|(_, desk, token)| {
+            keyring.lookup_hash("fraud_token", &format!("{desk}\n{token}"))
+        });
+        // A hash has the length of a UUID: the sealed text is bound to it.
+        let row = hash.as_ref().and_then(|hash| Uuid::from_slice(hash).ok()).unwrap_or_default();
+        let seal = |token: &str| keyring.seal("fraud_token.token", row, token);
+        sealed.push(named.as_ref().map(|(_, _, token)| seal(token)));
+        made.push(named.as_ref().and_then(|(fraud, ..)| fraud.token_created_at));
+        timestamps.push(named.as_ref().and_then(|(fraud, ..)| fraud.validate_timestamp.clone()));
+        desks.push(named.map(|(_, desk, _)| desk));
+        hashes.push(hash);
+    }
+    query.bind(hashes).bind(desks).bind(sealed).bind(made).bind(timestamps)
 }

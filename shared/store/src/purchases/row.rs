@@ -61,6 +61,7 @@ pub(super) fn read_progress(row: &PgRow, voucher: Option<Private>) -> Result<Pro
         hold_expires_at: get(row, "hold_expires_at")?,
         dispense: word(row, "dispense_state", DispenseState::from_name)?,
         dispense_code: get(row, "dispense_code")?,
+        supplier_code: get(row, "supplier_code")?,
         supplier_ref: get(row, "supplier_ref")?,
         vend_amount: get(row, "vend_amount")?,
         voucher,

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use fleet_domain::{
-    ClaimAsk, ClaimGroup, ClaimVerdict, ClaimedTask, Delivery, DeliveryState, ExchangeTimes, Fact,
-    Job, LaneId, TaskKey,
+    ClaimAsk, ClaimGroup, ClaimVerdict, ClaimedTask, Delivery, DeliveryState, DeskToken,
+    ExchangeTimes, Fact, Job, LaneId, TaskKey, TokenState,
 };
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -85,6 +85,7 @@ impl Store {
             },
             delivery: self.read_delivery(ask.key, row)?,
             facts: self.read_facts(ask.key, row)?,
+            token: read_token(row)?,
             purchase,
         })
     }
@@ -123,4 +124,16 @@ impl Store {
         }
         Ok(facts)
     }
+}
+
+fn read_token(row: &PgRow) -> Result<Option<DeskToken>, StoreError> {
+    let Some(told) = get::<Option<String>, _>(row, "k_told")? else { return Ok(None) };
+    Ok(Some(DeskToken {
+        expires_at: get(row, "k_expires_at")?,
+        told: TokenState::from_name(&told)
+            .ok_or_else(|| StoreError::Unreadable("fraud_token.told".to_owned()))?,
+        success_due: get(row, "k_success_due")?,
+        known_at: get(row, "k_known_at")?,
+        validate_timestamp: get(row, "k_timestamp")?,
+    }))
 }

@@ -45,9 +45,11 @@ pub(super) struct TrackColumns {
     pub(super) vend_amount: Vec<Option<i64>>,
     pub(super) voucher: Vec<Option<Vec<u8>>>,
     pub(super) settle_as: Vec<Option<&'static str>>,
-    /// Deliver: at least one byte left. Report: what was reported.
+    /// Deliver: at least one byte left. Report: what was reported. Validate: the token is valid; the
+    /// threat's code and flags take the places of amount and reference.
     pub(super) flag: Vec<Option<bool>>,
     pub(super) http_status: Vec<Option<i32>>,
+    pub(super) own_code: Vec<Option<String>>,
 }
 
 /// The answers, for when the fence fails.
@@ -142,6 +144,7 @@ struct Track {
     settle_as: Option<&'static str>,
     flag: Option<bool>,
     http_status: Option<i32>,
+    own_code: Option<String>,
 }
 
 impl TrackColumns {
@@ -156,17 +159,24 @@ impl TrackColumns {
                 hold_ms: hold.map(milliseconds),
                 ..Track::default()
             },
-            Change::Dispense { state, code, supplier_ref, vend_amount, voucher, settle_as } => {
-                Track {
-                    state: Some(state.name()),
-                    code,
-                    reference: supplier_ref,
-                    vend_amount,
-                    voucher: voucher.as_ref().map(seal),
-                    settle_as: settle_as.map(fleet_domain::SettleAs::name),
-                    ..Track::default()
-                }
-            }
+            Change::Dispense {
+                state,
+                code,
+                supplier_code,
+                supplier_ref,
+                vend_amount,
+                voucher,
+                settle_as,
+            } => Track {
+                state: Some(state.name()),
+                code,
+                own_code: supplier_code,
+                reference: supplier_ref,
+                vend_amount,
+                voucher: voucher.as_ref().map(seal),
+                settle_as: settle_as.map(fleet_domain::SettleAs::name),
+                ..Track::default()
+            },
             Change::Settle { state } => Track { state: Some(state.name()), ..Track::default() },
             Change::Deliver { state, http_status, sent_at } => Track {
                 state: Some(state.name()),
@@ -178,6 +188,14 @@ impl TrackColumns {
             Change::Report { state, success } => {
                 Track { state: Some(state.name()), flag: success, ..Track::default() }
             }
+            Change::Validate { state, code, verdict } => Track {
+                state: Some(state.name()),
+                code,
+                flag: verdict.as_ref().map(|verdict| verdict.is_valid),
+                vend_amount: verdict.as_ref().map(|verdict| verdict.threat_code),
+                reference: verdict.map(|verdict| shortened(&verdict.threat_flags)),
+                ..Track::default()
+            },
         };
         self.state.push(track.state);
         self.code.push(track.code);
@@ -188,6 +206,7 @@ impl TrackColumns {
         self.settle_as.push(track.settle_as);
         self.flag.push(track.flag);
         self.http_status.push(track.http_status);
+        self.own_code.push(track.own_code);
     }
 }
 

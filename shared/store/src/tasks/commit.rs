@@ -53,6 +53,7 @@ impl Store {
             .bind(c.risk_minor)
             .bind(c.risk_currency);
         let (track, answer, made) = (c.track, c.answer, c.made);
+        let own_code = track.own_code;
         let query = query
             .bind(track.state)
             .bind(track.code)
@@ -81,7 +82,8 @@ impl Store {
             .bind(made.entry_of)
             .bind(made.entry)
             .bind(made.entry_amount)
-            .bind(made.entry_currency);
+            .bind(made.entry_currency)
+            .bind(own_code);
         let rows = self.rows(query).await?;
         if rows.len() != group.len() {
             return Err(StoreError::Unreadable("a commit without a verdict".to_owned()));

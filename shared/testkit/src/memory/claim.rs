@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use fleet_domain::{
-    ClaimAsk, ClaimGroup, ClaimVerdict, ClaimedTask, Job, TaskKey, TaskState, later,
+    ClaimAsk, ClaimGroup, ClaimVerdict, ClaimedTask, Job, TaskKey, TaskKind, TaskState, later,
 };
 use fleet_engine::StoreFault;
 
@@ -23,7 +23,7 @@ impl Model {
 
     fn claim_one(&mut self, group: &ClaimGroup, ask: &ClaimAsk) -> ClaimVerdict<Box<Job>> {
         let now = self.now;
-        let Some(task) = self.tasks.get_mut(&ask.key) else { return ClaimVerdict::Gone };
+        let Some(task) = self.tasks.get(&ask.key) else { return ClaimVerdict::Gone };
         let again = task.state == TaskState::Running && task.token == Some(ask.token);
         if !again {
             match task.state {
@@ -38,6 +38,10 @@ impl Model {
                 return ClaimVerdict::OtherLane(task.lane);
             }
             let lease = later(now, group.lease);
+            if group.kind == TaskKind::Report && !self.take_token(ask, lease) {
+                return ClaimVerdict::NotDue;
+            }
+            let Some(task) = self.tasks.get_mut(&ask.key) else { return ClaimVerdict::Gone };
             let is_over = task.start_by.is_some_and(|start_by| now >= start_by);
             task.state = TaskState::Running;
             task.token = Some(ask.token);
@@ -47,7 +51,7 @@ impl Model {
             let nothing_may_leave = task.sent_until.is_none() && is_over;
             task.sent_until = (!nothing_may_leave).then_some(lease);
         }
-        let task = task.clone();
+        let Some(task) = self.tasks.get(&ask.key).cloned() else { return ClaimVerdict::Gone };
         let claimed_at = task
             .lease
             .and_then(|lease| {
@@ -72,7 +76,7 @@ impl Model {
     fn job(&self, ask: &ClaimAsk, task: &Task, now: chrono::DateTime<chrono::Utc>) -> Option<Job> {
         let row = self.purchases.get(&ask.key.purchase)?;
         let TaskKey { purchase, slot, .. } = ask.key;
-        let is_deliver = ask.key.kind == fleet_domain::TaskKind::Deliver;
+        let is_deliver = ask.key.kind == TaskKind::Deliver;
         let delivery = self.deliveries.get(&(purchase, slot)).filter(|_| is_deliver);
         let facts = row.facts.iter().filter(|stored| stored.about == Some(ask.key));
         Some(Job {
@@ -93,6 +97,7 @@ impl Model {
             purchase: row.purchase.clone(),
             delivery: delivery.map(|row| row.delivery.clone()),
             facts: facts.map(|stored| stored.fact.clone()).take(100).collect(),
+            token: self.desk_token(ask.key),
         })
     }
 }

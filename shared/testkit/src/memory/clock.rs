@@ -41,6 +41,9 @@ impl Model {
                 task.token = None;
                 task.lease = None;
                 task.sent_until = task.former_sent_until.take();
+                if free.key.kind == TaskKind::Report {
+                    self.give_token(free.key.purchase, free.token, None);
+                }
             }
         }
     }

@@ -82,7 +82,20 @@ impl Model {
         Ok(())
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "only one change tells the desk something")]
     fn apply(&mut self, one: &Fenced<'_>) {
+        self.apply_verdict(one);
+        if one.commit.key.kind == TaskKind::Report {
+            let told = match &one.commit.decision.change {
+                Change::Report { state: ReportState::Reported, success } => *success,
+                _ => None,
+            };
+            let told = told.filter(|_| one.verdict == CommitVerdict::Done);
+            self.give_token(one.commit.key.purchase, one.commit.token, told);
+        }
+    }
+
+    fn apply_verdict(&mut self, one: &Fenced<'_>) {
         let (commit, key) = (one.commit, one.commit.key);
         let ref_no = self.tasks.get(&key).map_or(0, |task| task.ref_no);
         match one.verdict {
@@ -165,6 +178,18 @@ impl Model {
                 }
             }
             Change::Report { state, success } => self.write_report(id, state, success),
+            Change::Validate { state, code, verdict } => {
+                if let Some(row) = self.purchases.get_mut(&id)
+                    && row.purchase.progress.reserve == ReserveState::Validating
+                {
+                    let progress = &mut row.purchase.progress;
+                    progress.reserve = state;
+                    progress.reserve_code = code.or_else(|| progress.reserve_code.take());
+                }
+                if let Some(verdict) = verdict {
+                    self.token_validated(commit, verdict);
+                }
+            }
             change => {
                 if let Some(row) = self.purchases.get_mut(&id) {
                     write_progress(&mut row.purchase.progress, change, now);
@@ -180,7 +205,13 @@ impl Model {
         success: Option<bool>,
     ) {
         let now = self.now;
-        let fresh = ReportView { state: String::new(), success: None, reported_at: None };
+        let fresh = ReportView {
+            state: String::new(),
+            success: None,
+            reported_at: None,
+            waits_since: None,
+            token: None,
+        };
         let row = self.reports.entry(id).or_insert(fresh);
         state.name().clone_into(&mut row.state);
         row.success = success.or(row.success);
@@ -337,8 +368,17 @@ fn write_progress(progress: &mut Progress, change: Change, now: chrono::DateTime
             let until = hold.map(|hold| later(now, hold));
             progress.hold_expires_at = until.or(progress.hold_expires_at);
         }
-        Change::Dispense { state, code, supplier_ref, vend_amount, voucher, settle_as } => {
+        Change::Dispense {
+            state,
+            code,
+            supplier_code,
+            supplier_ref,
+            vend_amount,
+            voucher,
+            settle_as,
+        } => {
             progress.dispense = state;
+            progress.supplier_code = supplier_code.or_else(|| progress.supplier_code.take());
             progress.dispense_code = code.or_else(|| progress.dispense_code.take());
             progress.supplier_ref = supplier_ref.or_else(|| progress.supplier_ref.take());
             progress.vend_amount = vend_amount.or(progress.vend_amount);
@@ -346,6 +386,7 @@ fn write_progress(progress: &mut Progress, change: Change, now: chrono::DateTime
             progress.settle_as = settle_as.or(progress.settle_as);
         }
         Change::Settle { state } => progress.settle = state,
-        Change::None | Change::Deliver { .. } | Change::Report { .. } => {}
+        Change::None | Change::Deliver { .. } | Change::Report { .. } | Change::Validate { .. } => {
+        }
     }
 }

@@ -6,6 +6,7 @@ mod clock;
 mod commit;
 mod facts;
 mod model;
+mod tokens;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -15,6 +15,8 @@ use fleet_store::{
 };
 use uuid::Uuid;
 
+use super::tokens::{TokenKey, TokenRow};
+
 /// How long a published hint has before the clock looks at its task.
 pub(super) const HINT_TIME: Duration = Duration::from_secs(10);
 /// When a parked task is brought up again.
@@ -126,6 +128,7 @@ pub(super) struct Model {
     pub(super) ledger: BTreeMap<(PurchaseId, i16), (LedgerEntry, Money)>,
     pub(super) deliveries: BTreeMap<(PurchaseId, i32), DeliveryRow>,
     pub(super) reports: BTreeMap<PurchaseId, ReportView>,
+    pub(super) tokens: BTreeMap<TokenKey, TokenRow>,
     pub(super) beats: HashMap<(Uuid, TaskKind), Beat>,
 }
 
@@ -140,6 +143,7 @@ impl Model {
             ledger: BTreeMap::new(),
             deliveries: BTreeMap::new(),
             reports: BTreeMap::new(),
+            tokens: BTreeMap::new(),
             beats: HashMap::new(),
         }
     }
@@ -167,6 +171,7 @@ impl Model {
             hold_expires_at: None,
             dispense: DispenseState::NotStarted,
             dispense_code: None,
+            supplier_code: None,
             supplier_ref: None,
             vend_amount: None,
             voucher: None,
@@ -186,6 +191,7 @@ impl Model {
         self.references.insert(reference, order.id);
         self.purchases.insert(order.id, row);
         self.tasks.insert(key, Task::queued(first, self.now));
+        self.know_token(order);
         Stored::New(order.id, Box::new(progress))
     }
 
@@ -233,7 +239,7 @@ impl Model {
                 .map(|(_, row)| delivery_view(row))
                 .collect(),
             facts: row.facts.iter().map(fact_view).collect(),
-            report: self.reports.get(&id).cloned(),
+            report: self.report_view(id),
         })
     }
 }

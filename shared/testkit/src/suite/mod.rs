@@ -15,6 +15,7 @@ pub mod clock;
 pub mod commits;
 pub mod facts;
 pub mod money;
+pub mod tokens;
 
 use std::future::Future;
 use std::time::Duration;
@@ -124,9 +125,11 @@ pub(crate) const fn lane_of(kind: TaskKind) -> LaneId {
         TaskKind::Settle => crate::samples::SETTLE_LANE,
         TaskKind::Deliver => crate::samples::DELIVER_LANE,
         TaskKind::Case => LaneId(0),
-        TaskKind::Dispense | TaskKind::Refund | TaskKind::Notify | TaskKind::Report => {
-            DISPENSE_LANE
-        }
+        TaskKind::Dispense
+        | TaskKind::Refund
+        | TaskKind::Notify
+        | TaskKind::Report
+        | TaskKind::Validate => DISPENSE_LANE,
     }
 }
 
@@ -194,6 +197,7 @@ pub(crate) fn dispense(state: DispenseState) -> Change {
     Change::Dispense {
         state,
         code: None,
+        supplier_code: None,
         supplier_ref: None,
         vend_amount: None,
         voucher: None,
@@ -211,6 +215,7 @@ pub(crate) fn dispensed(job: &Job) -> Commit {
         change: Change::Dispense {
             state: DispenseState::Dispensed,
             code: Some("0000".to_owned()),
+            supplier_code: None,
             supplier_ref: Some("S-1".to_owned()),
             vend_amount: Some(3_400),
             voucher: Some(Private::new("1234-5678")),
@@ -379,6 +384,21 @@ macro_rules! task_store_suite {
             free_puts_everything_back_as_it_was,
             free_and_put_back_leave_other_claims_alone,
             processes_of_a_kind_count_each_other,
+        );
+        $crate::task_store_suite!(@ $make, tokens:
+            two_purchases_on_one_token_never_report_at_the_same_time,
+            two_reports_on_one_token_in_one_group_are_claimed_one_after_the_other,
+            the_report_that_waits_the_longest_is_next_whoever_comes_in_between,
+            a_token_whose_promise_is_not_taken_is_free_again,
+            a_dead_claim_gives_its_token_free_when_its_lease_is_over,
+            a_claim_given_back_gives_its_token_free,
+            a_report_that_waits_by_plan_is_not_woken_by_another,
+            a_success_on_a_token_is_never_turned_back,
+            a_success_counts_from_its_claim_on,
+            a_token_has_one_week_from_its_making_whoever_names_it,
+            the_same_token_at_another_desk_is_another_token,
+            what_the_desk_says_of_a_token_is_kept_with_it,
+            a_validation_writes_the_reserve_track_only_while_it_stands_there,
         );
         $crate::task_store_suite!(@ $make, money:
             a_hold_is_resolved_once_and_the_group_is_refused,

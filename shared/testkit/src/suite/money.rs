@@ -83,6 +83,7 @@ pub async fn a_settlement_is_decided_once<S: SuiteStore>(store: S) {
     let key = dispensing(&store).await;
     let decide = |job: &Job, settle_as, next| {
         let change = Change::Dispense {
+            supplier_code: None,
             state: DispenseState::Unknown,
             code: None,
             supplier_ref: None,

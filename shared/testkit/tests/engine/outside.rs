@@ -306,13 +306,20 @@ fn not_sent() -> CallError {
 }
 
 fn refusal(retryable: bool) -> Refusal {
-    Refusal { code: "2210".to_owned(), retryable, reference_used: false, retry_after: None }
+    Refusal {
+        code: "2210".to_owned(),
+        own_code: None,
+        retryable,
+        reference_used: false,
+        retry_after: None,
+    }
 }
 
 fn dispense(state: DispenseState) -> Change {
     Change::Dispense {
         state,
         code: None,
+        supplier_code: None,
         supplier_ref: None,
         vend_amount: None,
         voucher: None,

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::behaviour::Plan;
+use crate::desk::TokenRecord;
 use crate::ipn::Mode;
 use crate::record::{Call, Effect, EffectKind, Summary};
 use crate::scripts::SCRIPTS;
@@ -26,6 +27,7 @@ pub(super) fn router() -> Router<World> {
         .route("/summary", get(summary))
         .route("/violations", get(violations))
         .route("/purchases/{reference}", get(purchase))
+        .route("/tokens/{token}", get(token))
         .route("/scripts", get(scripts))
         .route("/scripts/{key}", put(script).delete(forget_script))
         .route("/listeners/{client}/{mode}", put(listener))
@@ -128,6 +130,11 @@ async fn purchase(State(world): State<World>, Path(reference): Path<String>) -> 
         Some(found) => Json(found).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
+}
+
+/// GET `/control/tokens/{token}`: what the fraud desk was told and asked about a token.
+async fn token(State(world): State<World>, Path(token): Path<String>) -> Json<TokenRecord> {
+    Json(world.token(&token))
 }
 
 /// GET `/control/scripts`: the built-in table and what was put.

@@ -39,8 +39,11 @@ pub(super) async fn report(
     if form.api_key.as_deref() != Some(world.settings().desk_key.as_str()) {
         return wrong_key(&world, &visit);
     }
-    world.lock(|state| state.report_arrives(&visit));
+    let is_alone = world.lock(|state| state.report_arrives(&visit));
     let in_flight = InFlight { world: world.clone(), visit: visit.clone() };
+    if !is_alone {
+        return StatusCode::CONFLICT.into_response();
+    }
     let caller = Caller { world: &world, connection: &connection };
     let answer =
         caller.play(visit, move |state, visit, behaviour| state.report(visit, &form, behaviour));

@@ -72,8 +72,10 @@ pub async fn look_up(
 #[must_use]
 pub fn learnt(connector: &Connector, reply: VendReply) -> Learnt<VendReply> {
     let code = connector.code(&reply.response_code).to_owned();
+    let own_code = Some(reply.response_code.clone()).filter(|own| *own != code);
     let refusal = |retryable| Refusal {
         code: code.clone(),
+        own_code: own_code.clone(),
         retryable,
         reference_used: true,
         retry_after: None,

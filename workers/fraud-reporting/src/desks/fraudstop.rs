@@ -1,11 +1,13 @@
-//! `FraudStop`'s transaction report: a multipart form; a `success` of 0 inside a 200 is an error.
+//! `FraudStop`: a transaction report is a multipart form, a validation a plain one. A `success` of 0
+//! inside a 200 is an error.
 
-use fleet_boot::{Exchange, Request};
-use fleet_contracts::DeskReply;
+use fleet_boot::{Answer, Exchange, Request};
+use fleet_contracts::{DeskReply, ValidateReply};
 use fleet_domain::Connector;
 use fleet_engine::{Attempt, CallError, Refusal};
 
-const PATH: &str = "api/v2/transaction-report/";
+const REPORT: &str = "api/v2/transaction-report/";
+const VALIDATE: &str = "api/v1/token/validate/";
 
 pub(super) async fn report(
     exchange: &Exchange,
@@ -13,21 +15,42 @@ pub(super) async fn report(
     mut fields: Vec<(&'static str, String)>,
     attempt: Attempt,
 ) -> Result<(), CallError> {
-    let key = connector.secret.as_ref().map(|secret| secret.expose().to_owned());
-    fields.push(("api_key", key.unwrap_or_default()));
-    let answer = exchange.send(Request::post(connector, PATH).multipart(fields), attempt).await?;
-    let refused = |code: String, retryable| {
-        let retry_after = answer.retry_after;
-        let refusal = Refusal { code, retryable, reference_used: false, retry_after };
-        Err(CallError::Refused { refusal })
-    };
-    match answer.status {
-        200..=299 => match answer.decision::<DeskReply>() {
-            Ok(reply) if reply.success => Ok(()),
-            Ok(_) => refused("success 0 inside a 2xx".to_owned(), false),
-            Err(error) => Err(error),
-        },
-        429 | 500..=599 => refused(answer.status.to_string(), true),
-        status => refused(status.to_string(), false),
+    fields.push(api_key(connector));
+    let answer = exchange.send(Request::post(connector, REPORT).multipart(fields), attempt).await?;
+    let reply: DeskReply = decision(&answer)?;
+    if reply.success {
+        return Ok(());
     }
+    Err(refused(&answer, "success 0 inside a 2xx".to_owned(), false))
+}
+
+pub(super) async fn validate(
+    exchange: &Exchange,
+    connector: &Connector,
+    mut fields: Vec<(&'static str, String)>,
+    attempt: Attempt,
+) -> Result<ValidateReply, CallError> {
+    fields.push(api_key(connector));
+    let answer = exchange.send(Request::post(connector, VALIDATE).form(fields), attempt).await?;
+    decision(&answer)
+}
+
+fn api_key(connector: &Connector) -> (&'static str, String) {
+    let key = connector.secret.as_ref().map(|secret| secret.expose().to_owned());
+    ("api_key", key.unwrap_or_default())
+}
+
+/// A 2xx is read; 5xx and 429 are refusals for now, everything else for good.
+fn decision<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T, CallError> {
+    match answer.status {
+        200..=299 => answer.decision(),
+        429 | 500..=599 => Err(refused(answer, answer.status.to_string(), true)),
+        status => Err(refused(answer, status.to_string(), false)),
+    }
+}
+
+fn refused(answer: &Answer, code: String, retryable: bool) -> CallError {
+    let retry_after = answer.retry_after;
+    let refusal = Refusal { code, own_code: None, retryable, reference_used: false, retry_after };
+    CallError::Refused { refusal }
 }

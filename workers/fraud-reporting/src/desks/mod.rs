@@ -3,8 +3,10 @@
 mod fraudstop;
 
 use fleet_boot::Exchange;
-use fleet_domain::{Connector, Directory, Job, Party};
+use fleet_contracts::ValidateReply;
+use fleet_domain::{Connector, Directory, Job, MsisdnForm, Party, Private};
 use fleet_engine::{Attempt, CallError};
+use fleet_outbound::{AES_256_KEY_BYTES, encrypt_aes_256_gcm};
 
 /// Every adapter, by its name in the connector's row.
 pub const ADAPTERS: &[(&str, Adapter)] = &[("fraudstop", Adapter::FraudStop)];
@@ -35,6 +37,52 @@ pub fn connector<'d>(directory: &'d Directory, job: &Job) -> Result<&'d Connecto
     })
 }
 
+fn adapter(connector: &Connector) -> Result<Adapter, CallError> {
+    let row = ADAPTERS.iter().find(|(name, _)| *name == connector.adapter);
+    row.map(|(_, adapter)| *adapter).ok_or_else(|| CallError::NotSent {
+        cause: format!("connector {} names an unknown adapter", connector.name),
+        retry_after: None,
+    })
+}
+
+/// The buyer's MSISDN in the form that the desk is to get; `None` when it gets none.
+///
+/// # Errors
+/// `NotSent` when it cannot be encrypted: it never leaves in another form.
+fn msisdn(connector: &Connector, job: &Job) -> Result<Option<String>, CallError> {
+    let source = job.purchase.order.source.expose();
+    let Some(rules) = &connector.desk else { return Ok(None) };
+    match rules.msisdn {
+        MsisdnForm::Omitted => Ok(None),
+        MsisdnForm::Plain => Ok(Some(source.to_owned())),
+        MsisdnForm::Encrypted => {
+            let mut key = [0; AES_256_KEY_BYTES];
+            let text = rules.msisdn_key.as_ref().map_or("", Private::expose);
+            let read = hex::decode_to_slice(text, &mut key).ok();
+            let sealed = read.and_then(|()| encrypt_aes_256_gcm(&key, source));
+            sealed.map(Some).ok_or_else(|| CallError::NotSent {
+                cause: format!("the msisdn cannot be encrypted for {}", connector.name),
+                retry_after: None,
+            })
+        }
+    }
+}
+
+/// Asks about the token of a job.
+///
+/// # Errors
+/// `Refused` when the desk gives no word on it; retryable for 5xx and 429.
+pub async fn validate(
+    exchange: &Exchange,
+    connector: &Connector,
+    fields: Vec<(&'static str, String)>,
+    attempt: Attempt,
+) -> Result<ValidateReply, CallError> {
+    match adapter(connector)? {
+        Adapter::FraudStop => fraudstop::validate(exchange, connector, fields, attempt).await,
+    }
+}
+
 /// Reports.
 ///
 /// # Errors
@@ -42,17 +90,12 @@ pub fn connector<'d>(directory: &'d Directory, job: &Job) -> Result<&'d Connecto
 pub async fn report(
     exchange: &Exchange,
     connector: &Connector,
-    fields: Vec<(&'static str, String)>,
+    job: &Job,
+    mut fields: Vec<(&'static str, String)>,
     attempt: Attempt,
 ) -> Result<(), CallError> {
-    let row = ADAPTERS.iter().find(|(name, _)| *name == connector.adapter);
-    match row {
-        Some((_, Adapter::FraudStop)) => {
-            fraudstop::report(exchange, connector, fields, attempt).await
-        }
-        None => Err(CallError::NotSent {
-            cause: format!("connector {} names an unknown adapter", connector.name),
-            retry_after: None,
-        }),
+    fields.extend(msisdn(connector, job)?.map(|text| ("msisdn", text)));
+    match adapter(connector)? {
+        Adapter::FraudStop => fraudstop::report(exchange, connector, fields, attempt).await,
     }
 }

@@ -35,7 +35,10 @@ pub(crate) async fn reserve_and_transact(
 ) -> Answer {
     let began = tokio::time::Instant::now();
     let (client, mut accepted) = take_in(&gateway, &headers, body, Scenario::WeReserve).await?;
-    if matches!(accepted.reserve, ReserveState::Pending | ReserveState::Unknown) {
+    if matches!(
+        accepted.reserve,
+        ReserveState::Validating | ReserveState::Pending | ReserveState::Unknown
+    ) {
         let left = client.answer_within.saturating_sub(began.elapsed());
         if let Some(progress) = gateway.answers.decided(accepted.id, left).await {
             accepted = Accepted::of(accepted.id, &progress);

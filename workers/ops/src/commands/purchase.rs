@@ -1,7 +1,7 @@
 //! `fleet purchase`
 
-use fleet_domain::{PurchaseId, masked};
-use fleet_store::{PurchaseView, Store};
+use fleet_domain::{PurchaseId, TaskKind, masked};
+use fleet_store::{JournalView, PurchaseView, ReportView, Store};
 use serde_json::{Value, json};
 
 use crate::Failure;
@@ -78,13 +78,62 @@ fn to_json(view: &PurchaseView) -> Value {
             "reservation": view.purchase.reservation(),
             "hold_expires_at": progress.hold_expires_at },
         "dispense": { "state": progress.dispense, "code": progress.dispense_code,
+            "supplier_code": progress.supplier_code,
             "supplier_ref": progress.supplier_ref, "vend_amount": progress.vend_amount,
             "has_voucher": progress.voucher.is_some() },
         "settle": { "state": progress.settle, "as": progress.settle_as },
         "tasks": tasks.collect::<Vec<_>>(), "journal": journal.collect::<Vec<_>>(),
         "ledger": ledger.collect::<Vec<_>>(), "deliveries": deliveries.collect::<Vec<_>>(),
-        "facts": facts.collect::<Vec<_>>(),
+        "facts": facts.collect::<Vec<_>>(), "report": view.report.as_ref().map(|r| report(view, r)),
     })
+}
+
+/// The report's state, its token's, and what was tried.
+fn report(view: &PurchaseView, report: &ReportView) -> Value {
+    let token = report.token.as_ref().map(|token| {
+        json!({
+            "desk": token.desk, "told": token.told, "success_due": token.success_due,
+            "expires_at": token.expires_at, "busy_until": token.busy_until,
+            "is_valid": token.is_valid, "threat_code": token.threat_code,
+            "threat_flags": token.threat_flags, "validated_at": token.validated_at,
+        })
+    });
+    let history = reported(view).map(|row| {
+        json!({ "at": row.at, "kind": row.kind.name(), "outcome": row.outcome, "detail": row.detail })
+    });
+    json!({
+        "state": report.state, "success": report.success, "reported_at": report.reported_at,
+        "waits_since": report.waits_since, "token": token, "history": history.collect::<Vec<_>>(),
+    })
+}
+
+fn reported(view: &PurchaseView) -> impl Iterator<Item = &JournalView> {
+    let kinds = [TaskKind::Report, TaskKind::Validate];
+    view.journal.iter().filter(move |row| kinds.contains(&row.kind))
+}
+
+fn report_text(view: &PurchaseView, report: &ReportView) -> String {
+    let told = report.success.map_or("nothing", |success| if success { "True" } else { "False" });
+    let mut text = format!("\nfraud report\n{}, told {told}", report.state);
+    if let Some(token) = &report.token {
+        let until = token.expires_at.format("%F %T");
+        text.push_str(&format!("; token at {}: {}, until {until}", token.desk, token.told));
+        if let Some(is_valid) = token.is_valid {
+            let word = if is_valid { "valid" } else { "invalid" };
+            let flags = token.threat_flags.as_deref().unwrap_or_default();
+            let threat = token.threat_code.unwrap_or(0);
+            text.push_str(&format!(", {word}, threat code {threat} {flags}"));
+        }
+    }
+    text.push('\n');
+    text.push_str(&table(
+        &["at", "kind", "outcome", "detail"],
+        reported(view).map(|row| {
+            let at = row.at.format("%F %T%.3f").to_string();
+            vec![at, row.kind.to_string(), row.outcome.clone(), row.detail.clone()]
+        }),
+    ));
+    text
 }
 
 fn to_text(view: &PurchaseView) -> String {
@@ -98,6 +147,9 @@ fn to_text(view: &PurchaseView) -> String {
             vec![at, row.kind.to_string(), row.outcome.clone(), row.detail.clone()]
         }),
     ));
+    if let Some(report) = &view.report {
+        text.push_str(&report_text(view, report));
+    }
     text.push_str("\nbooks\n");
     text.push_str(&table(
         &["entry", "amount", "currency"],
@@ -105,6 +157,12 @@ fn to_text(view: &PurchaseView) -> String {
             .iter()
             .map(|row| vec![row.entry.clone(), row.amount.to_string(), row.currency.clone()]),
     ));
+    text.push_str(&results_text(view));
+    text
+}
+
+fn results_text(view: &PurchaseView) -> String {
+    let mut text = String::new();
     if !view.deliveries.is_empty() {
         text.push_str("\nresults\n");
         text.push_str(&table(

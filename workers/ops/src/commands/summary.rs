@@ -52,8 +52,12 @@ pub(crate) async fn run(
 /// What a fleet at rest must not show.
 fn broken(summary: &FleetSummary, backlog: &[BacklogRow]) -> Vec<String> {
     let mut broken = Vec::new();
-    let moves_money =
-        |kind| matches!(kind, TaskKind::Reserve | TaskKind::Dispense | TaskKind::Settle);
+    let moves_money = |kind| {
+        matches!(
+            kind,
+            TaskKind::Validate | TaskKind::Reserve | TaskKind::Dispense | TaskKind::Settle
+        )
+    };
     for row in backlog {
         if moves_money(row.kind) && row.state != TaskState::Parked && row.tasks > 0 {
             broken.push(format!("{} {} tasks are {}", row.tasks, row.kind, row.state.name()));

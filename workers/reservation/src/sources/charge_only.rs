@@ -9,6 +9,7 @@ const NO_REFUND_CALL: &str = "no_refund_call";
 pub(super) fn gives_nothing_back() -> CallError {
     let refusal = Refusal {
         code: NO_REFUND_CALL.to_owned(),
+        own_code: None,
         retryable: false,
         reference_used: false,
         retry_after: None,

@@ -145,6 +145,7 @@ fn nothing_to_settle(connector: &Connector) -> CallError {
 #[must_use]
 pub fn refusal(reply: &BankReply) -> Refusal {
     Refusal {
+        own_code: None,
         code: reply.response_code.clone(),
         retryable: false,
         reference_used: true,

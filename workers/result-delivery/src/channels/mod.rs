@@ -54,6 +54,7 @@ fn not_sent(cause: impl Into<String>) -> CallError {
 fn refused(answer: &Answer) -> CallError {
     let refusal = Refusal {
         code: answer.status.to_string(),
+        own_code: None,
         retryable: true,
         reference_used: false,
         retry_after: answer.retry_after,

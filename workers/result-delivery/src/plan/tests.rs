@@ -46,6 +46,7 @@ fn job(now: u64, tries: i32, first: Option<u64>) -> Job {
         hold_expires_at: None,
         dispense: DispenseState::Dispensed,
         dispense_code: None,
+        supplier_code: None,
         supplier_ref: None,
         vend_amount: None,
         voucher: None,
@@ -79,6 +80,7 @@ fn job(now: u64, tries: i32, first: Option<u64>) -> Job {
             first_sent_at: first.map(at),
         }),
         facts: Vec::new(),
+        token: None,
     }
 }
 

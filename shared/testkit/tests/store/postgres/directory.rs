@@ -74,6 +74,7 @@ async fn an_import_is_read_back_as_a_directory() {
             (TaskKind::Deliver, "1001", 8, 5),
             (TaskKind::Notify, "1001", 8, 5),
             (TaskKind::Report, "desk", 64, 0),
+            (TaskKind::Validate, "desk", 64, 0),
         ]
     );
     let wait = directory.wait(TaskKind::Dispense, "vendor", PlanClass::NotDone, 2);
