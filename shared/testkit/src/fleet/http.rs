@@ -62,6 +62,13 @@ impl HttpAnswer {
     }
 }
 
+/// A client's reference. Among thousands of random numbers some would look like card numbers, which
+/// are refused.
+fn reference() -> String {
+    let letter = |_| char::from(rand::random_range(b'a'..=b'z'));
+    format!("order-{}", (0..16).map(letter).collect::<String>())
+}
+
 /// The fields of a purchase of product 101 for client 1001, with numbers of its own.
 ///
 /// `code` is that of a script of the simulator, `0000` when all is to go well.
@@ -70,7 +77,7 @@ pub fn purchase(code: &str) -> Value {
     let digits = |count: u32| rand::random_range(0..10_u64.pow(count));
     json!({
         "clientId": 1001,
-        "clientTxnRef": format!("order-{:016x}", rand::random::<u64>()),
+        "clientTxnRef": reference(),
         "productId": 101,
         "purchaseAmount": 1500,
         "currencyCode": "ZAR",
