@@ -19,6 +19,10 @@ use crate::program::{Program, store_at_start};
 use crate::serve::{Ready, admin_router, bind, serve};
 use crate::{Exchange, HintPublisher, Settings, StoreDirectory, StoreTasks, hints, upkeep};
 
+/// How long a start waits for the broker. Without it the program goes on: it is not ready, and what
+/// it does is left to the clock.
+const BROKER_AT_START: Duration = Duration::from_secs(5);
+
 /// The parts of a program.
 #[derive(Debug)]
 pub struct Worker {
@@ -69,6 +73,11 @@ impl Worker {
         ));
         if store_at_start(&store, &stop).await?.is_none() {
             return Ok(None);
+        }
+        // What is taken in before it can be told onwards would wait for the clock.
+        if program.needs_broker {
+            let up = publisher.wait_usable(BROKER_AT_START);
+            let _up: Option<bool> = stop.run_until_cancelled(up).await;
         }
         let (directory, renewing) = StoreDirectory::load(&store, stop.clone()).await?;
         tracker.spawn(renewing);

@@ -113,6 +113,13 @@ impl Publisher {
         matches!(*self.shared.link.borrow(), Link::Up(_))
     }
 
+    /// Waits until it can publish, so long at most; whether it can.
+    pub async fn wait_usable(&self, limit: Duration) -> bool {
+        let mut link = self.shared.link.subscribe();
+        let up = async { link.wait_for(|link| matches!(link, Link::Up(_))).await.is_ok() };
+        timeout(limit, up).await.unwrap_or(false)
+    }
+
     /// Messages ready in a queue, at most a second old; `None` if the broker does not tell in
     /// time.
     pub async fn ready(&self, queue: Queue) -> Option<u64> {

@@ -4,7 +4,7 @@ use anyhow::Result;
 use fleet_broker::Publisher;
 use fleet_contracts::Queue;
 
-use crate::support::{Consumer, eventually, fixture, hints, id_of, publish_all};
+use crate::support::{Consumer, eventually, fixture, hints, id_of, publish_all, settings};
 
 /// Publishes until everything is confirmed, as the clock does.
 async fn publish_until_confirmed(publisher: &Publisher, ids: Vec<usize>) -> Result<()> {
@@ -96,4 +96,18 @@ async fn an_answer_of_an_ended_session_is_void_and_the_message_comes_again() -> 
     consumer.finish().await?;
     eventually("an empty queue", async || Ok(publisher.ready(Queue::Dispense).await == Some(0)))
         .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_the_first_connection_loses_no_message_to_the_start() -> Result<()> {
+    let fixture = fixture().await?;
+    let _consumer = fixture.consumer(Queue::Dispense, 16);
+    let url = fixture.vhost.url();
+    let (publisher, _task) = Publisher::start(settings(url), fixture.stop.clone());
+    assert!(publisher.wait_usable(std::time::Duration::from_secs(30)).await);
+    publish_all(&publisher, hints(Queue::Dispense, 0..10)).await?;
+    let nobody = secrecy::SecretString::from("amqp://nobody:wrong@127.0.0.1:1/none");
+    let (away, _task) = Publisher::start(settings(nobody), fixture.stop.clone());
+    assert!(!away.wait_usable(std::time::Duration::from_millis(50)).await, "it does not wait on");
+    Ok(())
 }
