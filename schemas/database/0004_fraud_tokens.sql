@@ -1,20 +1,28 @@
 -- One report in flight per token. Tokens are locked in key order after the tasks and purchases that
 -- they are locked for; other tasks are only ever taken where nobody holds them.
 
+-- Locks the tokens of purchases, in key order; which they are.
+create function fleet_token_lock(p_purchase uuid[]) returns bytea[]
+language sql volatile set enable_seqscan = off set enable_mergejoin = off as $$
+    select array_agg(k.token_hash) from (
+        select k.token_hash from fraud_token k
+        where k.token_hash in (select r.token_hash from fraud_report r
+                               where r.purchase = any (p_purchase))
+        order by k.token_hash for update) k
+$$;
+
 -- Which of the reports that are to be claimed may have their token. The others wait: for the end of
 -- the claim that holds it, which makes the oldest of them due at once, or for its lease.
 create function fleet_token_take_v1(
     p_purchase uuid[], p_token uuid[], p_verdict text[], p_now timestamptz, p_lease timestamptz
-) returns text[] language plpgsql volatile set enable_seqscan = off as $$
+) returns text[] language plpgsql volatile set enable_seqscan = off
+set enable_mergejoin = off as $$
 declare
     v_waits uuid[];
 begin
-    perform 1 from fraud_token k
-    where k.token_hash in (
-        select r.token_hash from unnest(p_purchase, p_verdict) as ask (purchase, verdict)
-        join fraud_report r on r.purchase = ask.purchase
-        where ask.verdict = 'claim')
-    order by k.token_hash for update;
+    perform fleet_token_lock(array(
+        select ask.purchase from unnest(p_purchase, p_verdict) as ask (purchase, verdict)
+        where ask.verdict = 'claim'));
 
     with wanted as (
         select ask.purchase, ask.token, r.token_hash, r.waits_since, k.busy_until, open.is_open,
@@ -62,15 +70,11 @@ end $$;
 create function fleet_token_give_v1(
     p_purchase uuid[], p_token uuid[], p_verdict smallint[], p_track text[], p_success boolean[],
     p_now timestamptz
-) returns void language plpgsql volatile set enable_seqscan = off as $$
+) returns void language plpgsql volatile set enable_seqscan = off
+set enable_mergejoin = off as $$
 declare
-    v_hash bytea[];
+    v_hash constant bytea[] := fleet_token_lock(p_purchase);
 begin
-    select array_agg(k.token_hash) into v_hash from (
-        select k.token_hash from fraud_token k
-        where k.token_hash in (select r.token_hash from fraud_report r
-                               where r.purchase = any (p_purchase))
-        order by k.token_hash for update) k;
     if v_hash is null then
         return;
     end if;
@@ -116,12 +120,10 @@ end $$;
 create function fleet_token_validated_v1(
     p_purchase uuid[], p_verdict smallint[], p_valid boolean[], p_threat bigint[], p_flags text[],
     p_now timestamptz
-) returns void language plpgsql volatile set enable_seqscan = off as $$
+) returns void language plpgsql volatile set enable_seqscan = off
+set enable_mergejoin = off as $$
 begin
-    perform 1 from fraud_token k
-    where k.token_hash in (select r.token_hash from fraud_report r
-                           where r.purchase = any (p_purchase))
-    order by k.token_hash for update;
+    perform fleet_token_lock(p_purchase);
     update fraud_token k
     set is_valid = c.valid, threat_code = c.threat, threat_flags = c.flags, validated_at = p_now
     from (select distinct on (r.token_hash) r.token_hash, c.valid, c.threat, c.flags

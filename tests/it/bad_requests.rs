@@ -1,7 +1,9 @@
 //! Requests that are no purchase: a code that names the field, and nothing is stored.
 
 use fleet_testkit::TestFleet;
-use fleet_testkit::fleet::{HttpAnswer, RESERVE_AND_TRANSACT, TRANSACT, client, key_of, purchase};
+use fleet_testkit::fleet::{
+    HttpAnswer, REQUIRED_FIELDS, RESERVE_AND_TRANSACT, TRANSACT, client, key_of, purchase,
+};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -104,16 +106,7 @@ async fn a_wrong_field_is_named_and_nothing_is_stored() {
         assert_names(&answer, field, &what);
         assert!(!answer.text.contains("4111"), "a value is repeated: {answer:?}");
     }
-    for field in [
-        "clientTxnRef",
-        "productId",
-        "purchaseAmount",
-        "currencyCode",
-        "channelId",
-        "sourceIdentifier",
-        "targetIdentifier",
-        "clientId",
-    ] {
+    for field in REQUIRED_FIELDS {
         let mut body = purchase("0000");
         body.as_object_mut().unwrap().remove(field);
         for path in [TRANSACT, RESERVE_AND_TRANSACT] {

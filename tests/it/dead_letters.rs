@@ -3,7 +3,7 @@
 use fleet_contracts::{Queue, RequestedOutcome};
 use fleet_store::DeadLetterView;
 use fleet_testkit::TestFleet;
-use fleet_testkit::fleet::{Letter, client, purchase};
+use fleet_testkit::fleet::{Letter, REQUIRED_FIELDS, client, purchase};
 use serde_json::{Value, json};
 
 /// A bad message: its name, the message, its cause and what its detail begins with.
@@ -56,16 +56,7 @@ fn unreadable() -> Vec<Case> {
 /// What is wrong with a field.
 fn wrong_fields() -> Vec<Case> {
     let mut cases = Vec::new();
-    for field in [
-        "clientId",
-        "clientTxnRef",
-        "productId",
-        "purchaseAmount",
-        "currencyCode",
-        "channelId",
-        "sourceIdentifier",
-        "targetIdentifier",
-    ] {
+    for field in REQUIRED_FIELDS {
         let letter = changed(|v| drop(v.as_object_mut().unwrap().remove(field)));
         cases.push((format!("no-{field}"), letter, "invalid", format!("{field} is missing")));
     }

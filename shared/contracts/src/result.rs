@@ -25,6 +25,14 @@ pub struct Outcome {
     pub reservation: Option<String>,
 }
 
+impl Outcome {
+    /// Nothing was vended, and this code says why.
+    #[must_use]
+    pub fn failed(code: &str) -> Self {
+        Self { code: code.to_owned(), vend_amount: None, voucher: None, reservation: None }
+    }
+}
+
 /// The body.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -118,6 +118,22 @@ pub struct TokenVerdict {
     pub threat_flags: String,
 }
 
+impl Change {
+    /// The dispense track in this state, and nothing more told.
+    #[must_use]
+    pub const fn dispense(state: DispenseState) -> Self {
+        Self::Dispense {
+            state,
+            code: None,
+            supplier_code: None,
+            supplier_ref: None,
+            vend_amount: None,
+            voucher: None,
+            settle_as: None,
+        }
+    }
+}
+
 /// A task that this decision makes. An existing one is left as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FollowUp {

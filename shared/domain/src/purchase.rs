@@ -170,6 +170,28 @@ pub struct Progress {
     pub created_at: DateTime<Utc>,
 }
 
+impl Progress {
+    /// Of a purchase that was accepted now, and nothing more.
+    #[must_use]
+    pub const fn new(reserve: ReserveState, created_at: DateTime<Utc>) -> Self {
+        Self {
+            reserve,
+            reserve_code: None,
+            reservation: None,
+            hold_expires_at: None,
+            dispense: DispenseState::NotStarted,
+            dispense_code: None,
+            supplier_code: None,
+            supplier_ref: None,
+            vend_amount: None,
+            voucher: None,
+            settle_as: None,
+            settle: SettleState::NotStarted,
+            created_at,
+        }
+    }
+}
+
 /// A purchase as workers and look-ups see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Purchase {

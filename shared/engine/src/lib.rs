@@ -10,6 +10,7 @@
 mod claimer;
 mod clock;
 mod commit;
+pub mod connectors;
 mod exchange;
 mod lane;
 mod pace;

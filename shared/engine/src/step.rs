@@ -92,6 +92,19 @@ impl<T> LookUp<T> {
             Err(error) => Err(error),
         }
     }
+
+    /// What asking once more tells, where it harms nobody whatever became of the first time: its
+    /// own answer, a refusal for now too.
+    ///
+    /// # Errors
+    /// The call's own, when it learnt nothing.
+    pub fn from_harmless(reply: Result<T, CallError>) -> Result<Self, CallError> {
+        match reply {
+            Ok(reply) => Ok(Self::Done(reply)),
+            Err(CallError::Refused { refusal }) => Ok(Self::Refused(refusal)),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// Why nothing was done and nothing more will be tried.

@@ -5,7 +5,11 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use fleet_testkit::fleet::until;
 use tokio::process::Command;
+
+/// From SIGKILL to the end of a process.
+const GONE_WITHIN: Duration = Duration::from_secs(5);
 
 /// A server that can be killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,13 +63,9 @@ impl Servers {
         ensure!(ours, "{} does not run as process {pid}", server.name());
         let killed = Command::new("kill").args(["-KILL", &pid]).status().await?;
         ensure!(killed.success(), "{} could not be killed", server.name());
-        for _ in 0..500 {
-            if command_line(&pid).is_none_or(|line| !line.contains(&folder)) {
-                return Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        anyhow::bail!("{} outlives SIGKILL", server.name())
+        let gone = async || command_line(&pid).is_none_or(|line| !line.contains(&folder));
+        until(GONE_WITHIN, &format!("{} to end after SIGKILL", server.name()), gone).await;
+        Ok(())
     }
 
     /// Starts it on what its data folder holds, and waits until it serves.

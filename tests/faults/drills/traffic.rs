@@ -1,8 +1,8 @@
 //! Purchases of both scenarios, sent without a pause, so many that a wanted number of calls is in
 //! flight at the outside parties.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fleet_domain::PurchaseId;
@@ -13,7 +13,9 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::interval;
 
 /// Clients that send at the same time.
 const SENDERS: u64 = 48;
@@ -24,21 +26,24 @@ const CODES: [&str; 12] = [
     "0000", "0000", "0000", "0000", "0000", "0000", "0000", "0000", "9101", "9201", "9202", "9404",
 ];
 
+/// How often the simulator is asked for its figures.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
 /// What was sent so far, and what came back.
 #[derive(Debug, Default)]
-pub(crate) struct Sent {
+struct Sent {
     accepted: Mutex<Vec<PurchaseId>>,
     requests: AtomicUsize,
     unanswered: AtomicUsize,
-    in_flight: AtomicU64,
     results: AtomicU64,
-    stop: AtomicBool,
 }
 
 /// Senders at work.
 #[derive(Debug)]
 pub(crate) struct Traffic {
     sent: Arc<Sent>,
+    /// Calls that the outside parties are serving; `None` once nothing more is to be sent.
+    in_flight: watch::Sender<Option<u64>>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -46,18 +51,25 @@ impl Traffic {
     /// Sends until it is stopped, and holds back while `in_flight_max` calls are under way.
     pub(crate) fn start(fleet: &Arc<TestFleet>, seed: u64, in_flight_max: u64) -> Self {
         let sent = Arc::new(Sent::default());
-        let mut tasks = vec![tokio::spawn(watch(Arc::clone(fleet), Arc::clone(&sent)))];
+        let (in_flight, _) = watch::channel(Some(0));
+        let looking = look(Arc::clone(fleet), Arc::clone(&sent), in_flight.clone());
+        let mut tasks = vec![tokio::spawn(looking)];
         for number in 0..SENDERS {
-            let (fleet, sent) = (Arc::clone(fleet), Arc::clone(&sent));
             let random = StdRng::seed_from_u64(seed.wrapping_add(number));
-            tasks.push(tokio::spawn(send(fleet, sent, random, in_flight_max)));
+            let sender = Sender {
+                fleet: Arc::clone(fleet),
+                sent: Arc::clone(&sent),
+                in_flight: in_flight.subscribe(),
+                in_flight_max,
+            };
+            tasks.push(tokio::spawn(sender.run(random)));
         }
-        Self { sent, tasks }
+        Self { sent, in_flight, tasks }
     }
 
     /// Calls that the outside parties are serving.
     pub(crate) fn in_flight(&self) -> u64 {
-        self.sent.in_flight.load(Ordering::Relaxed)
+        self.in_flight.borrow().unwrap_or(0)
     }
 
     /// Results that clients have taken.
@@ -67,7 +79,7 @@ impl Traffic {
 
     /// Purchases whose answer said that they are stored.
     pub(crate) fn accepted(&self) -> usize {
-        self.lock().len()
+        self.sent.lock().len()
     }
 
     /// Requests, and how many of them were not answered with 200.
@@ -78,61 +90,70 @@ impl Traffic {
 
     /// Sends nothing more; what was accepted.
     pub(crate) async fn stop(mut self) -> Vec<PurchaseId> {
-        self.sent.stop.store(true, Ordering::Relaxed);
+        self.in_flight.send_replace(None);
         for task in self.tasks.drain(..) {
             if let Err(error) = task.await {
                 panic!("a sender failed: {error}");
             }
         }
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<PurchaseId>> {
-        self.sent.accepted.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sent.lock().clone()
     }
 }
 
 impl Sent {
-    fn is_over(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+    fn lock(&self) -> MutexGuard<'_, Vec<PurchaseId>> {
+        self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn watch(fleet: Arc<TestFleet>, sent: Arc<Sent>) {
-    while !sent.is_over() {
+async fn look(fleet: Arc<TestFleet>, sent: Arc<Sent>, in_flight: watch::Sender<Option<u64>>) {
+    let mut often = interval(LOOK_EVERY);
+    while in_flight.borrow().is_some() {
         let summary = fleet.simulator().summary();
         let parties = summary.parties.values();
-        let in_flight = parties.clone().map(|party| party.concurrency).sum();
-        sent.in_flight.store(in_flight, Ordering::Relaxed);
+        let now = parties.clone().map(|party| party.concurrency).sum();
         let results = parties.filter_map(|party| party.effects.get(&EffectKind::Result)).sum();
         sent.results.store(results, Ordering::Relaxed);
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        in_flight.send_modify(|known| *known = known.map(|_open| now));
+        often.tick().await;
     }
 }
 
-async fn send(fleet: Arc<TestFleet>, sent: Arc<Sent>, mut random: StdRng, in_flight_max: u64) {
-    while !sent.is_over() {
-        if sent.in_flight.load(Ordering::Relaxed) >= in_flight_max {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            continue;
-        }
-        let mut body = purchase(CODES.choose(&mut random).copied().unwrap_or("0000"));
-        let path = if random.random_bool(0.5) {
-            RESERVE_AND_TRANSACT
-        } else {
-            body["reserveFundsTxnRef"] = body["clientTxnRef"].clone();
-            TRANSACT
-        };
-        if sent.requests.fetch_add(1, Ordering::Relaxed) < PRIVATE_MAX {
-            fleet.keep_private(&body);
-        }
-        match ask(&fleet, path, &body).await {
-            Some(id) => sent.accepted.lock().unwrap_or_else(PoisonError::into_inner).push(id),
-            None => {
-                sent.unanswered.fetch_add(1, Ordering::Relaxed);
-                tokio::time::sleep(Duration::from_millis(100)).await;
+struct Sender {
+    fleet: Arc<TestFleet>,
+    sent: Arc<Sent>,
+    in_flight: watch::Receiver<Option<u64>>,
+    in_flight_max: u64,
+}
+
+impl Sender {
+    async fn run(mut self, mut random: StdRng) {
+        while self.may_send().await {
+            let mut body = purchase(CODES.choose(&mut random).copied().unwrap_or("0000"));
+            let path = if random.random_bool(0.5) {
+                RESERVE_AND_TRANSACT
+            } else {
+                body["reserveFundsTxnRef"] = body["clientTxnRef"].clone();
+                TRANSACT
+            };
+            if self.sent.requests.fetch_add(1, Ordering::Relaxed) < PRIVATE_MAX {
+                self.fleet.keep_private(&body);
+            }
+            match ask(&self.fleet, path, &body).await {
+                Some(id) => self.sent.lock().push(id),
+                None => {
+                    self.sent.unanswered.fetch_add(1, Ordering::Relaxed);
+                    // The gateway is away: the next figures come soon enough to try again.
+                    drop(self.in_flight.changed().await);
+                }
             }
         }
+    }
+
+    /// Waits until there is room outside; false when nothing more is to be sent.
+    async fn may_send(&mut self) -> bool {
+        let room = |now: &Option<u64>| now.is_none_or(|calls| calls < self.in_flight_max);
+        self.in_flight.wait_for(room).await.is_ok_and(|now| now.is_some())
     }
 }
 

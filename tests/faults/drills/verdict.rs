@@ -7,7 +7,7 @@ use fleet_domain::{PlanClass, PurchaseId, PurchaseStatus, TaskKind, TaskState};
 use fleet_simulator::EffectKind;
 use fleet_testkit::TestFleet;
 use fleet_testkit::fleet::Builder;
-use tokio::time::Instant;
+use tokio::time::{Instant, interval_at};
 
 /// From the last kill to the end of all purchases: leases, settle times, plans.
 const END_WITHIN: Duration = Duration::from_secs(300);
@@ -66,21 +66,17 @@ pub(crate) async fn of(fleet: &TestFleet, accepted: &[PurchaseId]) -> String {
 
 async fn wait_for_the_end(fleet: &TestFleet) {
     let began = Instant::now();
-    let mut told = began;
-    loop {
-        let backlog = fleet.store().backlog().await;
-        let backlog = backlog.unwrap_or_else(|error| panic!("no backlog: {error}"));
-        let open: i64 =
-            backlog.iter().filter(|row| row.state != TaskState::Parked).map(|row| row.tasks).sum();
-        if open == 0 {
-            return;
-        }
-        assert!(began.elapsed() < END_WITHIN, "{open} tasks do not end: {backlog:#?}");
-        if told.elapsed() >= TOLD_EVERY {
-            told = Instant::now();
+    let tell = async {
+        let mut often = interval_at(began + TOLD_EVERY, TOLD_EVERY);
+        loop {
+            often.tick().await;
+            let open: i64 = fleet.open_tasks().await.iter().map(|row| row.tasks).sum();
             println!("waiting for the end of {open} tasks, {} s", began.elapsed().as_secs());
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    tokio::select! {
+        () = fleet.wait_idle(END_WITHIN) => {}
+        () = tell => {}
     }
 }
 

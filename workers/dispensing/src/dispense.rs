@@ -10,7 +10,7 @@ use fleet_domain::{
     Scenario, SettleAs, TaskKind, Tries,
 };
 use fleet_engine::waiting::{at_risk, cannot_tell, may_be_out, next_wait, unknown_outcome};
-use fleet_engine::{Attempt, CallError, Learnt, LookUp, Refusal, Step};
+use fleet_engine::{Attempt, CallError, Learnt, LookUp, Refusal, Step, connectors};
 
 use crate::suppliers;
 
@@ -37,8 +37,7 @@ impl Step for Dispense {
     }
 
     fn call_deadline(&self, directory: &Directory, job: &Job) -> Duration {
-        let connector = suppliers::connector(directory, job);
-        connector.map_or(Duration::ZERO, |connector| connector.call_deadline)
+        connectors::call_deadline(suppliers::connector(directory, job))
     }
 
     async fn call(
@@ -145,23 +144,11 @@ impl Step for Dispense {
     }
 }
 
-fn change(job: &Job, event: DispenseEvent, code: Option<String>) -> Change {
+fn track(job: &Job, event: DispenseEvent) -> Change {
     match job.purchase.progress.dispense.on(event) {
-        Ok(state) => Change::Dispense {
-            state,
-            code,
-            supplier_code: None,
-            supplier_ref: None,
-            vend_amount: None,
-            voucher: None,
-            settle_as: None,
-        },
+        Ok(state) => Change::dispense(state),
         Err(_) => Change::None,
     }
-}
-
-fn track(job: &Job, event: DispenseEvent) -> Change {
-    change(job, event, None)
 }
 
 /// A supplier that confirms by callback and has accepted the vend is pending; any other that stays
@@ -243,8 +230,7 @@ fn failed(
     own_code: Option<String>,
     word: &'static str,
 ) -> Decision {
-    let outcome =
-        Outcome { code: code.to_owned(), vend_amount: None, voucher: None, reservation: None };
+    let outcome = Outcome::failed(code);
     let mut decision = concluded(directory, job, &outcome, SettleAs::Cancel);
     if decision.next != Next::Finish {
         return decision;

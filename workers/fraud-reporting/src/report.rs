@@ -11,7 +11,7 @@ use fleet_domain::{
     TaskKind, Tries, between, later,
 };
 use fleet_engine::waiting::next_wait;
-use fleet_engine::{Attempt, CallError, Learnt, LookUp, Step};
+use fleet_engine::{Attempt, CallError, Learnt, LookUp, Step, connectors};
 
 use crate::desks;
 
@@ -54,8 +54,7 @@ impl Step for ReportOutcome {
     }
 
     fn call_deadline(&self, directory: &Directory, job: &Job) -> Duration {
-        let connector = desks::connector(directory, job);
-        connector.map_or(Duration::ZERO, |connector| connector.call_deadline)
+        connectors::call_deadline(desks::connector(directory, job))
     }
 
     async fn call(
@@ -90,11 +89,7 @@ impl Step for ReportOutcome {
         job: &Job,
         attempt: Attempt,
     ) -> Result<LookUp<Told>, CallError> {
-        match self.call(directory, job, attempt).await {
-            Ok(told) => Ok(LookUp::Done(told)),
-            Err(CallError::Refused { refusal }) => Ok(LookUp::Refused(refusal)),
-            Err(error) => Err(error),
-        }
+        LookUp::from_harmless(self.call(directory, job, attempt).await)
     }
 
     fn read_fact(&self, _: &Directory, _: &Job, _: &Fact) -> Option<Learnt<Told>> {

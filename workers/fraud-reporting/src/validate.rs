@@ -10,7 +10,7 @@ use fleet_domain::{
     PlanClass, ReserveEvent, Scenario, TaskKind, TokenVerdict, Tries, between,
 };
 use fleet_engine::waiting::{next_wait, start_is_over};
-use fleet_engine::{Attempt, CallError, Learnt, LookUp, Step};
+use fleet_engine::{Attempt, CallError, Learnt, LookUp, Step, connectors};
 
 use crate::desks;
 
@@ -40,8 +40,7 @@ impl Step for ValidateToken {
     }
 
     fn call_deadline(&self, directory: &Directory, job: &Job) -> Duration {
-        let connector = desks::connector(directory, job);
-        connector.map_or(Duration::ZERO, |connector| connector.call_deadline)
+        connectors::call_deadline(desks::connector(directory, job))
     }
 
     async fn call(
@@ -70,11 +69,7 @@ impl Step for ValidateToken {
         if start_is_over(job) {
             return Ok(LookUp::Unsupported);
         }
-        match self.call(directory, job, attempt).await {
-            Ok(verdict) => Ok(LookUp::Done(verdict)),
-            Err(CallError::Refused { refusal }) => Ok(LookUp::Refused(refusal)),
-            Err(error) => Err(error),
-        }
+        LookUp::from_harmless(self.call(directory, job, attempt).await)
     }
 
     fn read_fact(&self, _: &Directory, _: &Job, _: &Fact) -> Option<Learnt<TokenVerdict>> {
@@ -148,8 +143,7 @@ fn ended(
     verdict: Option<TokenVerdict>,
     event: ReserveEvent,
 ) -> Decision {
-    let outcome =
-        Outcome { code: code.to_owned(), vend_amount: None, voucher: None, reservation: None };
+    let outcome = Outcome::failed(code);
     let (deliveries, follow_ups) = conclude(directory, &job.purchase, &outcome, job.task.now);
     let threat = verdict.as_ref().map(|verdict| format!("threat code {}", verdict.threat_code));
     let word = if verdict.is_some() { "token_invalid" } else { "desk_unavailable_refused" };

@@ -2,6 +2,7 @@
 //! refunds them, and keeps dead letters.
 
 mod compose;
+mod funds;
 mod holds;
 mod letters;
 mod refund;

@@ -4,15 +4,18 @@
 use std::time::Duration;
 
 use fleet_boot::Exchange;
-use fleet_contracts::{BankReply, codes};
+use fleet_contracts::BankReply;
 use fleet_domain::{
-    Answer, Change, Decision, Directory, Fact, Job, LedgerEntry, Next, ParkClass, PlanClass,
-    Private, SettleEvent, SettleState, TaskKind, Tries,
+    Answer, Decision, Directory, Fact, Job, LedgerEntry, Next, ParkClass, SettleEvent, SettleState,
+    TaskKind, Tries,
 };
-use fleet_engine::waiting::{at_risk, may_be_out, next_wait, unknown_outcome};
+use fleet_engine::waiting::at_risk;
 use fleet_engine::{Attempt, CallError, Learnt, LookUp, Step};
 
+use crate::funds::{self, Ends, track};
 use crate::sources;
+
+const ENDS: Ends = Ends { done: refunded, refused: owed, used_up, not_yet: "not_refunded_yet" };
 
 /// Refunds at the purchase's funding source.
 #[derive(Debug, Clone)]
@@ -61,61 +64,24 @@ impl Step for Refund {
     }
 
     fn read_fact(&self, _: &Directory, job: &Job, fact: &Fact) -> Option<Learnt<BankReply>> {
-        if fact.kind != "refund" || fact.reference != job.purchase.order.id.to_string() {
-            return None;
-        }
-        let reply: BankReply = serde_json::from_str(fact.body.expose()).ok()?;
-        (codes::bank_meaning(&reply.response_code) == codes::BankMeaning::Done)
-            .then_some(Learnt::Done(reply))
+        funds::read_fact("refund", job, fact)
     }
 
     fn decide(&self, directory: &Directory, job: &Job, learnt: Learnt<BankReply>) -> Decision {
-        match learnt {
-            Learnt::Done(_) => refunded(job),
-            Learnt::Refused(refusal) if !refusal.retryable => owed(job, &refusal.code),
-            Learnt::Refused(refusal) => again(directory, job, refusal.code, refusal.retry_after),
-            Learnt::NotSent { cause, retry_after } if !may_be_out(job) => {
-                again(directory, job, cause, retry_after)
-            }
-            Learnt::NotSent { cause, .. } | Learnt::Unknown { cause } => {
-                lost(directory, job, &cause)
-            }
-            Learnt::Pending => lost(directory, job, "the funding source works on it"),
-            Learnt::CannotTell => lost(directory, job, "the funding source cannot tell"),
-            Learnt::NotDone | Learnt::Ended(_) => {
-                Decision::only(Next::Wait(Duration::from_secs(1)), Tries::Count, "not_found")
-            }
-        }
+        ENDS.decide(directory, job, learnt)
     }
 
     fn as_fact(&self, job: &Job, learnt: &Learnt<BankReply>) -> Option<Answer> {
-        let Learnt::Done(reply) = learnt else { return None };
-        Some(Answer {
-            kind: "refund",
-            reference: job.purchase.order.id.to_string(),
-            status: reply.response_code.clone(),
-            body: Private::new(serde_json::to_string(reply).unwrap_or_default()),
-        })
+        funds::done_as_fact("refund", job, learnt)
     }
 }
 
-fn track(job: &Job, event: SettleEvent) -> Change {
-    match job.purchase.progress.settle.on(event) {
-        Ok(state) => Change::Settle { state },
-        Err(_) => Change::None,
-    }
+fn is_owed(job: &Job) -> bool {
+    job.purchase.progress.settle == SettleState::Owed
 }
 
 fn refunded(job: &Job) -> Decision {
-    let entry = match job.purchase.progress.settle {
-        SettleState::Owed => LedgerEntry::Repaid,
-        SettleState::NotStarted
-        | SettleState::Unknown
-        | SettleState::Captured
-        | SettleState::Cancelled
-        | SettleState::Refused
-        | SettleState::Refunded => LedgerEntry::Refunded,
-    };
+    let entry = if is_owed(job) { LedgerEntry::Repaid } else { LedgerEntry::Refunded };
     Decision {
         change: track(job, SettleEvent::Refunded),
         ledger: vec![(entry, job.purchase.order.reserved())],
@@ -131,35 +97,15 @@ fn owed(job: &Job, code: &str) -> Decision {
         at_risk: Some(at_risk(job)),
     };
     // A case that is tried again stands in the books already.
-    let ledger = match job.purchase.progress.settle {
-        SettleState::Owed => Vec::new(),
-        SettleState::NotStarted
-        | SettleState::Unknown
-        | SettleState::Captured
-        | SettleState::Cancelled
-        | SettleState::Refused
-        | SettleState::Refunded => vec![(LedgerEntry::Owed, job.purchase.order.reserved())],
-    };
+    let owed = (!is_owed(job)).then(|| (LedgerEntry::Owed, job.purchase.order.reserved()));
     Decision {
         change: track(job, SettleEvent::Owed),
-        ledger,
+        ledger: owed.into_iter().collect(),
         detail: code.to_owned(),
         ..Decision::only(park, Tries::Count, "owed_to_buyer")
     }
 }
 
-fn again(directory: &Directory, job: &Job, cause: String, asked: Option<Duration>) -> Decision {
-    let owner = &job.purchase.order.funding_source;
-    match next_wait(directory, job, owner, PlanClass::NotDone, asked) {
-        Some(wait) => Decision {
-            detail: cause,
-            ..Decision::only(Next::Wait(wait), Tries::Count, "not_refunded_yet")
-        },
-        None => owed(job, "all tries used up"),
-    }
-}
-
-fn lost(directory: &Directory, job: &Job, cause: &str) -> Decision {
-    let owner = &job.purchase.order.funding_source;
-    unknown_outcome(directory, job, owner, cause, track(job, SettleEvent::Lost))
+fn used_up(job: &Job, _: &str) -> Decision {
+    owed(job, "all tries used up")
 }

@@ -11,7 +11,7 @@ use fleet_domain::{
 use fleet_engine::waiting::{cannot_tell, may_be_out, next_wait, unknown_outcome};
 use fleet_engine::{Attempt, CallError, LEASE_EXTRA, Learnt, LookUp, Refusal, Step};
 
-use crate::sources;
+use crate::{funds, sources};
 
 /// Added to the lease when the last moment for a vend is taken from the hold's end.
 const HOLD_MARGIN: Duration = Duration::from_secs(60);
@@ -63,15 +63,7 @@ impl Step for Reserve {
     }
 
     fn read_fact(&self, _: &Directory, job: &Job, fact: &Fact) -> Option<Learnt<BankReply>> {
-        if fact.kind != "reserve" || fact.reference != job.purchase.order.id.to_string() {
-            return None;
-        }
-        let reply: BankReply = serde_json::from_str(fact.body.expose()).ok()?;
-        match codes::bank_meaning(&reply.response_code) {
-            codes::BankMeaning::Done => Some(Learnt::Done(reply)),
-            codes::BankMeaning::Refused => Some(Learnt::Refused(sources::refusal(&reply))),
-            codes::BankMeaning::Again => None,
-        }
+        funds::read_fact("reserve", job, fact)
     }
 
     fn decide(&self, directory: &Directory, job: &Job, learnt: Learnt<BankReply>) -> Decision {
@@ -212,8 +204,7 @@ fn gave_up(directory: &Directory, job: &Job, code: &str, outcome: &'static str) 
 
 /// No funds, no goods: the purchase ends here and the client is told.
 fn ended(directory: &Directory, job: &Job, code: &str, event: ReserveEvent) -> Decision {
-    let outcome =
-        Outcome { code: code.to_owned(), vend_amount: None, voucher: None, reservation: None };
+    let outcome = Outcome::failed(code);
     let (deliveries, follow_ups) = conclude(directory, &job.purchase, &outcome, job.task.now);
     Decision {
         change: track(job, event, Some(code.to_owned())),

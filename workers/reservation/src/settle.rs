@@ -4,15 +4,18 @@
 use std::time::Duration;
 
 use fleet_boot::Exchange;
-use fleet_contracts::{BankReply, codes};
+use fleet_contracts::BankReply;
 use fleet_domain::{
-    Answer, Change, Decision, Directory, Fact, Job, LedgerEntry, Next, ParkClass, PlanClass,
-    Private, SettleAs, SettleEvent, SettleState, TaskKind, Tries,
+    Answer, Change, Decision, Directory, Fact, Job, LedgerEntry, Next, ParkClass, SettleAs,
+    SettleEvent, SettleState, TaskKind, Tries,
 };
-use fleet_engine::waiting::{at_risk, may_be_out, next_wait, unknown_outcome};
+use fleet_engine::waiting::at_risk;
 use fleet_engine::{Attempt, CallError, Learnt, LookUp, Step};
 
+use crate::funds::{self, Ends, track};
 use crate::sources;
+
+const ENDS: Ends = Ends { done: settled, refused, used_up, not_yet: "not_settled_yet" };
 
 /// Settles at the purchase's funding source.
 #[derive(Debug, Clone)]
@@ -65,51 +68,15 @@ impl Step for Settle {
     }
 
     fn read_fact(&self, _: &Directory, job: &Job, fact: &Fact) -> Option<Learnt<BankReply>> {
-        if fact.kind != "settle" || fact.reference != job.purchase.order.id.to_string() {
-            return None;
-        }
-        let reply: BankReply = serde_json::from_str(fact.body.expose()).ok()?;
-        match codes::bank_meaning(&reply.response_code) {
-            codes::BankMeaning::Done => Some(Learnt::Done(reply)),
-            codes::BankMeaning::Refused => Some(Learnt::Refused(sources::refusal(&reply))),
-            codes::BankMeaning::Again => None,
-        }
+        funds::read_fact("settle", job, fact)
     }
 
     fn decide(&self, directory: &Directory, job: &Job, learnt: Learnt<BankReply>) -> Decision {
-        match learnt {
-            Learnt::Done(_) => settled(job),
-            Learnt::Refused(refusal) if !refusal.retryable => refused(job, &refusal.code),
-            Learnt::Refused(refusal) => again(directory, job, refusal.code, refusal.retry_after),
-            Learnt::NotSent { cause, retry_after, .. } if !may_be_out(job) => {
-                again(directory, job, cause, retry_after)
-            }
-            Learnt::NotSent { cause, .. } | Learnt::Unknown { cause } => {
-                lost(directory, job, &cause)
-            }
-            Learnt::Pending => lost(directory, job, "the funding source works on it"),
-            Learnt::CannotTell => lost(directory, job, "the funding source cannot tell"),
-            Learnt::NotDone | Learnt::Ended(_) => {
-                Decision::only(Next::Wait(Duration::from_secs(1)), Tries::Count, "not_found")
-            }
-        }
+        ENDS.decide(directory, job, learnt)
     }
 
     fn as_fact(&self, job: &Job, learnt: &Learnt<BankReply>) -> Option<Answer> {
-        let Learnt::Done(reply) = learnt else { return None };
-        Some(Answer {
-            kind: "settle",
-            reference: job.purchase.order.id.to_string(),
-            status: reply.response_code.clone(),
-            body: Private::new(serde_json::to_string(reply).unwrap_or_default()),
-        })
-    }
-}
-
-fn track(job: &Job, event: SettleEvent) -> Change {
-    match job.purchase.progress.settle.on(event) {
-        Ok(state) => Change::Settle { state },
-        Err(_) => Change::None,
+        funds::done_as_fact("settle", job, learnt)
     }
 }
 
@@ -149,20 +116,12 @@ fn refused(job: &Job, code: &str) -> Decision {
     }
 }
 
-fn again(directory: &Directory, job: &Job, cause: String, asked: Option<Duration>) -> Decision {
-    let owner = &job.purchase.order.funding_source;
-    let next = next_wait(directory, job, owner, PlanClass::NotDone, asked).map_or_else(
-        || Next::Park {
-            class: ParkClass::SupplierFault,
-            cause: format!("the hold is not settled after all tries: {cause}"),
-            at_risk: Some(at_risk(job)),
-        },
-        Next::Wait,
-    );
-    Decision { detail: cause, ..Decision::only(next, Tries::Count, "not_settled_yet") }
-}
-
-fn lost(directory: &Directory, job: &Job, cause: &str) -> Decision {
-    let owner = &job.purchase.order.funding_source;
-    unknown_outcome(directory, job, owner, cause, track(job, SettleEvent::Lost))
+fn used_up(job: &Job, cause: &str) -> Decision {
+    let park = Next::Park {
+        class: ParkClass::SupplierFault,
+        cause: format!("the hold is not settled after all tries: {cause}"),
+        at_risk: Some(at_risk(job)),
+    };
+    let only = Decision::only(park, Tries::Count, ENDS.not_yet);
+    Decision { detail: cause.to_owned(), ..only }
 }

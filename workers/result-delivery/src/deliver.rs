@@ -64,11 +64,7 @@ impl Step for Deliver {
         job: &Job,
         attempt: Attempt,
     ) -> Result<LookUp<Acknowledged>, CallError> {
-        match self.call(directory, job, attempt).await {
-            Ok(reply) => Ok(LookUp::Done(reply)),
-            Err(CallError::Refused { refusal }) => Ok(LookUp::Refused(refusal)),
-            Err(error) => Err(error),
-        }
+        LookUp::from_harmless(self.call(directory, job, attempt).await)
     }
 
     fn read_fact(&self, _: &Directory, _: &Job, _: &Fact) -> Option<Learnt<Acknowledged>> {

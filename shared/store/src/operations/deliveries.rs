@@ -1,9 +1,10 @@
 //! Results on their way to clients, for operators; and which transactions are not shown.
 
 use chrono::{DateTime, Utc};
-use fleet_domain::{ClientId, DeliveryState, Private, Purchase, PurchaseId, TaskState};
+use fleet_domain::{ClientId, DeliveryState, Private, Purchase, PurchaseId};
 use sqlx::postgres::PgRow;
 
+use super::show::{self, DeliveryView};
 use crate::pool::{get, no_row};
 use crate::purchases::read_purchase;
 use crate::{Store, StoreError};
@@ -26,17 +27,14 @@ pub struct DeliveryFilter {
 
 /// A delivery in a list; its body stays sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the columns of the delivery table, named there")]
 pub struct DeliveryRow {
+    /// Whose result it is.
     pub purchase: PurchaseId,
-    pub slot: i32,
+    /// Who gets it.
     pub client: ClientId,
-    pub channel: String,
-    pub state: String,
-    pub attempts: i32,
-    pub first_sent_at: Option<DateTime<Utc>>,
-    pub last_sent_at: Option<DateTime<Utc>>,
-    pub last_status: Option<i32>,
+    /// The delivery.
+    pub view: DeliveryView,
+    /// When the result was made.
     pub created_at: DateTime<Utc>,
     /// When it is tried next, while it is tried.
     pub due_at: Option<DateTime<Utc>>,
@@ -194,21 +192,12 @@ impl Store {
 }
 
 fn delivery(row: &PgRow) -> Result<DeliveryRow, StoreError> {
-    let task: Option<i16> = get(row, "task_state")?;
-    let is_tried = task.and_then(TaskState::from_code).is_some();
-    let due_at: Option<DateTime<Utc>> = get(row, "due_at")?;
     Ok(DeliveryRow {
         purchase: PurchaseId(get(row, "purchase")?),
-        slot: get(row, "slot")?,
         client: ClientId(get(row, "client_id")?),
-        channel: get(row, "channel")?,
-        state: get(row, "state")?,
-        attempts: get(row, "attempts")?,
-        first_sent_at: get(row, "first_sent_at")?,
-        last_sent_at: get(row, "last_sent_at")?,
-        last_status: get(row, "last_status")?,
+        view: show::delivery(row)?,
         created_at: get(row, "created_at")?,
-        due_at: due_at.filter(|_| is_tried),
+        due_at: get(row, "due_at")?,
     })
 }
 

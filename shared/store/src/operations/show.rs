@@ -224,7 +224,7 @@ fn ledger_row(row: &PgRow) -> Result<LedgerView, StoreError> {
     })
 }
 
-fn delivery(row: &PgRow) -> Result<DeliveryView, StoreError> {
+pub(super) fn delivery(row: &PgRow) -> Result<DeliveryView, StoreError> {
     Ok(DeliveryView {
         slot: get(row, "slot")?,
         channel: get(row, "channel")?,

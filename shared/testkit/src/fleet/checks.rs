@@ -6,8 +6,8 @@ use std::time::Duration;
 use fleet_domain::{ClientId, PurchaseId, PurchaseStatus, TaskKind, TaskState};
 use fleet_simulator::{Call, Effect, EffectKind};
 use fleet_store::{
-    DeadLetterFilter, DeadLetterView, FleetSummary, ParkedFilter, ParkedTask, PurchaseView,
-    Reference,
+    BacklogRow, DeadLetterFilter, DeadLetterView, FleetSummary, ParkedFilter, ParkedTask,
+    PurchaseView, Reference,
 };
 
 use super::{PATIENCE, TestFleet};
@@ -55,13 +55,15 @@ impl TestFleet {
 
     /// Waits until nothing is left to do, parked tasks excepted.
     pub async fn wait_idle(&self, patience: Duration) {
-        let backlog = async || {
-            let rows = self.store().backlog().await.expect("the database answers");
-            let open = |row: &fleet_store::BacklogRow| row.state != TaskState::Parked;
-            rows.into_iter().filter(|row| open(row) && row.tasks > 0).collect::<Vec<_>>()
-        };
-        let idle = async || backlog().await.is_empty();
+        let idle = async || self.open_tasks().await.is_empty();
         self.until_within(patience, "nothing left to do", idle).await;
+    }
+
+    /// What is left to do without a person, by kind and state.
+    pub async fn open_tasks(&self) -> Vec<BacklogRow> {
+        let rows = self.store().backlog().await.expect("the database answers");
+        let open = |row: &BacklogRow| row.state != TaskState::Parked && row.tasks > 0;
+        rows.into_iter().filter(open).collect()
     }
 
     /// The fleet's figures.

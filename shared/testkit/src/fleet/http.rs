@@ -62,6 +62,18 @@ impl HttpAnswer {
     }
 }
 
+/// The fields that no purchase may lack, over either way in.
+pub const REQUIRED_FIELDS: [&str; 8] = [
+    "clientId",
+    "clientTxnRef",
+    "productId",
+    "purchaseAmount",
+    "currencyCode",
+    "channelId",
+    "sourceIdentifier",
+    "targetIdentifier",
+];
+
 /// A client's reference. Among thousands of random numbers some would look like card numbers, which
 /// are refused.
 fn reference() -> String {

@@ -37,7 +37,7 @@ use crate::broker::TestVhost;
 pub use amqp::{Letter, Replies, Shop};
 pub use builder::Builder;
 pub use directory::{client, connector, sample};
-pub use http::{HttpAnswer, RESERVE_AND_TRANSACT, TRANSACT, key_of, purchase};
+pub use http::{HttpAnswer, REQUIRED_FIELDS, RESERVE_AND_TRANSACT, TRANSACT, key_of, purchase};
 pub use proxy::TcpProxy;
 
 use process::Process;
@@ -69,6 +69,18 @@ pub struct TestFleet {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits until something holds, so long at most.
+///
+/// # Panics
+/// When it does not hold in time; `what` says what was waited for.
+pub async fn until(patience: Duration, what: &str, condition: impl AsyncFn() -> bool) {
+    let began = Instant::now();
+    while !condition().await {
+        assert!(began.elapsed() < patience, "waited {patience:?} in vain for {what}");
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
 
 impl TestFleet {
@@ -265,11 +277,7 @@ impl TestFleet {
         what: &str,
         condition: impl AsyncFn() -> bool,
     ) {
-        let began = Instant::now();
-        while !condition().await {
-            assert!(began.elapsed() < patience, "waited {patience:?} in vain for {what}");
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
+        until(patience, what, condition).await;
     }
 
     /// Ends the processes; everything that is wrong with them.

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fleet_domain::{
-    ClaimToken, ClientId, Delivery, DispenseState, Fact, FollowUp, LaneId, LedgerEntry, Money,
-    ParkClass, Progress, Purchase, PurchaseId, SettleState, TaskKey, TaskKind, TaskState, WayIn,
-    later,
+    ClaimToken, ClientId, Delivery, Fact, FollowUp, LaneId, LedgerEntry, Money, ParkClass,
+    Progress, Purchase, PurchaseId, TaskKey, TaskKind, TaskState, WayIn, later,
 };
 use fleet_store::{
     Accepted, DeliveryView, FactView, JournalView, LedgerView, NewPurchase, PurchaseView,
@@ -164,21 +163,7 @@ impl Model {
             let progress = Progress { voucher: None, ..row.purchase.progress.clone() };
             return Stored::Same(row.purchase.order.id, Box::new(progress));
         }
-        let progress = Progress {
-            reserve: new.order.reserve,
-            reserve_code: None,
-            reservation: None,
-            hold_expires_at: None,
-            dispense: DispenseState::NotStarted,
-            dispense_code: None,
-            supplier_code: None,
-            supplier_ref: None,
-            vend_amount: None,
-            voucher: None,
-            settle_as: None,
-            settle: SettleState::NotStarted,
-            created_at: self.now,
-        };
+        let progress = Progress::new(new.order.reserve, self.now);
         let row = PurchaseRow {
             purchase: Purchase { order: order.clone(), progress: progress.clone() },
             content: new.order.content.expose().to_owned(),

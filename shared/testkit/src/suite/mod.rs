@@ -182,7 +182,7 @@ pub(crate) fn unknown(job: &Job) -> Commit {
             reservation: None,
             hold: None,
         },
-        TaskKind::Dispense => dispense(DispenseState::Unknown),
+        TaskKind::Dispense => Change::dispense(DispenseState::Unknown),
         TaskKind::Settle => Change::Settle { state: fleet_domain::SettleState::Unknown },
         _ => Change::None,
     };
@@ -191,18 +191,6 @@ pub(crate) fn unknown(job: &Job) -> Commit {
         ..Decision::only(Next::Wait(Duration::from_secs(60)), Tries::Count, "answer_lost")
     };
     Commit { sent: SentUntil::Keep, definite: false, ..definite(job, decision) }
-}
-
-pub(crate) fn dispense(state: DispenseState) -> Change {
-    Change::Dispense {
-        state,
-        code: None,
-        supplier_code: None,
-        supplier_ref: None,
-        vend_amount: None,
-        voucher: None,
-        settle_as: None,
-    }
 }
 
 pub(crate) fn wait(seconds: u64) -> Decision {
@@ -228,22 +216,22 @@ pub(crate) fn dispensed(job: &Job) -> Commit {
 
 /// Known not to be dispensed, for good.
 pub(crate) fn failed(job: &Job) -> Commit {
-    let change = dispense(DispenseState::Failed);
+    let change = Change::dispense(DispenseState::Failed);
     definite(job, Decision { change, ..Decision::only(Next::Finish, Tries::Count, "refused") })
 }
 
 /// Funds are held; dispensing follows.
 pub(crate) fn reserved(job: &Job) -> Commit {
-    let follow_up = FollowUp {
-        kind: TaskKind::Dispense,
-        slot: 0,
-        lane: DISPENSE_LANE,
-        start_by: None,
-        deadline_at: None,
-    };
+    funded(job, ReserveState::Reserved, TaskKind::Dispense)
+}
+
+/// The funding source has answered; what follows is of this kind.
+pub(crate) fn funded(job: &Job, state: ReserveState, kind: TaskKind) -> Commit {
+    let follow_up =
+        FollowUp { kind, slot: 0, lane: DISPENSE_LANE, start_by: None, deadline_at: None };
     let decision = Decision {
         change: Change::Reserve {
-            state: ReserveState::Reserved,
+            state,
             code: Some("0000".to_owned()),
             reservation: Some("R-1".to_owned()),
             hold: Some(Duration::from_secs(172_800)),

@@ -82,15 +82,10 @@ pub async fn a_refused_group_leaves_no_trace_and_its_parts_can_be_written_alone<
 pub async fn a_settlement_is_decided_once<S: SuiteStore>(store: S) {
     let key = dispensing(&store).await;
     let decide = |job: &Job, settle_as, next| {
-        let change = Change::Dispense {
-            supplier_code: None,
-            state: DispenseState::Unknown,
-            code: None,
-            supplier_ref: None,
-            vend_amount: None,
-            voucher: None,
-            settle_as,
-        };
+        let mut change = Change::dispense(DispenseState::Unknown);
+        if let Change::Dispense { settle_as: decided, .. } = &mut change {
+            *decided = settle_as;
+        }
         definite(job, Decision { change, ..Decision::only(next, Tries::Keep, "decided") })
     };
     let job = claimed(&store, key).await;
@@ -147,25 +142,8 @@ pub async fn what_was_owed_and_is_paid_back_stands_in_the_books_as_both<S: Suite
 async fn refunding<S: SuiteStore>(store: &S) -> TaskKey {
     let key = reserving(store).await;
     let job = claimed(store, key).await;
-    let money = job.purchase.order.reserved();
-    let follow_up = FollowUp {
-        kind: TaskKind::Refund,
-        slot: 0,
-        lane: DISPENSE_LANE,
-        start_by: None,
-        deadline_at: None,
-    };
-    let decision = Decision {
-        change: Change::Reserve {
-            state: ReserveState::Charged,
-            code: Some("0000".to_owned()),
-            reservation: Some("R-1".to_owned()),
-            hold: None,
-        },
-        follow_ups: vec![follow_up],
-        ledger: vec![(LedgerEntry::Reserved, money), (LedgerEntry::Captured, money)],
-        ..Decision::only(Next::Finish, Tries::Count, "charged")
-    };
-    assert_eq!(commit(store, definite(&job, decision)).await, CommitVerdict::Done);
+    let mut charged = funded(&job, ReserveState::Charged, TaskKind::Refund);
+    charged.decision.ledger.push((LedgerEntry::Captured, job.purchase.order.reserved()));
+    assert_eq!(commit(store, charged).await, CommitVerdict::Done);
     TaskKey { kind: TaskKind::Refund, ..key }
 }

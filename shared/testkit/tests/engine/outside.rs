@@ -250,7 +250,7 @@ impl Step for ScriptedStep {
         }
         let second = Duration::from_secs(1);
         let ends = |state, outcome| Decision {
-            change: dispense(state),
+            change: Change::dispense(state),
             follow_ups: vec![FollowUp {
                 kind: TaskKind::Deliver,
                 slot: 1,
@@ -267,7 +267,7 @@ impl Step for ScriptedStep {
             Learnt::Refused(_) => ends(DispenseState::Failed, "refused"),
             Learnt::Ended(_) => ends(DispenseState::Failed, "expired"),
             Learnt::Unknown { .. } | Learnt::Pending => Decision {
-                change: dispense(DispenseState::Unknown),
+                change: Change::dispense(DispenseState::Unknown),
                 ..waits(Tries::Count, "answer_lost")
             },
             Learnt::NotSent { .. } => waits(Tries::Keep, "not_sent"),
@@ -312,17 +312,5 @@ fn refusal(retryable: bool) -> Refusal {
         retryable,
         reference_used: false,
         retry_after: None,
-    }
-}
-
-fn dispense(state: DispenseState) -> Change {
-    Change::Dispense {
-        state,
-        code: None,
-        supplier_code: None,
-        supplier_ref: None,
-        vend_amount: None,
-        voucher: None,
-        settle_as: None,
     }
 }

@@ -6,7 +6,7 @@ use fleet_boot::Exchange;
 use fleet_contracts::VendReply;
 use fleet_contracts::codes::{VendMeaning, vend_meaning};
 use fleet_domain::{Connector, Directory, Job};
-use fleet_engine::{Attempt, CallError, Learnt, LookUp, Refusal};
+use fleet_engine::{Attempt, CallError, Learnt, LookUp, Refusal, connectors};
 
 /// Every adapter, by its name in the connector's row.
 pub const ADAPTERS: &[(&str, Adapter)] = &[("vend", Adapter::Vend)];
@@ -19,11 +19,7 @@ pub enum Adapter {
 }
 
 fn adapter(connector: &Connector) -> Result<Adapter, CallError> {
-    let row = ADAPTERS.iter().find(|(name, _)| *name == connector.adapter);
-    row.map(|(_, adapter)| *adapter).ok_or_else(|| CallError::NotSent {
-        cause: format!("connector {} names an unknown adapter", connector.name),
-        retry_after: None,
-    })
+    connectors::adapter(ADAPTERS, connector)
 }
 
 /// The supplier of a job.
@@ -31,11 +27,7 @@ fn adapter(connector: &Connector) -> Result<Adapter, CallError> {
 /// # Errors
 /// `NotSent` when it is not in the directory.
 pub fn connector<'d>(directory: &'d Directory, job: &Job) -> Result<&'d Connector, CallError> {
-    let name = &job.purchase.order.supplier;
-    directory.connectors.get(name).ok_or_else(|| CallError::NotSent {
-        cause: format!("connector {name} is not in the directory"),
-        retry_after: None,
-    })
+    connectors::connector(directory, &job.purchase.order.supplier)
 }
 
 /// Vends, once per reference.

@@ -5,7 +5,7 @@ mod fraudstop;
 use fleet_boot::Exchange;
 use fleet_contracts::ValidateReply;
 use fleet_domain::{Connector, Directory, Job, MsisdnForm, Party, Private};
-use fleet_engine::{Attempt, CallError};
+use fleet_engine::{Attempt, CallError, connectors};
 use fleet_outbound::{AES_256_KEY_BYTES, encrypt_aes_256_gcm};
 
 /// Every adapter, by its name in the connector's row.
@@ -38,11 +38,7 @@ pub fn connector<'d>(directory: &'d Directory, job: &Job) -> Result<&'d Connecto
 }
 
 fn adapter(connector: &Connector) -> Result<Adapter, CallError> {
-    let row = ADAPTERS.iter().find(|(name, _)| *name == connector.adapter);
-    row.map(|(_, adapter)| *adapter).ok_or_else(|| CallError::NotSent {
-        cause: format!("connector {} names an unknown adapter", connector.name),
-        retry_after: None,
-    })
+    connectors::adapter(ADAPTERS, connector)
 }
 
 /// The buyer's MSISDN in the form that the desk is to get; `None` when it gets none.

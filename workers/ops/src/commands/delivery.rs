@@ -3,7 +3,8 @@
 use clap::builder::PossibleValuesParser;
 use fleet_domain::{ClientId, DeliveryState, PurchaseId, TaskKind};
 use fleet_store::{
-    DeliveryFilter, DeliveryRow, FailingEndpoint, PurchaseView, Resend, Store, TransactionHold,
+    DeliveryFilter, DeliveryRow, DeliveryView, FailingEndpoint, PurchaseView, Resend, Store,
+    TransactionHold,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -121,20 +122,35 @@ fn cells(row: &DeliveryRow) -> Vec<String> {
     vec![
         row.purchase.to_string(),
         row.client.to_string(),
-        row.channel.clone(),
-        row.state.clone(),
-        row.attempts.to_string(),
-        row.last_status.map_or_else(|| "-".to_owned(), |status| status.to_string()),
+        row.view.channel.clone(),
+        row.view.state.clone(),
+        row.view.attempts.to_string(),
+        row.view.last_status.map_or_else(|| "-".to_owned(), |status| status.to_string()),
         time(row.due_at),
     ]
 }
 
 fn row_json(row: &DeliveryRow) -> Value {
+    let more = json!({
+        "raas_txn_ref": row.purchase, "client_id": row.client, "created_at": row.created_at,
+        "due_at": row.due_at,
+    });
+    both(delivery_json(&row.view), more)
+}
+
+/// The fields of two objects.
+fn both(mut value: Value, more: Value) -> Value {
+    if let (Some(fields), Value::Object(more)) = (value.as_object_mut(), more) {
+        fields.extend(more);
+    }
+    value
+}
+
+pub(super) fn delivery_json(row: &DeliveryView) -> Value {
     json!({
-        "raas_txn_ref": row.purchase, "slot": row.slot, "client_id": row.client,
-        "channel": row.channel, "state": row.state, "attempts": row.attempts,
+        "slot": row.slot, "channel": row.channel, "state": row.state, "attempts": row.attempts,
         "first_sent_at": row.first_sent_at, "last_sent_at": row.last_sent_at,
-        "last_status": row.last_status, "created_at": row.created_at, "due_at": row.due_at,
+        "last_status": row.last_status,
     })
 }
 
@@ -155,14 +171,7 @@ async fn show(id: Uuid, store: &Store, output: Output) -> Result<(), Failure> {
     let deliveries: Vec<Value> = view
         .deliveries
         .iter()
-        .map(|row| {
-            json!({
-                "slot": row.slot, "channel": row.channel, "state": row.state,
-                "attempts": row.attempts, "first_sent_at": row.first_sent_at,
-                "last_sent_at": row.last_sent_at, "last_status": row.last_status,
-                "due_at": is_due(row.slot),
-            })
-        })
+        .map(|row| both(delivery_json(row), json!({ "due_at": is_due(row.slot) })))
         .collect();
     let attempts = view.journal.iter().filter(|row| row.kind == TaskKind::Deliver);
     let attempts: Vec<Value> = attempts

@@ -51,13 +51,7 @@ fn to_json(view: &PurchaseView) -> Value {
             "step": row.step, "entry": row.entry, "currency": row.currency, "amount": row.amount,
         })
     });
-    let deliveries = view.deliveries.iter().map(|row| {
-        json!({
-            "slot": row.slot, "channel": row.channel, "state": row.state,
-            "attempts": row.attempts, "first_sent_at": row.first_sent_at,
-            "last_sent_at": row.last_sent_at, "last_status": row.last_status,
-        })
-    });
+    let deliveries = view.deliveries.iter().map(super::delivery::delivery_json);
     let facts = view.facts.iter().map(|fact| {
         json!({
             "source": fact.source, "type": fact.fact_type, "reference": fact.reference,

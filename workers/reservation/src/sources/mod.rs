@@ -9,7 +9,7 @@ use std::time::Duration;
 use fleet_boot::Exchange;
 use fleet_contracts::BankReply;
 use fleet_domain::{Connector, Directory, Job, Party};
-use fleet_engine::{Attempt, CallError, LookUp, Refusal};
+use fleet_engine::{Attempt, CallError, LookUp, Refusal, connectors};
 
 /// Every adapter, by its name in the connector's row.
 pub const ADAPTERS: &[(&str, Adapter)] =
@@ -27,10 +27,14 @@ pub enum Adapter {
 }
 
 fn adapter(connector: &Connector) -> Result<Adapter, CallError> {
-    let row = ADAPTERS.iter().find(|(name, _)| *name == connector.adapter);
-    row.map(|(_, adapter)| *adapter).ok_or_else(|| CallError::NotSent {
-        cause: format!("connector {} names an unknown adapter", connector.name),
-        retry_after: None,
+    connectors::adapter(ADAPTERS, connector)
+}
+
+/// All sources so far reserve by the bank interface, each under its own paths.
+fn paths(connector: &Connector) -> Result<bank::Paths, CallError> {
+    Ok(match adapter(connector)? {
+        Adapter::Bank => bank::PATHS,
+        Adapter::Charge | Adapter::ChargeOnly => charge::PATHS,
     })
 }
 
@@ -39,17 +43,13 @@ fn adapter(connector: &Connector) -> Result<Adapter, CallError> {
 /// # Errors
 /// `NotSent` when it is not in the directory.
 pub fn connector<'d>(directory: &'d Directory, job: &Job) -> Result<&'d Connector, CallError> {
-    let name = &job.purchase.order.funding_source;
-    directory.connectors.get(name).ok_or_else(|| CallError::NotSent {
-        cause: format!("connector {name} is not in the directory"),
-        retry_after: None,
-    })
+    connectors::connector(directory, &job.purchase.order.funding_source)
 }
 
 /// How long a call of this job may take; no time at all while its connector is missing.
 #[must_use]
 pub fn call_deadline(directory: &Directory, job: &Job) -> Duration {
-    connector(directory, job).map_or(Duration::ZERO, |connector| connector.call_deadline)
+    connectors::call_deadline(connector(directory, job))
 }
 
 /// The longest call of any funding source.
@@ -68,12 +68,7 @@ pub async fn reserve(
     job: &Job,
     attempt: Attempt,
 ) -> Result<BankReply, CallError> {
-    match adapter(connector)? {
-        Adapter::Bank => bank::reserve(exchange, connector, job, attempt, bank::PATHS).await,
-        Adapter::Charge | Adapter::ChargeOnly => {
-            bank::reserve(exchange, connector, job, attempt, charge::PATHS).await
-        }
-    }
+    bank::reserve(exchange, connector, job, attempt, paths(connector)?).await
 }
 
 /// Asks what became of a reservation.
@@ -86,14 +81,7 @@ pub async fn look_up_reservation(
     job: &Job,
     attempt: Attempt,
 ) -> Result<LookUp<BankReply>, CallError> {
-    match adapter(connector)? {
-        Adapter::Bank => {
-            bank::look_up_reservation(exchange, connector, job, attempt, bank::PATHS).await
-        }
-        Adapter::Charge | Adapter::ChargeOnly => {
-            bank::look_up_reservation(exchange, connector, job, attempt, charge::PATHS).await
-        }
-    }
+    bank::look_up_reservation(exchange, connector, job, attempt, paths(connector)?).await
 }
 
 /// Captures or cancels, as the purchase says. The same once more is safe.

@@ -2,7 +2,7 @@
 
 use fleet_domain::{
     ClaimToken, ClaimedTask, Delivery, DispenseState, ExchangeTimes, LaneId, Private, Progress,
-    Purchase, ReserveState, RetryPlan, Scenario, SettleState, TaskKey,
+    Purchase, ReserveState, RetryPlan, Scenario, TaskKey,
 };
 use fleet_testkit::samples::new_purchase;
 
@@ -39,21 +39,8 @@ fn directory() -> Directory {
 /// A delivery first sent at 0, claimed and sent now, answered a bit later.
 fn job(now: u64, tries: i32, first: Option<u64>) -> Job {
     let order = new_purchase("r", Scenario::ClientReserved, at(0)).unwrap().order.order;
-    let progress = Progress {
-        reserve: ReserveState::NotNeeded,
-        reserve_code: None,
-        reservation: None,
-        hold_expires_at: None,
-        dispense: DispenseState::Dispensed,
-        dispense_code: None,
-        supplier_code: None,
-        supplier_ref: None,
-        vend_amount: None,
-        voucher: None,
-        settle_as: None,
-        settle: SettleState::NotStarted,
-        created_at: at(0),
-    };
+    let mut progress = Progress::new(ReserveState::NotNeeded, at(0));
+    progress.dispense = DispenseState::Dispensed;
     let key = TaskKey { purchase: order.id, kind: TaskKind::Deliver, slot: 1 };
     Job {
         task: ClaimedTask {

@@ -1,0 +1,36 @@
+//! What every step looks up alike before it speaks to a connector.
+
+use std::time::Duration;
+
+use fleet_domain::{Connector, Directory};
+
+use crate::CallError;
+
+/// The connector of this name.
+///
+/// # Errors
+/// `NotSent` when it is not in the directory.
+pub fn connector<'d>(directory: &'d Directory, name: &str) -> Result<&'d Connector, CallError> {
+    directory.connectors.get(name).ok_or_else(|| CallError::NotSent {
+        cause: format!("connector {name} is not in the directory"),
+        retry_after: None,
+    })
+}
+
+/// The row of `adapters` that a connector names.
+///
+/// # Errors
+/// `NotSent` when there is none.
+pub fn adapter<A: Copy>(adapters: &[(&str, A)], connector: &Connector) -> Result<A, CallError> {
+    let row = adapters.iter().find(|(name, _)| *name == connector.adapter);
+    row.map(|(_, adapter)| *adapter).ok_or_else(|| CallError::NotSent {
+        cause: format!("connector {} names an unknown adapter", connector.name),
+        retry_after: None,
+    })
+}
+
+/// How long one call may take; no time at all while the connector is missing.
+#[must_use]
+pub fn call_deadline(connector: Result<&Connector, CallError>) -> Duration {
+    connector.map_or(Duration::ZERO, |connector| connector.call_deadline)
+}
