@@ -220,3 +220,17 @@ begin
 end $$;
 
 select fleet_prepare_partitions(2);
+
+-- Tests only: moves the clock at an instant when no call is out, so that no lease that is being used
+-- is over at once. The lock waits for every transaction that has read the clock.
+create function fleet_advance_idle_clock_v1(p_by interval) returns boolean
+language plpgsql as $$
+begin
+    lock table fleet_clock in access exclusive mode;
+    if exists (select from task where state = 2) then
+        return false;
+    end if;
+    update fleet_clock set ahead = ahead + p_by;
+    return true;
+end
+$$;

@@ -30,4 +30,16 @@ impl Store {
         let micros = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
         self.rows(sqlx::query(sql).bind(micros)).await.map(drop)
     }
+
+    /// As [`Store::advance_clock`], but only at an instant when no call is out: a lease that is used
+    /// would be over at once, and the call made a second time. Whether it did.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away.
+    pub async fn advance_idle_clock(&self, by: Duration) -> Result<bool, StoreError> {
+        let query =
+            sqlx::query("select fleet_advance_idle_clock_v1($1 * interval '1 microsecond')")
+                .bind(i64::try_from(by.as_micros()).unwrap_or(i64::MAX));
+        get(&self.row(query).await?.ok_or_else(no_row)?, 0)
+    }
 }

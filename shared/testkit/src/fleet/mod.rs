@@ -260,8 +260,14 @@ impl TestFleet {
         }
     }
 
-    /// Moves the fleet's clock.
+    /// Moves the fleet's clock, at an instant when no call is out.
     pub async fn advance_clock(&self, by: Duration) {
+        let moved = async || self.store().advance_idle_clock(by).await.expect("a clock");
+        self.until("no call to be out, to move the clock", moved).await;
+    }
+
+    /// Moves the fleet's clock while calls are out: their leases may be over at once.
+    pub async fn advance_clock_during_calls(&self, by: Duration) {
         self.store().advance_clock(by).await.expect("the clock moved");
     }
 
