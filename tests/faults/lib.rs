@@ -1,1 +1,3 @@
-//! Nothing but drills: see `drills/main.rs`, run by `make drill`.
+//! The list of defences that are removed one by one, to see that a test tells of each.
+
+pub mod mutations;

@@ -11,6 +11,7 @@
 
 mod broker_disk;
 mod kills;
+mod mutants;
 mod servers;
 mod traffic;
 mod verdict;
@@ -22,9 +23,10 @@ use clap::Parser;
 use servers::Servers;
 
 /// Name, and what it does.
-const DRILLS: [(&str, &str); 2] = [
+const DRILLS: [(&str, &str); 3] = [
     ("kills", "each program, Postgres and the broker killed in turn, 20 kills in all"),
     ("broker-disk", "the broker killed and its data deleted while purchases run"),
+    ("mutations", "each defence taken away in turn: the tests that it names must fail"),
 ];
 
 /// Kills programs and servers of a fleet under load, and checks that nothing is lost, nothing takes
@@ -85,6 +87,9 @@ fn drill(name: &str, seed: u64) -> String {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(2).enable_all().build();
     let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
+    if name == "mutations" {
+        return mutants::run().unwrap_or_else(|error| panic!("{error:#}"));
+    }
     let servers = Servers::of_the_drill().unwrap_or_else(|error| panic!("{error:#}"));
     match name {
         "kills" => runtime.block_on(kills::run(servers, seed)),

@@ -14,6 +14,16 @@ mod rows;
 
 use fleet_testkit::{PostgresTasks, TestDatabase};
 
+/// Waits until a statement waits for a lock.
+async fn until_blocked(database: &TestDatabase) {
+    let blocked = "select exists (select 1 from pg_stat_activity where datname = current_database()
+                   and wait_event_type = 'Lock')";
+    let mut watcher = database.connection().await.unwrap();
+    while !sqlx::query_scalar::<_, bool>(blocked).fetch_one(&mut watcher).await.unwrap() {
+        tokio::task::yield_now().await;
+    }
+}
+
 async fn make() -> (TestDatabase, PostgresTasks) {
     let database = TestDatabase::create().await.unwrap();
     let store = PostgresTasks::new(database.store());

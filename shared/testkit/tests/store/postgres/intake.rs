@@ -6,6 +6,7 @@ use fleet_domain::{ClientId, Private, PurchaseId, Scenario, TaskKind, TaskState,
 use fleet_store::{NewPurchase, Reference, Store, Stored};
 use fleet_testkit::TestDatabase;
 use fleet_testkit::samples::{DISPENSE_LANE, new_purchase};
+use sqlx::Connection;
 
 async fn order(store: &Store, reference: &str, scenario: Scenario) -> NewPurchase {
     let start_by = later(store.now().await.unwrap(), Duration::from_secs(600));
@@ -118,6 +119,31 @@ async fn concurrent_batches_of_the_same_references_store_each_once() {
     }
     assert_eq!(ids.len(), 60);
     assert!(ids.values().all(|new| *new == 1));
+}
+
+#[tokio::test]
+async fn a_purchase_that_waited_for_another_intake_of_its_reference_is_told_what_that_stored() {
+    let database = TestDatabase::create().await.unwrap();
+    let store = database.store();
+    let first = order(&store, "ref-0", Scenario::WeReserve).await;
+    let first = id_of(&store.accept(&[first]).await.unwrap().stored[0]);
+    let mut other = database.connection().await.unwrap();
+    let mut holder = other.begin().await.unwrap();
+    // Another intake that has written the reference and not committed yet.
+    sqlx::query("update purchase set client_txn_ref = 'ref-1' where purchase = $1")
+        .bind(first.0)
+        .execute(&mut *holder)
+        .await
+        .unwrap();
+    let second = order(&store, "ref-1", Scenario::WeReserve).await;
+    let accept = tokio::spawn({
+        let store = store.clone();
+        async move { store.accept(&[second]).await }
+    });
+    super::until_blocked(&database).await;
+    holder.commit().await.unwrap();
+    let stored = accept.await.unwrap().expect("an answer about the reference").stored;
+    assert_eq!((words(&stored), id_of(&stored[0])), (vec!["same"], first));
 }
 
 #[tokio::test]

@@ -124,16 +124,43 @@ async fn a_claim_that_waited_for_a_commit_sees_what_it_wrote() {
         let store = store.clone();
         async move { store.claim(&waiting).await.unwrap() }
     });
-    let blocked = "select exists (select 1 from pg_stat_activity where datname = current_database()
-                   and wait_event_type = 'Lock')";
-    let mut watcher = database.connection().await.unwrap();
-    while !sqlx::query_scalar::<_, bool>(blocked).fetch_one(&mut watcher).await.unwrap() {
-        tokio::task::yield_now().await;
-    }
+    super::until_blocked(&database).await;
     holder.commit().await.unwrap();
     let ClaimVerdict::Started(job) = claim.await.unwrap().remove(0) else { panic!("not started") };
     assert_eq!(job.task.signals, 1);
     assert_eq!(job.purchase.progress.dispense, fleet_domain::DispenseState::Pending);
+}
+
+#[tokio::test]
+async fn a_group_locks_its_tasks_in_key_order_whatever_its_own_order_is() {
+    let database = TestDatabase::create().await.unwrap();
+    let store = database.store();
+    let mut keys = dispensing(&store, 3).await;
+    keys.sort();
+    let mut other = database.connection().await.unwrap();
+    let mut holder = other.begin().await.unwrap();
+    sqlx::query("select 1 from task where purchase = $1 for update")
+        .bind(keys[0].purchase.0)
+        .execute(&mut *holder)
+        .await
+        .unwrap();
+    let backwards = keys.iter().rev();
+    let late = |key: &TaskKey| decided(*key, ClaimToken::generate(), Next::Finish);
+    let group: Vec<Commit> = backwards.map(late).collect();
+    let commit = tokio::spawn({
+        let store = store.clone();
+        async move { store.commit(KIND, &group).await.unwrap() }
+    });
+    super::until_blocked(&database).await;
+    // It waits for the first key and holds no later one: two groups never wait in a ring.
+    let mut watcher = database.connection().await.unwrap();
+    sqlx::query("select 1 from task where purchase = $1 for update nowait")
+        .bind(keys[2].purchase.0)
+        .execute(&mut watcher)
+        .await
+        .expect("the last task is locked before the first");
+    holder.rollback().await.unwrap();
+    assert_eq!(commit.await.unwrap().verdicts, [CommitVerdict::Late; 3]);
 }
 
 #[tokio::test]
