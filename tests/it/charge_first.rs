@@ -3,9 +3,11 @@
 use fleet_domain::{
     ParkClass, PlanClass, PurchaseId, PurchaseStatus, ReserveState, SettleState, TaskKind,
 };
-use fleet_simulator::{Action, EffectKind};
+use fleet_simulator::{Action, Behaviour, EffectKind, Fault};
 use fleet_testkit::TestFleet;
 use fleet_testkit::fleet::purchase;
+
+use crate::unknown::{calls, impatient, target};
 
 /// A purchase that this wallet pays for.
 async fn buy(fleet: &TestFleet, code: &str, wallet: &str) -> PurchaseId {
@@ -54,6 +56,26 @@ async fn money_taken_at_once_stays_for_goods_and_goes_back_without_them() {
     let each = sum(|row| row.captured) / 5;
     assert_eq!((sum(|row| row.kept), sum(|row| row.refunded)), (2 * each, 3 * each), "{money:?}");
     assert_eq!((sum(|row| row.held), sum(|row| row.undecided)), (0, 0), "{money:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refund_whose_answer_is_lost_in_any_way_is_made_once_and_asked_for_until_it_is_known() {
+    let fleet = impatient().start().await;
+    let mut under_way = Vec::new();
+    for fault in Fault::ALL {
+        let mut body = purchase("9201");
+        body["fundingSourceId"] = "sample-wallet".into();
+        let answers = vec![fault.behaviour(), Behaviour::ok()];
+        fleet.simulator().script(target(&body), Action::Refund, answers);
+        under_way.push((fault, fleet.reserve_and_transact(&body).await.accepted()));
+    }
+    for (fault, id) in under_way {
+        let view = fleet.wait_final(id).await;
+        assert_eq!(view.purchase.progress.settle, SettleState::Refunded, "{fault:?}");
+        assert_eq!(moved(&fleet, id), (1, 1), "{fault:?}");
+        assert!(calls(&fleet, id, Action::Refund).len() >= 2, "{fault:?}: asked again");
+    }
+    fleet.assert_all_ended().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

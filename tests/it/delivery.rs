@@ -5,7 +5,7 @@ mod dead;
 mod query;
 
 use fleet_domain::{PlanClass, PurchaseId, TaskKind};
-use fleet_simulator::{EffectKind, IpnCall};
+use fleet_simulator::{Action, Behaviour, EffectKind, IpnCall};
 use fleet_store::{DeliveryView, ImportMode, PurchaseView};
 use fleet_testkit::TestFleet;
 use fleet_testkit::fleet::{client, purchase, sample};
@@ -91,6 +91,35 @@ async fn only_success_acknowledges_an_ipn_and_410_disables_it() {
     assert_eq!(by_hand.actor.as_deref(), Some("tests"));
     let listed = fleet.operator(&["delivery", "list", "--state", "sent", "--client", "1011"]).await;
     assert_eq!(listed["deliveries"].as_array().unwrap().len(), 3, "{listed}");
+    fleet.assert_all_ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_resend_during_an_attempt_is_told_so_and_changes_nothing() {
+    let fleet = TestFleet::start().await;
+    let body = order("0000");
+    let slow = vec![Behaviour::slow(4_000), Behaviour::ok()];
+    let target = body["targetIdentifier"].as_str().unwrap();
+    fleet.simulator().script(target, Action::Ipn, slow);
+    let id = fleet.reserve_and_transact(&body).await.accepted();
+    let arrived = async || fleet.calls(id).iter().any(|call| call.action == Action::Ipn);
+    fleet.until("the attempt to arrive", arrived).await;
+    let text = id.to_string();
+    let told = fleet.operator(&["delivery", "resend", &text]).await;
+    assert_eq!(told["ipn"], "being sent at this moment");
+    let view = fleet.wait_final(id).await;
+    assert_eq!((ipn(&view).state.as_str(), ipn(&view).attempts), ("sent", 1));
+    assert_eq!(received(&fleet, id).len(), 1);
+    // Afterwards it is one more attempt, whatever became of the first.
+    fleet.operator(&["delivery", "resend", &text]).await;
+    fleet.until("the resend", async || received(&fleet, id).len() == 2).await;
+    let view = fleet.wait_final(id).await;
+    assert_eq!((ipn(&view).state.as_str(), ipn(&view).attempts), ("sent", 2));
+    let shown = fleet.run("fleet", &["delivery", "show", &text]).await;
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    for word in ["ipn", "sent", "resent_by_hand"] {
+        assert!(shown.contains(word), "{shown}");
+    }
     fleet.assert_all_ended().await;
 }
 

@@ -291,6 +291,26 @@ async fn a_token_is_validated_before_any_charge_and_an_invalid_one_is_never_char
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_every_token_is_validated_an_invalid_one_is_not_vended_on_the_clients_own_hold() {
+    let fleet = desk_rules(|desk| desk.validate = ValidateWhen::Always).start().await;
+    let mut body = with_token("0000", "token-theirs-s9506");
+    body["reserveFundsTxnRef"] = "held-3".into();
+    let id = fleet.transact(&body).await.accepted();
+    let view = fleet.wait_final(id).await;
+    assert_eq!(view.purchase.status(), PurchaseStatus::Failed);
+    assert_eq!(view.purchase.progress.reserve_code.as_deref(), Some("2070"));
+    assert_uncharged(&fleet, id);
+    assert!(view.ledger.is_empty(), "no money of ours");
+    assert_eq!(view.deliveries[0].state, "sent", "the client gives its hold back");
+    let results = fleet.effects(id).into_iter().filter(|effect| effect.kind == EffectKind::Result);
+    assert_eq!(
+        results.map(|result| result.told.unwrap().to_string()).collect::<Vec<_>>(),
+        ["2070"]
+    );
+    fleet.assert_all_ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_validation_is_asked_for_again_with_the_same_timestamp() {
     let fleet = desk_rules(|desk| desk.validate = ValidateWhen::WeReserve)
         .plan(TaskKind::Validate, PlanClass::NotDone, &[1, 1, 1])

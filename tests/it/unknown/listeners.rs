@@ -1,11 +1,11 @@
 //! Results and reports whose acknowledgements get lost.
 
 use fleet_domain::{ParkClass, PurchaseStatus, TaskKind};
-use fleet_simulator::{Action, EffectKind, Fault};
+use fleet_simulator::{Action, Behaviour, EffectKind, Fault};
 use fleet_testkit::fleet::purchase;
 use serde_json::json;
 
-use super::{calls, impatient, scripted};
+use super::{calls, impatient, scripted, target};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_result_whose_acknowledgement_is_lost_is_sent_again_byte_for_byte() {
@@ -30,6 +30,54 @@ async fn a_result_whose_acknowledgement_is_lost_is_sent_again_byte_for_byte() {
         assert_eq!(fleet.count(id, EffectKind::Capture), 1, "{fault:?}");
     }
     // The listener compares each attempt with the first; redirects lead to a canary.
+    fleet.assert_all_ended().await;
+}
+
+/// An IPN is acknowledged by its body, so every loss is one, the garbage too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ipn_whose_acknowledgement_is_lost_is_sent_again_byte_for_byte() {
+    let fleet = impatient().start().await;
+    let mut under_way = Vec::new();
+    for fault in Fault::ALL {
+        let mut body = purchase("0000");
+        body["clientId"] = 1011.into();
+        let answers = vec![fault.behaviour(), Behaviour::ok()];
+        fleet.simulator().script(target(&body), Action::Ipn, answers);
+        under_way.push((fault, fleet.reserve_and_transact(&body).await.accepted()));
+    }
+    for (fault, id) in under_way {
+        let view = fleet.wait_final(id).await;
+        assert_eq!(view.deliveries[0].state, "sent", "{fault:?}");
+        let sent = calls(&fleet, id, Action::Ipn).len();
+        assert!(sent >= 2, "{fault:?}: sent {sent} times");
+        assert_eq!(usize::try_from(view.deliveries[0].attempts).unwrap(), sent, "{fault:?}");
+        let ipns = fleet.simulator().ipns().into_iter();
+        let ipns: Vec<_> = ipns.filter(|ipn| *ipn.transaction == *id.to_string()).collect();
+        assert!(!ipns.is_empty() && ipns.iter().all(|ipn| ipn.body == ipns[0].body), "{fault:?}");
+    }
+    fleet.assert_all_ended().await;
+}
+
+/// Results may go over connections that were left open, money never does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_result_over_a_connection_that_had_gone_stale_is_sent_again_and_money_has_its_own() {
+    let fleet = impatient().latency(0, 0).start().await;
+    let mut met = false;
+    for _ in 0..10 {
+        // Leaves a connection open; the next result goes over it and meets its end.
+        fleet.wait_final(fleet.reserve_and_transact(&purchase("0000")).await.accepted()).await;
+        let id = fleet.reserve_and_transact(&purchase("9458")).await.accepted();
+        let view = fleet.wait_final(id).await;
+        assert_eq!(view.deliveries[0].state, "sent");
+        let sent = calls(&fleet, id, Action::Result);
+        assert_eq!(sent.len(), 2, "the plan sends it again, nobody else: {sent:?}");
+        met |= sent[0].reused;
+    }
+    assert!(met, "no result went over an open connection");
+    let all = fleet.simulator().calls();
+    let money = [Action::Reserve, Action::Settle, Action::Vend, Action::VendLookUp];
+    let of_money: Vec<_> = all.iter().filter(|call| money.contains(&call.action)).collect();
+    assert!(of_money.len() >= 60 && of_money.iter().all(|call| !call.reused));
     fleet.assert_all_ended().await;
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn impatient() -> Builder {
         })
         .setting("outbound.deliver_deadline_ms", CALL_DEADLINE_MS)
         .setting("engine.circuit_failures", 1_000);
-    for kind in [TaskKind::Reserve, TaskKind::Dispense, TaskKind::Settle] {
+    for kind in [TaskKind::Reserve, TaskKind::Dispense, TaskKind::Settle, TaskKind::Refund] {
         builder = builder.plan(kind, PlanClass::Unknown, &each_second).plan(
             kind,
             PlanClass::NotDone,

@@ -88,6 +88,8 @@ pub struct Call {
     pub reference: Arc<str>,
     /// As [`Effect::purchase`].
     pub purchase: Arc<str>,
+    /// Whether it came over a connection that an earlier call had left open.
+    pub reused: bool,
     /// When it arrived.
     pub at: DateTime<Utc>,
 }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -44,9 +45,15 @@ pub struct Running {
 pub(crate) struct Connection {
     reset: CancellationToken,
     close: CancellationToken,
+    reused: bool,
 }
 
 impl Connection {
+    /// Whether an earlier call had left it open.
+    pub(crate) const fn reused(&self) -> bool {
+        self.reused
+    }
+
     /// Resets the connection; the caller gets no further byte.
     pub(crate) async fn reset(&self) -> Infallible {
         self.reset.cancel();
@@ -130,8 +137,10 @@ async fn serve(
     let control = Connection::default();
     let routes = TowerToHyperService::new(router);
     let own = control.clone();
+    let served = AtomicBool::new(false);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(own.clone());
+        let reused = served.swap(true, Ordering::Relaxed);
+        request.extensions_mut().insert(Connection { reused, ..own.clone() });
         let answer = routes.call(request);
         async move {
             let answer: Result<Response<Body>, Infallible> = answer.await;

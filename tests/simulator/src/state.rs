@@ -148,7 +148,7 @@ impl State {
     }
 
     /// Records a call and says how the party behaves and how long it takes at least.
-    pub(crate) fn arrive(&mut self, visit: &Visit) -> (Behaviour, u64) {
+    pub(crate) fn arrive(&mut self, visit: &Visit, reused: bool) -> (Behaviour, u64) {
         let place = self.calls.len();
         let call = Call {
             n: self.number(),
@@ -156,6 +156,7 @@ impl State {
             action: visit.action,
             reference: Arc::clone(&visit.reference),
             purchase: Arc::clone(&visit.purchase),
+            reused,
             at: Utc::now(),
         };
         self.calls.push(call);
@@ -178,7 +179,7 @@ impl State {
             reference: nobody,
             mark: None,
         };
-        let (_, _) = self.arrive(&visit);
+        let (_, _) = self.arrive(&visit, false);
         self.violate(&visit, judge::BAD_BODY, detail);
     }
 

@@ -47,7 +47,7 @@ pub(super) async fn result(
             let what = if sent.is_some() { "wrong" } else { "missing" };
             let detail = format!("Signature is {what}");
             world.lock(|state| {
-                let (_, _) = state.arrive(&visit);
+                let (_, _) = state.arrive(&visit, connection.reused());
                 state.violate(&visit, judge::SIGNATURE, detail);
             });
             return StatusCode::UNAUTHORIZED.into_response();

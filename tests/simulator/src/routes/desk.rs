@@ -97,7 +97,7 @@ fn visit(party: Arc<str>, action: Action, token: &str) -> Visit {
 
 fn wrong_key(world: &World, visit: &Visit) -> Response {
     world.lock(|state| {
-        let (_, _) = state.arrive(visit);
+        let (_, _) = state.arrive(visit, false);
         state.violate(visit, judge::DESK_KEY, "api_key is not the desk's".to_owned());
     });
     StatusCode::UNAUTHORIZED.into_response()

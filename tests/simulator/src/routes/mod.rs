@@ -93,7 +93,8 @@ impl Caller<'_> {
     ) -> Response {
         let world = self.world;
         let serving = world.enter(&visit.party);
-        let (behaviour, latency_ms) = world.lock(|state| state.arrive(&visit));
+        let reused = self.connection.reused();
+        let (behaviour, latency_ms) = world.lock(|state| state.arrive(&visit, reused));
         let Some(reply) = act_in_time(world, &visit, &behaviour, act).await else {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         };

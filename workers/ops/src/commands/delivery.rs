@@ -116,9 +116,6 @@ async fn list(list: &List, store: &Store, output: Output) -> Result<(), Failure>
 }
 
 fn cells(row: &DeliveryRow) -> Vec<String> {
-    let time = |at: Option<chrono::DateTime<chrono::Utc>>| {
-        at.map_or_else(|| "-".to_owned(), |at| at.format("%F %T").to_string())
-    };
     vec![
         row.purchase.to_string(),
         row.client.to_string(),
@@ -183,8 +180,38 @@ async fn show(id: Uuid, store: &Store, output: Output) -> Result<(), Failure> {
         })
         .collect();
     let value = json!({ "raas_txn_ref": id, "deliveries": deliveries, "attempts": attempts });
-    output.print(&value, || format!("{value:#}"));
+    output.print(&value, || show_text(&view, is_due));
     Ok(())
+}
+
+fn show_text(
+    view: &PurchaseView,
+    is_due: impl Fn(i32) -> Option<chrono::DateTime<chrono::Utc>>,
+) -> String {
+    let head =
+        ["slot", "channel", "state", "attempts", "first sent", "last HTTP status", "next try"];
+    let results = view.deliveries.iter().map(|row| {
+        vec![
+            row.slot.to_string(),
+            row.channel.clone(),
+            row.state.clone(),
+            row.attempts.to_string(),
+            time(row.first_sent_at),
+            row.last_status.map_or_else(|| "-".to_owned(), |status| status.to_string()),
+            time(is_due(row.slot)),
+        ]
+    });
+    let attempts = view.journal.iter().filter(|row| row.kind == TaskKind::Deliver).map(|row| {
+        let actor = row.actor.clone().unwrap_or_default();
+        let at = row.at.format("%F %T%.3f").to_string();
+        vec![at, row.slot.to_string(), row.outcome.clone(), row.detail.clone(), actor]
+    });
+    let attempts = table(&["at", "slot", "outcome", "detail", "by"], attempts);
+    format!("{}\nattempts\n{attempts}", table(&head, results))
+}
+
+fn time(at: Option<chrono::DateTime<chrono::Utc>>) -> String {
+    at.map_or_else(|| "-".to_owned(), |at| at.format("%F %T").to_string())
 }
 
 async fn failing(store: &Store, output: Output) -> Result<(), Failure> {
