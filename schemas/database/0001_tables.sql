@@ -55,6 +55,7 @@ create table connector (
     call_deadline_ms integer not null check (call_deadline_ms between 100 and 120000),
     callback_wait_seconds integer not null default 0 check (callback_wait_seconds >= 0),
     hold_seconds integer check (hold_seconds > 0),
+    hold_margin_seconds integer not null default 60 check (hold_margin_seconds >= 0),
     secret_sealed bytea,
     codes jsonb not null default '{}',
     -- what a fraud desk is told and asked; null for other parties

@@ -129,23 +129,25 @@ begin
     cross join lateral jsonb_each_text(r.channels) h;
 
     insert into connector (name, party, adapter, base_url, inquiry, settle_time_seconds,
-                           call_deadline_ms, callback_wait_seconds, hold_seconds, secret_sealed,
-                           codes, active, desk, desk_msisdn_key_sealed)
+                           call_deadline_ms, callback_wait_seconds, hold_seconds,
+                           hold_margin_seconds, secret_sealed, codes, active, desk,
+                           desk_msisdn_key_sealed)
     select r.name, r.party, r.adapter, r.base_url, r.inquiry, r.settle_time_seconds,
-           r.call_deadline_ms, r.callback_wait_seconds, r.hold_seconds,
+           r.call_deadline_ms, r.callback_wait_seconds, r.hold_seconds, r.hold_margin_seconds,
            decode(r.secret_sealed, 'hex'), r.codes, r.active, r.desk,
            decode(r.desk_msisdn_key_sealed, 'hex')
     from jsonb_to_recordset(p_rows -> 'connectors') as r (
         name text, party text, adapter text, base_url text, inquiry text,
         settle_time_seconds integer, call_deadline_ms integer, callback_wait_seconds integer,
-        hold_seconds integer, secret_sealed text, codes jsonb, active boolean, desk jsonb,
+        hold_seconds integer, hold_margin_seconds integer, secret_sealed text, codes jsonb, active boolean, desk jsonb,
         desk_msisdn_key_sealed text)
     on conflict (name) do update
     set party = excluded.party, adapter = excluded.adapter, base_url = excluded.base_url,
         inquiry = excluded.inquiry, settle_time_seconds = excluded.settle_time_seconds,
         call_deadline_ms = excluded.call_deadline_ms,
         callback_wait_seconds = excluded.callback_wait_seconds,
-        hold_seconds = excluded.hold_seconds, secret_sealed = excluded.secret_sealed,
+        hold_seconds = excluded.hold_seconds,
+        hold_margin_seconds = excluded.hold_margin_seconds, secret_sealed = excluded.secret_sealed,
         codes = excluded.codes, active = excluded.active, desk = excluded.desk,
         desk_msisdn_key_sealed = excluded.desk_msisdn_key_sealed;
 

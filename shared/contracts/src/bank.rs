@@ -98,12 +98,13 @@ impl<'a> RefundFunds<'a> {
 #[serde(rename_all = "camelCase")]
 pub struct BankReply {
     /// `0000`, or why not.
+    #[serde(deserialize_with = "crate::plain::code")]
     pub response_code: String,
     /// For people; never logged.
     #[serde(default)]
     pub response_message: String,
     /// The reservation's reference.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::plain::reference")]
     pub reserve_funds_txn_ref: Option<String>,
     /// Only in a look-up: what became of the reservation (`deducted`, `cancelled`).
     #[serde(default)]

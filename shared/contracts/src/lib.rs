@@ -10,6 +10,7 @@ mod hint;
 mod ipn;
 pub mod number;
 mod order;
+mod plain;
 mod queues;
 mod reply;
 mod result;
@@ -31,6 +32,7 @@ pub use ipn::{
     check_verifysign, open, verifysign,
 };
 pub use order::{BODY_BYTES_MAX, FraudBlock, FundingSource, PurchaseBody, Rejection, TextOrNumber};
+pub use plain::{REFERENCE_CHARS_MAX, plain};
 pub use queues::{DEAD_EXCHANGE, EXCHANGE, Queue};
 pub use reply::{LookupReply, RequestedOutcome, RequestedReply, TransactReply};
 pub use result::{Outcome, REPORT_WEEK, TRANSACT_RESULT, TransactResult, conclude, message_of};

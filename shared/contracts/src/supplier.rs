@@ -48,12 +48,13 @@ pub struct VendReply {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vend_ref: Option<String>,
     /// `0000`, pending, or why not.
+    #[serde(deserialize_with = "crate::plain::code")]
     pub response_code: String,
     /// For people; never logged.
     #[serde(default)]
     pub response_message: String,
     /// The supplier's reference.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::plain::reference")]
     pub supplier_ref: Option<String>,
     /// The voucher, where the product has one.
     #[serde(default)]

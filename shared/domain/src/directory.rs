@@ -157,6 +157,8 @@ pub struct Connector {
     pub callback_wait: Duration,
     /// How long a bank holds reserved funds.
     pub hold: Option<Duration>,
+    /// How long before a hold's end, besides a call's lease, the last vend on it may begin.
+    pub hold_margin: Duration,
     /// Its key, password or callback secret.
     pub secret: Option<Private>,
     /// Codes beyond the contract's tables, mapped to one that is in them.

@@ -2,7 +2,7 @@
 
 use fleet_domain::{ParkClass, PurchaseStatus, ReserveState, SettleState, TaskKind};
 use fleet_simulator::{Action, Behaviour, EffectKind};
-use fleet_testkit::fleet::purchase;
+use fleet_testkit::fleet::{connector, purchase};
 
 use super::{calls, impatient, scripted, target};
 
@@ -103,4 +103,34 @@ async fn a_bank_that_never_tells_parks_the_reservation_and_nothing_is_vended() {
     assert_eq!(calls(&fleet, id, Action::Reserve).len(), 1, "never reserved a second time");
     assert_eq!(calls(&fleet, id, Action::Vend), []);
     assert_eq!(calls(&fleet, id, Action::Settle), [], "and never released by a timer");
+}
+
+/// A reference that no column takes, and a code of the bank's own: neither loses what was decided.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hostile_references_lose_no_answer_and_a_banks_own_code_is_told_in_the_documents_words() {
+    let fleet = impatient()
+        .directory(|import| {
+            let bank = connector(import, "sample-bank");
+            bank.codes.insert("NSF".to_owned(), "2010".to_owned());
+        })
+        .start()
+        .await;
+    let reference = fleet.reserve_and_transact(&purchase("9114")).await.accepted();
+    let goods = fleet.reserve_and_transact(&purchase("9222")).await.accepted();
+    for id in [reference, goods] {
+        let view = fleet.wait_final(id).await;
+        assert_eq!(view.purchase.status(), PurchaseStatus::Success);
+        let effects = [EffectKind::Reserve, EffectKind::Vend, EffectKind::Capture];
+        assert_eq!(effects.map(|kind| fleet.count(id, kind)), [1, 1, 1]);
+    }
+    let kept = fleet.purchase(goods).await.purchase.progress.supplier_ref.unwrap();
+    assert_eq!((kept.chars().count(), kept.chars().any(char::is_control)), (64, false), "{kept}");
+    let body = purchase("0000");
+    fleet.simulator().script(target(&body), Action::Reserve, vec![Behaviour::refuses("NSF")]);
+    let answer = fleet.reserve_and_transact(&body).await;
+    assert_eq!((answer.status, answer.code().as_str()), (200, "2010"));
+    let view = fleet.wait_final(answer.reference()).await;
+    let row = view.journal.iter().find(|row| row.outcome == "refused").unwrap();
+    assert_eq!(row.detail, "2010 (the source said NSF)");
+    fleet.assert_all_ended().await;
 }

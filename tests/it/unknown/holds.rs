@@ -44,6 +44,32 @@ async fn no_vend_leaves_when_the_hold_is_about_to_end_and_the_hold_is_given_free
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_long_before_a_holds_end_the_last_vend_begins_is_the_sources_own_margin() {
+    let fleet = impatient()
+        .directory(|import| {
+            let bank = connector(import, "sample-bank");
+            bank.hold_seconds = Some(HOLD_SECONDS);
+            bank.hold_margin_seconds = 700;
+        })
+        .start()
+        .await;
+    // A supplier that says pending twice.
+    let id = fleet.reserve_and_transact(&purchase("9203")).await.accepted();
+    let vending = async || {
+        let view = fleet.purchase(id).await;
+        let vend = view.tasks.iter().find(|task| task.key.kind == TaskKind::Dispense);
+        vend.and_then(|vend| Some(view.purchase.progress.hold_expires_at? - vend.start_by?))
+    };
+    fleet.until("the hold and a vend on it", async || vending().await.is_some()).await;
+    let margin = vending().await.unwrap();
+    // The margin, a call of 1.5 s and 10 s for the lease, counted from the bank's answer; the hold
+    // is counted from the commit, a moment later.
+    let least = chrono::Duration::milliseconds(711_500);
+    assert!(margin >= least && margin < least + chrono::Duration::seconds(30), "{margin}");
+    fleet.wait_final(id).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hold_that_runs_out_undecided_is_told_at_half_and_opens_one_case_that_its_end_closes() {
     let fleet = fleet().await;
     let body = at_callback(purchase("0000"));

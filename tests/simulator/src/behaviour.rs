@@ -96,6 +96,9 @@ pub enum AnswerKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_after_seconds: Option<u32>,
     },
+    /// The truthful answer, with NUL and BEL behind its references, and 500 letters behind a
+    /// supplier's.
+    DirtyReferences,
     /// 200 with a body that is no JSON.
     Garbage,
     /// A redirect to a path that must never be called.
@@ -185,6 +188,7 @@ impl AnswerKind {
     pub(crate) fn code(&self) -> Option<&str> {
         match self {
             Self::Code(code) => Some(code),
+            Self::DirtyReferences => Some("0000"),
             Self::Status { .. }
             | Self::Garbage
             | Self::Redirect

@@ -74,6 +74,7 @@ pub const SCRIPTS: &[Script] = &[
     Script::new("9111", "reserve_garbage", "funds are held and the answer is a 200 that is no JSON", || reserve([Behaviour::effect_then(AnswerKind::Garbage), Behaviour::ok()])),
     Script::new("9112", "bank_429", "reserve answers 429 with Retry-After 1 and nothing is held, then it is", || reserve([busy(), Behaviour::ok()])),
     Script::new("9113", "reserve_reset_before_effect", "nothing is held and the connection is reset; then all is well", || reserve([Behaviour::no_effect(AnswerKind::Reset), Behaviour::ok()])),
+    Script::new("9114", "reserve_dirty_reference", "funds are held and the reference holds NUL", || reserve([Behaviour::effect_then(AnswerKind::DirtyReferences)])),
     Script::new("9121", "settle_effect_then_500", "capture or cancel takes effect and the answer is 500", || settle([effect_then_status(500), Behaviour::ok()])),
     Script::new("9122", "settle_effect_then_reset", "capture or cancel takes effect and the connection is reset", || settle([Behaviour::effect_then(AnswerKind::Reset), Behaviour::ok()])),
     Script::new("9123", "settle_hang_before_effect", "capture or cancel does nothing and never answers; then all is well", || settle([Behaviour::no_effect(AnswerKind::Hang), Behaviour::ok()])),
@@ -129,6 +130,7 @@ pub const SCRIPTS: &[Script] = &[
         plan.insert(Action::VendLookUp, vec![Behaviour::status(503), Behaviour::status(503), Behaviour::ok()]);
         plan
     }),
+    Script::new("9222", "vend_dirty_reference", "the vend is done and its reference holds NUL and 500 letters", || vend([Behaviour::effect_then(AnswerKind::DirtyReferences)])),
     // 925x: the first vend by Fault::ALL, all later ones go well.
     Script::new("9250", "lost_vend_hang_before", "first vend: nothing is done and no answer comes", || vend([Fault::HangBefore.behaviour(), Behaviour::ok()])),
     Script::new("9251", "lost_vend_effect_hang", "first vend: it is done and no answer comes", || vend([Fault::EffectThenHang.behaviour(), Behaviour::ok()])),

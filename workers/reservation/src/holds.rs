@@ -3,15 +3,19 @@
 use std::time::Duration;
 
 use fleet_store::{HoldWatch, Store};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// How often the holds are looked at: far below the margin that a vend keeps from a hold's end.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Looking takes no larger part of the time than one in so many, however many tasks there are.
+const LOOK_PART: u32 = 100;
 
 /// Looks until `stop`.
 pub async fn watch_holds(store: Store, stop: CancellationToken) {
     let mut before = HoldWatch::default();
     loop {
+        let began = Instant::now();
         match store.watch_holds().await {
             Ok(found) if found.ours => {
                 tell(before, found);
@@ -21,7 +25,7 @@ pub async fn watch_holds(store: Store, stop: CancellationToken) {
             Err(error) => tracing::warn!(error = %error, "the age of holds is not known"),
         }
         tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = tokio::time::sleep(LOOK_EVERY.max(began.elapsed().saturating_mul(LOOK_PART))) => {}
             () = stop.cancelled() => return,
         }
     }

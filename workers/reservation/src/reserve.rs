@@ -13,9 +13,6 @@ use fleet_engine::{Attempt, CallError, LEASE_EXTRA, Learnt, LookUp, Refusal, Ste
 
 use crate::{funds, sources};
 
-/// Added to the lease when the last moment for a vend is taken from the hold's end.
-const HOLD_MARGIN: Duration = Duration::from_secs(60);
-
 /// Reserves funds at the purchase's funding source.
 #[derive(Debug, Clone)]
 pub struct Reserve {
@@ -134,11 +131,12 @@ fn reserved(directory: &Directory, job: &Job, reply: BankReply) -> Decision {
     let source = directory.connectors.get(&order.funding_source);
     let charged = source.is_some_and(sources::charges_at_once);
     let hold = source.filter(|_| !charged).and_then(|c| c.hold);
+    let margin = source.map_or(Duration::ZERO, |c| c.hold_margin);
     let hold = hold.map(|hold| hold.saturating_sub(hold_age(job)));
     let supplier = directory.connectors.get(&order.supplier);
     let lease = supplier.map_or(LEASE_EXTRA, |c| c.call_deadline.saturating_add(LEASE_EXTRA));
     let start_by = hold.map_or(order.start_by, |hold| {
-        later(job.task.now, hold.saturating_sub(lease).saturating_sub(HOLD_MARGIN))
+        later(job.task.now, hold.saturating_sub(lease).saturating_sub(margin))
     });
     let follow_up = FollowUp {
         kind: TaskKind::Dispense,
@@ -179,6 +177,9 @@ fn refused(directory: &Directory, job: &Job, refusal: Refusal) -> Decision {
     if !refusal.retryable {
         let mut decision = ended(directory, job, &refusal.code, ReserveEvent::Refused);
         decision.outcome = "refused";
+        if let Some(own_code) = refusal.own_code {
+            decision.detail = format!("{} (the source said {own_code})", refusal.code);
+        }
         return decision;
     }
     let owner = &job.purchase.order.funding_source;

@@ -178,6 +178,8 @@ impl Check {
         if let Some(hold) = row.hold_seconds {
             // A vend needs the longest call, the lease's reserve and the margin before its end.
             self.range(&name, "hold_seconds", hold, 300..=31_536_000);
+            let longest = hold.saturating_sub(240);
+            self.range(&name, "hold_margin_seconds", row.hold_margin_seconds, 0..=longest);
         }
         if row.secret.as_ref().is_some_and(|s| s.expose_secret().is_empty()) {
             self.say(&name, "secret is empty");

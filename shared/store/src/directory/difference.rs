@@ -119,6 +119,7 @@ impl Difference {
                 "call_deadline_ms": row.call_deadline_ms,
                 "callback_wait_seconds": row.callback_wait_seconds,
                 "hold_seconds": row.hold_seconds,
+                "hold_margin_seconds": row.hold_margin_seconds,
                 "secret_sealed": sealed(keyring, CONNECTOR_SECRET, id, &wanted.secret),
                 "codes": row.codes, "active": row.active, "desk": row.desk.as_ref().map(desk),
                 "desk_msisdn_key_sealed": sealed(keyring, DESK_KEY, id, &key),
@@ -271,6 +272,7 @@ fn wanted_connector(row: &ConnectorRow) -> Connector {
         call_deadline: Duration::from_millis(number(row.call_deadline_ms)),
         callback_wait: Duration::from_secs(number(row.callback_wait_seconds)),
         hold: row.hold_seconds.map(|hold| Duration::from_secs(number(hold))),
+        hold_margin: Duration::from_secs(number(row.hold_margin_seconds)),
         secret: private(&row.secret),
         codes,
         desk: row.desk.as_ref().map(|desk| DeskRules {

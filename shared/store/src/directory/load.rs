@@ -55,6 +55,7 @@ struct StoredConnector {
     call_deadline_ms: u64,
     callback_wait_seconds: u64,
     hold_seconds: Option<u64>,
+    hold_margin_seconds: u64,
     secret_sealed: Option<String>,
     codes: BTreeMap<String, String>,
     active: bool,
@@ -276,6 +277,7 @@ fn connector(keyring: &Keyring, stored: StoredConnector) -> Result<Connector, St
         call_deadline: Duration::from_millis(stored.call_deadline_ms),
         callback_wait: Duration::from_secs(stored.callback_wait_seconds),
         hold: stored.hold_seconds.map(Duration::from_secs),
+        hold_margin: Duration::from_secs(stored.hold_margin_seconds),
         codes: stored.codes,
         active: stored.active,
     })

@@ -131,6 +131,9 @@ pub struct ConnectorRow {
     /// How long a bank holds reserved funds.
     #[serde(default)]
     pub hold_seconds: Option<i64>,
+    /// How long before a hold's end, besides a call's lease, the last vend on it may begin.
+    #[serde(default = "sixty")]
+    pub hold_margin_seconds: i64,
     /// Its key, password or callback secret.
     #[serde(default)]
     pub secret: Option<SecretString>,

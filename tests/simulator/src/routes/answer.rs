@@ -8,6 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
+use serde_json::Value;
 
 use crate::bank::Reply;
 use crate::behaviour::AnswerKind;
@@ -29,11 +30,12 @@ pub(super) async fn send(connection: &Connection, kind: &AnswerKind, reply: Repl
             if reply.body.is_null() {
                 return status.into_response();
             }
-            if let serde_json::Value::String(word) = reply.body {
+            if let Value::String(word) = reply.body {
                 return (status, word).into_response();
             }
             (status, Json(reply.body)).into_response()
         }
+        AnswerKind::DirtyReferences => Json(dirty(reply.body)).into_response(),
         AnswerKind::Status { status, retry_after_seconds } => {
             let status = StatusCode::from_u16(*status);
             let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -62,6 +64,16 @@ pub(super) async fn send(connection: &Connection, kind: &AnswerKind, reply: Repl
             Body::from_stream(stream::iter(pieces)).into_response()
         }
     }
+}
+
+fn dirty(mut body: Value) -> Value {
+    // A bank wants its own reference back, so what is kept of it must be the same.
+    for (field, more) in [("supplierRef", 500), ("reserveFundsTxnRef", 0)] {
+        if let Some(Value::String(reference)) = body.get_mut(field) {
+            reference.push_str(&format!("\u{0}\u{7}{}", "x".repeat(more)));
+        }
+    }
+    body
 }
 
 const SPACES: Bytes = Bytes::from_static(&[b' '; 65_536]);

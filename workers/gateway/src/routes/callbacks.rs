@@ -5,7 +5,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use fleet_contracts::{BODY_BYTES_MAX, Rejection, VendReply};
+use fleet_contracts::{BODY_BYTES_MAX, REFERENCE_CHARS_MAX, Rejection, VendReply, plain};
 use fleet_domain::{FactOutcome, NewFact, Party, Private, PurchaseId, TaskKey, TaskKind};
 use fleet_outbound::verify_signature;
 
@@ -39,13 +39,12 @@ pub(crate) async fn supplier(
         source: format!("supplier_callback:{name}"),
         kind: "vend".to_owned(),
         task: task_of(&vend_ref),
-        reference: plain(&vend_ref, 64),
+        reference: plain(&vend_ref, REFERENCE_CHARS_MAX),
         // The contract's code: what is compared with the track later knows no other.
-        status: plain(
-            connector.map_or(&*reply.response_code, |c| c.code(&reply.response_code)),
-            32,
-        ),
-        external_id: plain(reply.supplier_ref.as_deref().unwrap_or_default(), 64),
+        status: connector
+            .map_or(&*reply.response_code, |c| c.code(&reply.response_code))
+            .to_owned(),
+        external_id: reply.supplier_ref.unwrap_or_default(),
         body: Private::new(String::from_utf8_lossy(&body).into_owned()),
     };
     let stored = gateway.store.store_fact(&fact).await?;
@@ -54,11 +53,6 @@ pub(crate) async fn supplier(
         gateway.hints.publish_one(woken.key, woken.lane, now).await;
     }
     Ok(StatusCode::OK)
-}
-
-/// The start of a text, without the control characters that no column takes.
-fn plain(text: &str, characters_max: usize) -> String {
-    text.chars().filter(|c| !c.is_control()).take(characters_max).collect()
 }
 
 /// The dispense task that a vend reference (`<raasTxnRef>-0000`) speaks of. A reference of nobody is

@@ -5,7 +5,7 @@ use fleet_contracts::codes::{BankMeaning, bank_meaning};
 use fleet_contracts::{BankReply, ReserveFunds, TransactResult};
 use fleet_domain::{Connector, Inquiry, Job};
 use fleet_engine::waiting::{settled, start_is_over};
-use fleet_engine::{Attempt, CallError, LookUp};
+use fleet_engine::{Attempt, CallError, LookUp, Refusal};
 
 /// Where a source of this interface takes reservations, and where it tells of them.
 #[derive(Debug, Clone, Copy)]
@@ -57,11 +57,10 @@ pub(super) async fn look_up_reservation(
         // safe whatever became of the first, and need not wait for the settle time.
         return LookUp::from_repeated(reserve(exchange, connector, job, attempt, paths).await);
     }
-    let reply: BankReply = answer.decision()?;
-    Ok(match bank_meaning(connector.code(&reply.response_code)) {
-        BankMeaning::Done => LookUp::Done(reply),
-        BankMeaning::Refused => LookUp::Refused(super::refusal(&reply)),
-        BankMeaning::Again => LookUp::Unclear,
+    Ok(match decided(connector, answer.decision()?) {
+        Ok(reply) => LookUp::Done(reply),
+        Err(CallError::Refused { refusal }) => LookUp::Refused(refusal),
+        Err(_undecided) => LookUp::Unclear,
     })
 }
 
@@ -76,11 +75,18 @@ pub(super) async fn settle(
     decided(connector, exchange.send_decision(request, attempt).await?)
 }
 
-/// A decision is what the code says; a code outside the tables decides nothing.
+/// A decision is what the code says, in the contract's words from here on; a code outside the tables
+/// decides nothing.
 pub(super) fn decided(connector: &Connector, reply: BankReply) -> Result<BankReply, CallError> {
-    match bank_meaning(connector.code(&reply.response_code)) {
+    let own_code = reply.response_code.clone();
+    let reply = BankReply { response_code: connector.code(&own_code).to_owned(), ..reply };
+    match bank_meaning(&reply.response_code) {
         BankMeaning::Done => Ok(reply),
-        BankMeaning::Refused => Err(CallError::Refused { refusal: super::refusal(&reply) }),
+        BankMeaning::Refused => {
+            let own_code = Some(own_code).filter(|own| *own != reply.response_code);
+            let refusal = Refusal { own_code, ..super::refusal(&reply) };
+            Err(CallError::Refused { refusal })
+        }
         BankMeaning::Again => {
             let cause = format!("{} answered an undecided code", connector.name);
             Err(CallError::Unknown { cause })

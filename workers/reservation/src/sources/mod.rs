@@ -129,7 +129,7 @@ fn nothing_to_settle(connector: &Connector) -> CallError {
     CallError::NotSent { cause, retry_after: None }
 }
 
-/// A final refusal with the source's code.
+/// A final refusal with a code of the contract.
 #[must_use]
 pub fn refusal(reply: &BankReply) -> Refusal {
     Refusal {
