@@ -12,13 +12,15 @@ use fleet_testkit::fleet::{RESERVE_AND_TRANSACT, TRANSACT, key_of, purchase};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::interval;
 
 /// Clients that send at the same time.
 const SENDERS: u64 = 48;
+/// Tokens of the fraud desk; some are named by several purchases.
+const TOKENS: u32 = 100_000;
 /// Purchases whose numbers are looked for in every log; all of them would take too long.
 const PRIVATE_MAX: usize = 100;
 /// Scripts of the simulator: mostly all is well, sometimes answers get lost or goods are refused.
@@ -130,6 +132,10 @@ impl Sender {
     async fn run(mut self, mut random: StdRng) {
         while self.may_send().await {
             let mut body = purchase(CODES.choose(&mut random).copied().unwrap_or("0000"));
+            if random.random_bool(0.3) {
+                let token = format!("token-{}", random.random_range(0..TOKENS));
+                body["additionalData"]["fraud"] = json!({ "token": token, "userIp": "192.0.2.1" });
+            }
             let path = if random.random_bool(0.5) {
                 RESERVE_AND_TRANSACT
             } else {
