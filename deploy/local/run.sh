@@ -192,6 +192,7 @@ for name in $(instances); do
 done
 title "$(printf '\nSummary')"
 fleet summary --check --wait-seconds 60 || status=$?
+fleet verify --settled --simulator "http://127.0.0.1:$SIMULATOR_PORT" || status=$?
 
 finished=yes
 if [ -n "$once" ]; then stop_all; fi

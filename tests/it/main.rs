@@ -25,3 +25,4 @@ mod programs;
 mod purchase;
 mod tidy;
 mod unknown;
+mod verify;

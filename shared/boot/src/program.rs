@@ -44,13 +44,18 @@ pub struct Arguments {
     pub check: bool,
 }
 
+/// Makes the one TLS provider of all outgoing connections known; once more is harmless.
+pub fn install_tls_provider() {
+    rustls::crypto::ring::default_provider().install_default().ok();
+}
+
 /// Runs a program until SIGTERM or SIGINT; `compose` adds its parts to the worker.
 pub fn run<F, Fut>(program: Program, compose: F) -> ExitCode
 where
     F: FnOnce(Worker) -> Fut,
     Fut: Future<Output = anyhow::Result<Worker>>,
 {
-    rustls::crypto::ring::default_provider().install_default().ok();
+    install_tls_provider();
     let arguments = parse(program);
     let settings = match Settings::load(arguments.settings.as_deref()) {
         Ok(settings) => settings,

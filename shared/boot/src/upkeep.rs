@@ -1,12 +1,20 @@
 //! What every program does beside its work: figures of the backlog, and the journal's partitions.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fleet_store::Store;
+use fleet_store::{Invariant, Store, StoreError, invariants};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// How often the fleet's backlog is asked for, for the metrics.
 const BACKLOG_EVERY: Duration = Duration::from_secs(10);
+/// How often the invariants are looked at.
+const INVARIANTS_EVERY: Duration = Duration::from_secs(60);
+/// One invariant's query may take so long.
+const INVARIANT_WITHIN: Duration = Duration::from_secs(30);
+/// Rows that are counted of one.
+const VIOLATIONS_MAX: u32 = 100;
 /// How often the journal's partitions are looked after; they are made months ahead.
 const PARTITIONS_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -30,9 +38,11 @@ pub(crate) async fn prepare_partitions(store: Store, stop: CancellationToken) {
 /// Tells the metrics what waits in the database, until the stop.
 pub(crate) async fn watch_backlog(store: Store, stop: CancellationToken) {
     loop {
-        match (store.backlog().await, store.parked_counts().await) {
-            (Ok(backlog), Ok(parked)) => {
+        let (backlog, parked) = (store.backlog().await, store.parked_counts().await);
+        match (backlog, parked, store.unmatched_count().await) {
+            (Ok(backlog), Ok(parked), Ok(unmatched)) => {
                 let metrics = fleet_telemetry::metrics();
+                metrics.unmatched_facts(count(unmatched));
                 for row in backlog {
                     metrics.backlog(row.kind.name(), row.state.name(), count(row.tasks));
                     if row.state == fleet_domain::TaskState::Queued {
@@ -43,7 +53,7 @@ pub(crate) async fn watch_backlog(store: Store, stop: CancellationToken) {
                     metrics.parked(class.name(), count(tasks));
                 }
             }
-            (Err(error), _) | (_, Err(error)) => {
+            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
                 tracing::warn!(error = %error, "backlog is not known");
             }
         }
@@ -52,6 +62,55 @@ pub(crate) async fn watch_backlog(store: Store, stop: CancellationToken) {
             () = stop.cancelled() => return,
         }
     }
+}
+
+/// Looks at the invariants that are cheap enough and at the books, until the stop: a violation is an
+/// alarm. Looking takes no more than a hundredth of the time, however much there is to look at.
+pub async fn watch_invariants(store: Store, stop: CancellationToken) {
+    loop {
+        let began = Instant::now();
+        if let Err(error) = look_at_invariants(&store).await {
+            tracing::warn!(error = %error, "whether the invariants hold is not known");
+        }
+        let pause = INVARIANTS_EVERY.max(began.elapsed().saturating_mul(100));
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+async fn look_at_invariants(store: &Store) -> Result<(), StoreError> {
+    let metrics = fleet_telemetry::metrics();
+    for invariant in invariants().iter().filter(|one| one.live) {
+        let found = store.violations(invariant, VIOLATIONS_MAX, INVARIANT_WITHIN).await?;
+        metrics.violations(invariant.code, u64::try_from(found.len()).unwrap_or(u64::MAX));
+        if let Some(first) = found.first() {
+            let purchase = first.purchase.map(|id| id.to_string()).unwrap_or_default();
+            let Invariant { code, says, .. } = invariant;
+            let rows = found.len();
+            tracing::error!(
+                code,
+                says,
+                purchase,
+                detail = first.detail,
+                rows,
+                "invariant is broken"
+            );
+        }
+    }
+    let mut sums: BTreeMap<(String, &'static str), i64> = BTreeMap::new();
+    for row in store.money().await? {
+        for (state, minor) in [("held", row.held), ("undecided", row.undecided), ("owed", row.owed)]
+        {
+            let sum = sums.entry((row.currency.clone(), state)).or_default();
+            *sum = sum.saturating_add(minor);
+        }
+    }
+    for ((currency, state), minor) in sums {
+        metrics.money(currency, state, count(minor));
+    }
+    Ok(())
 }
 
 fn count(number: i64) -> u64 {

@@ -12,6 +12,7 @@ mod purchases;
 mod schema;
 mod seal;
 mod tasks;
+mod verify;
 
 pub use directory::{
     ClientRow, ConnectorRow, DeskRow, DirectoryImport, ImportError, ImportMode, ImportReport,
@@ -22,11 +23,12 @@ pub use operations::{
     BacklogRow, Count, DeadLetterFilter, DeadLetterRow, DeadLetterState, DeadLetterView,
     DeliveryFilter, DeliveryRow, DeliveryView, FactView, FailingEndpoint, FleetSummary, HoldWatch,
     JournalView, LedgerView, MoneyRow, NewDeadLetter, ParkedCause, ParkedFilter, ParkedTask,
-    PurchaseCount, PurchaseView, ReportView, Resend, StageTime, TaskView, TokenView, Transaction,
-    TransactionHold,
+    PurchaseCount, PurchaseView, Recorded, ReportView, Resend, StageTime, TaskView, TokenView,
+    Transaction, TransactionHold,
 };
 pub use pool::{Store, StoreSettings};
 pub use purchases::{Accepted, NewPurchase, Reference, Stored};
 pub use schema::schema_fingerprint;
 pub use seal::{Keyring, SealError};
 pub use tasks::CommitOutcome;
+pub use verify::{Holds, Invariant, Violation, invariants};

@@ -10,18 +10,21 @@ use prometheus::{Registry, TextEncoder};
 
 /// Every metric as Prometheus shows it, in alphabetical order. Dashboards and alerts may use
 /// these and no others.
-pub const METRIC_NAMES: [&str; 18] = [
+pub const METRIC_NAMES: [&str; 21] = [
     "fleet_backlog_tasks",
     "fleet_broker_up",
     "fleet_claim_verdicts_total",
     "fleet_clock_tasks_total",
     "fleet_commit_verdicts_total",
     "fleet_exchange_seconds",
+    "fleet_facts_unmatched",
     "fleet_group_tasks",
     "fleet_holds",
     "fleet_http_request_seconds",
     "fleet_in_flight_tasks",
     "fleet_intake_total",
+    "fleet_invariant_violations",
+    "fleet_money_minor",
     "fleet_oldest_due_seconds",
     "fleet_parked_tasks",
     "fleet_published_hints_total",
@@ -61,6 +64,9 @@ pub struct Metrics {
     oldest_due: Gauge<u64>,
     parked_tasks: Gauge<u64>,
     holds: Gauge<u64>,
+    violations: Gauge<u64>,
+    money: Gauge<u64>,
+    unmatched_facts: Gauge<u64>,
 }
 
 struct Instruments {
@@ -165,6 +171,18 @@ impl Metrics {
                 .build(),
             parked_tasks: gauge("fleet.parked.tasks", "Tasks that wait for a person"),
             holds: gauge("fleet.holds", "Unsettled holds past half of their time, or run out"),
+            violations: gauge(
+                "fleet.invariant.violations",
+                "Rows that break what must always hold, 100 at most: any is an alarm",
+            ),
+            money: gauge(
+                "fleet.money.minor",
+                "Minor units in the books that have not come to their end",
+            ),
+            unmatched_facts: gauge(
+                "fleet.facts.unmatched",
+                "Callbacks that speak of no purchase of ours",
+            ),
         }
     }
 
@@ -274,6 +292,22 @@ impl Metrics {
     pub fn holds(&self, age: &'static str, holds: u64) {
         self.holds.record(holds, &[KeyValue::new("age", age)]);
     }
+
+    /// Rows that break an invariant.
+    pub fn violations(&self, code: &'static str, rows: u64) {
+        self.violations.record(rows, &[KeyValue::new("code", code)]);
+    }
+
+    /// Minor units of a currency that are `held`, `undecided` or `owed`.
+    pub fn money(&self, currency: String, state: &'static str, minor: u64) {
+        let labels = [KeyValue::new("currency", currency), KeyValue::new("state", state)];
+        self.money.record(minor, &labels);
+    }
+
+    /// Callbacks that speak of no purchase of ours.
+    pub fn unmatched_facts(&self, facts: u64) {
+        self.unmatched_facts.record(facts, &[]);
+    }
 }
 
 #[cfg(test)]
@@ -300,6 +334,9 @@ mod tests {
         metrics.oldest_due_seconds("reserve", 2);
         metrics.parked("unknown", 15);
         metrics.holds("past_half", 16);
+        metrics.violations("M1", 17);
+        metrics.money("ZAR".to_owned(), "held", 18);
+        metrics.unmatched_facts(19);
     }
 
     #[test]
@@ -327,6 +364,9 @@ mod tests {
             "fleet_oldest_due_seconds{kind=\"reserve\"} 2",
             "fleet_parked_tasks{class=\"unknown\"} 15",
             "fleet_holds{age=\"past_half\"} 16",
+            "fleet_invariant_violations{code=\"M1\"} 17",
+            "fleet_money_minor{currency=\"ZAR\",state=\"held\"} 18",
+            "fleet_facts_unmatched 19",
         ] {
             assert!(text.lines().any(|shown| shown == line), "{line} not in\n{text}");
         }

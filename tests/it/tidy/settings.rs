@@ -22,6 +22,18 @@ fn every_setting_says_above_it_what_it_is_for() {
     assert_none(&findings, "a setting without its reason");
 }
 
+#[test]
+fn alerts_ask_for_metrics_that_exist() {
+    let text = read("deploy/alerts/fleet.yaml");
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let metrics: Vec<&str> = words.filter(|word| word.starts_with("fleet_")).collect();
+    assert!(metrics.len() > 5, "{metrics:?}");
+    let known = |name: &&&str| fleet_telemetry::METRIC_NAMES.contains(*name);
+    let unknown: Vec<String> =
+        metrics.iter().filter(|name| !known(name)).map(|name| (*name).to_owned()).collect();
+    assert_none(&unknown, "an alert on no metric");
+}
+
 /// The sample set-up is written for the ports that a first checkout gets.
 #[test]
 fn the_sample_set_up_and_the_scripts_speak_of_the_same_ports() {

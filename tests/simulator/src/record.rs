@@ -118,6 +118,8 @@ pub struct PartyCount {
     pub calls: BTreeMap<Action, u64>,
     /// Effects by kind.
     pub effects: BTreeMap<EffectKind, u64>,
+    /// Minor units that effects moved, by kind.
+    pub amounts: BTreeMap<EffectKind, i64>,
     /// Calls being served now.
     pub concurrency: u64,
     /// The most calls that were served at the same time.

@@ -242,8 +242,11 @@ impl State {
             told,
             at: Utc::now(),
         });
-        let count = self.party(&visit.party).effects.entry(kind).or_default();
+        let party = self.party(&visit.party);
+        let count = party.effects.entry(kind).or_default();
         *count = count.saturating_add(1);
+        let moved = party.amounts.entry(kind).or_default();
+        *moved = moved.saturating_add(amount);
         let before = match self.purchases.get_mut(&visit.purchase) {
             Some(purchase) => {
                 purchase.effects.push(place);

@@ -62,6 +62,8 @@ enum Command {
     },
     /// What the fleet has done, in figures
     Summary(commands::summary::Arguments),
+    /// Prove that what must hold of purchases, books and tasks does hold; changes nothing
+    Verify(commands::verify::Arguments),
     /// Print the completion script of a shell
     Completions {
         /// The shell
@@ -132,6 +134,7 @@ async fn dispatch(command: Command, store: &Store, output: Output) -> Result<(),
         Command::Dead { command } => commands::dead::run(&command, store, output).await,
         Command::Delivery { command } => commands::delivery::run(&command, store, output).await,
         Command::Summary(arguments) => commands::summary::run(&arguments, store, output).await,
+        Command::Verify(arguments) => commands::verify::run(&arguments, store, output).await,
         Command::Completions { .. } => Ok(()),
     }
 }

@@ -47,4 +47,13 @@ impl Store {
         let sql = "select * from fact where purchase is null order by fact desc limit 1000";
         self.rows(sqlx::query(sql)).await?.iter().map(fact).collect()
     }
+
+    /// How many facts speak of no purchase of ours.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away.
+    pub async fn unmatched_count(&self) -> Result<i64, StoreError> {
+        let query = sqlx::query("select count(*) from fact where purchase is null");
+        get(&self.row(query).await?.ok_or_else(no_row)?, 0)
+    }
 }

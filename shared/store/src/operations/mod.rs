@@ -19,4 +19,4 @@ pub use parked::{BacklogRow, ParkedFilter, ParkedTask};
 pub use show::{
     DeliveryView, FactView, JournalView, LedgerView, PurchaseView, ReportView, TaskView, TokenView,
 };
-pub use summary::{Count, FleetSummary, MoneyRow, ParkedCause, PurchaseCount, StageTime};
+pub use summary::{Count, FleetSummary, MoneyRow, ParkedCause, PurchaseCount, Recorded, StageTime};

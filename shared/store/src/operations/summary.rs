@@ -60,6 +60,20 @@ pub struct MoneyRow {
     pub undecided: i64,
 }
 
+/// What is recorded of one kind at one outside party: minor units of a funding source (`reserve`,
+/// `capture`, `cancel`, `refund`), or vends of a supplier (`vend`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// The connector.
+    pub party: String,
+    /// What.
+    pub kind: String,
+    /// What happened there, by the books and tracks.
+    pub recorded: i64,
+    /// What may have happened besides: not answered yet, or unknown.
+    pub open: i64,
+}
+
 /// How many are in a state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Count {
@@ -103,10 +117,9 @@ impl Store {
             "select state, count(*) as count from delivery group by state order by state";
         let reports =
             "select state, count(*) as count from fraud_report group by state order by state";
-        let money = "select * from money_conservation order by currency, client_id, funding_source";
         Ok(FleetSummary {
             purchases: self.each(include_str!("summary_purchases.sql"), purchase_count).await?,
-            money: self.each(money, money_row).await?,
+            money: self.money().await?,
             deliveries: self.each(deliveries, count).await?,
             failing: self.failing_endpoints().await?,
             reports: self.each(reports, count).await?,
@@ -114,6 +127,23 @@ impl Store {
             unmatched: self.unmatched_facts().await?,
             stages: self.each(include_str!("summary_stages.sql"), stage).await?,
         })
+    }
+
+    /// The books, per currency, client and funding source.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away.
+    pub async fn money(&self) -> Result<Vec<MoneyRow>, StoreError> {
+        let money = "select * from money_conservation order by currency, client_id, funding_source";
+        self.each(money, money_row).await
+    }
+
+    /// What is recorded of each outside party, to be compared with its own record.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away.
+    pub async fn recorded(&self) -> Result<Vec<Recorded>, StoreError> {
+        self.each(include_str!("recorded.sql"), recorded).await
     }
 
     async fn each<T>(
@@ -155,6 +185,15 @@ fn money_row(row: &PgRow) -> Result<MoneyRow, StoreError> {
         refunded: get(row, "refunded")?,
         owed: get(row, "owed")?,
         undecided: get(row, "undecided")?,
+    })
+}
+
+fn recorded(row: &PgRow) -> Result<Recorded, StoreError> {
+    Ok(Recorded {
+        party: get(row, "party")?,
+        kind: get(row, "kind")?,
+        recorded: get(row, "recorded")?,
+        open: get(row, "open")?,
     })
 }
 

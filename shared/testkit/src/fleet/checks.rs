@@ -6,8 +6,8 @@ use std::time::Duration;
 use fleet_domain::{ClientId, PurchaseId, PurchaseStatus, TaskKind, TaskState};
 use fleet_simulator::{Call, Effect, EffectKind};
 use fleet_store::{
-    BacklogRow, DeadLetterFilter, DeadLetterView, FleetSummary, ParkedFilter, ParkedTask,
-    PurchaseView, Reference,
+    BacklogRow, DeadLetterFilter, DeadLetterView, FleetSummary, Holds, Invariant, ParkedFilter,
+    ParkedTask, PurchaseView, Reference, invariants,
 };
 
 use super::{PATIENCE, TestFleet};
@@ -109,16 +109,22 @@ impl TestFleet {
         self.simulator().calls().into_iter().filter(|call| *call.purchase == *id).collect()
     }
 
+    /// What holds at every instant, or also what holds once nothing is under way.
+    pub async fn assert_invariants(&self, at: Holds) {
+        let holds = |one: &&Invariant| one.holds == Holds::Always || at == Holds::Settled;
+        for invariant in invariants().iter().filter(holds) {
+            let found = self.store().violations(invariant, 10, PATIENCE).await;
+            let found = found.expect("the database answers");
+            assert_eq!(found, [], "{} {}", invariant.code, invariant.says);
+        }
+    }
+
     /// Money and goods: the books agree with themselves, nothing took effect twice, nobody outside
     /// saw anything that must not happen; and once nothing moves money any more, the books say what
     /// the banks' own records say.
     pub async fn assert_conserved(&self) {
+        self.assert_invariants(Holds::Always).await;
         let books = self.summary().await.money;
-        for row in &books {
-            assert_eq!(row.reserved, row.captured + row.cancelled + row.held, "{row:?}");
-            let ends = row.undecided + row.kept + row.refunded + row.owed;
-            assert_eq!(row.captured, ends, "{row:?}");
-        }
         let summary = self.simulator().summary();
         assert_eq!(summary.violation_count(), 0, "{:#?}", summary.violations);
         assert_eq!(summary.duplicate_count(), 0, "{:?}", summary.duplicates);
@@ -144,5 +150,6 @@ impl TestFleet {
     pub async fn assert_all_ended(&self) {
         self.wait_idle(PATIENCE).await;
         self.assert_conserved().await;
+        self.assert_invariants(Holds::Settled).await;
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod delivery;
 pub(crate) mod import;
 pub(crate) mod purchase;
 pub(crate) mod summary;
+pub(crate) mod verify;
 
 use fleet_store::Store;
 use serde_json::json;
