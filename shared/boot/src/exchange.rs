@@ -1,12 +1,13 @@
 //! How a step speaks to the outside: requests to connectors and clients, and the one place where
 //! a transport's failure becomes "not sent" or "unknown".
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use fleet_domain::{Connector, Private};
 use fleet_engine::{Attempt, CallError, Refusal, mark_sent};
-use fleet_outbound::{AddressPolicy, Body, Call, Method, Outbound, Reuse, SendError};
+use fleet_outbound::{AddressPolicy, Body, Call, Carry, Method, Reuse, SendError};
 use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,7 +15,7 @@ use serde::de::DeserializeOwned;
 /// The sender that all steps of a process share.
 #[derive(Debug, Clone)]
 pub struct Exchange {
-    outbound: Outbound,
+    carrier: Arc<dyn Carry>,
     to_clients: AddressPolicy,
 }
 
@@ -142,8 +143,8 @@ impl Answer {
 impl Exchange {
     /// A sender; `to_clients` says where clients' endpoints may be.
     #[must_use]
-    pub const fn new(outbound: Outbound, to_clients: AddressPolicy) -> Self {
-        Self { outbound, to_clients }
+    pub fn new(carrier: Arc<dyn Carry>, to_clients: AddressPolicy) -> Self {
+        Self { carrier, to_clients }
     }
 
     /// Sends once and reads the answer.
@@ -165,7 +166,7 @@ impl Exchange {
             reuse: if request.to_client { Reuse::Pooled } else { Reuse::Fresh },
             policy,
         };
-        match self.outbound.send_and_tell(call, mark_sent).await {
+        match self.carrier.carry(call, mark_sent).await {
             Ok(reply) => Ok(Answer {
                 status: reply.status,
                 retry_after: reply.retry_after,

@@ -2,6 +2,7 @@
 //! Unknown keys are refused, and everything is checked before the first connection.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -264,6 +265,7 @@ impl Settings {
             circuit_failures: keys.circuit_failures,
             circuit_open: Duration::from_millis(keys.circuit_open_ms),
             grace: self.grace(),
+            seed: RandomState::new().build_hasher().finish(),
             ..EngineSettings::default()
         }
     }

@@ -106,7 +106,7 @@ impl Worker {
     /// When TLS cannot be set up, or a setting is wrong.
     pub fn exchange(&self) -> anyhow::Result<Exchange> {
         let to_clients = self.settings.to_clients().map_err(anyhow::Error::msg)?;
-        Ok(Exchange::new(Outbound::new()?, to_clients))
+        Ok(Exchange::new(Arc::new(Outbound::new()?), to_clients))
     }
 
     /// Runs an engine for a step; its hints come from the queue of its kind.

@@ -81,8 +81,9 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
             if asks.is_empty() {
                 drop(slot);
                 tokio::select! {
-                    () = this.shared.changed.notified() => {}
+                    biased;
                     () = this.stop.cancelled() => {}
+                    () = this.shared.changed.notified() => {}
                 }
                 continue;
             }
@@ -173,7 +174,7 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
         group: &ClaimGroup,
         claim_began: Instant,
     ) -> Vec<ClaimVerdict<Box<Job>>> {
-        let mut delays = retry_delays();
+        let mut delays = retry_delays(self.shared.settings.seed);
         loop {
             match self.shared.store.claim(group).await {
                 Ok(verdicts) => return verdicts,

@@ -26,8 +26,9 @@ pub(crate) async fn run<T: TaskStore, H: HintSink>(
     let mut wait = Duration::ZERO;
     loop {
         tokio::select! {
-            () = tokio::time::sleep(wait) => {}
+            biased;
             () = stop.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
         }
         let now = Instant::now();
         if now >= next_beat {

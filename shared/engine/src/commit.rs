@@ -115,7 +115,7 @@ async fn write_until_told<T: TaskStore, H: HintSink>(
     shared: &Shared<T, H>,
     commits: &[Commit],
 ) -> Result<crate::Committed, String> {
-    let mut delays = retry_delays();
+    let mut delays = retry_delays(shared.settings.seed);
     loop {
         match shared.store.commit(shared.kind, commits).await {
             Ok(written) => {
@@ -132,12 +132,13 @@ async fn write_until_told<T: TaskStore, H: HintSink>(
     }
 }
 
-/// Waits between two tries of the same group.
-pub(crate) fn retry_delays() -> impl Iterator<Item = Duration> {
+/// Waits between two tries of the same group; they differ between processes.
+pub(crate) fn retry_delays(seed: u64) -> impl Iterator<Item = Duration> {
     backon::ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(50))
         .with_max_delay(Duration::from_secs(1))
         .with_jitter()
+        .with_jitter_seed(seed)
         .without_max_times()
         .build()
 }

@@ -109,7 +109,9 @@ impl<S: Step, T: TaskStore, H: HintSink> Engine<S, T, H> {
             stop.cancelled().await;
             tokio::time::sleep(shared.settings.grace).await;
         };
+        // Everywhere in the engine the same order of looks: one seed gives one history.
         tokio::select! {
+            biased;
             () = ended => {}
             () = grace => tracing::warn!(kind = S::KIND.name(), "grace time is over, work is left"),
         }
@@ -125,13 +127,15 @@ async fn read_hints<T: TaskStore, H: HintSink>(
     loop {
         if !shared.window().has_room() {
             tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(5)) => continue,
+                biased;
                 () = stop.cancelled() => break,
+                () = tokio::time::sleep(Duration::from_millis(5)) => continue,
             }
         }
         let read = tokio::select! {
-            read = hints.recv_many(&mut buffer, 64) => read,
+            biased;
             () = stop.cancelled() => break,
+            read = hints.recv_many(&mut buffer, 64) => read,
         };
         if read == 0 {
             break;

@@ -27,6 +27,8 @@ pub struct EngineSettings {
     pub circuit_open: Duration,
     /// How long work in flight may go on after the stop.
     pub grace: Duration,
+    /// What spreads the waits of several processes that fail together.
+    pub seed: u64,
 }
 
 impl Default for EngineSettings {
@@ -41,6 +43,7 @@ impl Default for EngineSettings {
             circuit_failures: 10,
             circuit_open: Duration::from_secs(2),
             grace: Duration::from_secs(25),
+            seed: 0,
         }
     }
 }

@@ -5,7 +5,7 @@
 //! asked for only with its lane's permit in hand. What finds no room goes back to the table, from
 //! where the clock doles it out, so that one slow lane never fills the window.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -52,7 +52,8 @@ pub(crate) struct Window {
     settings: EngineSettings,
     kind: TaskKind,
     processes: u32,
-    lanes: HashMap<LaneId, Lane>,
+    /// In an order of their own, whatever the process: one seed gives one history.
+    lanes: BTreeMap<LaneId, Lane>,
     tasks: HashMap<TaskKey, Entry>,
     ready: VecDeque<TaskKey>,
     returning: Vec<TaskKey>,
@@ -67,7 +68,7 @@ impl Window {
             settings,
             kind,
             processes: 1,
-            lanes: HashMap::new(),
+            lanes: BTreeMap::new(),
             tasks: HashMap::new(),
             ready: VecDeque::new(),
             returning: Vec::new(),

@@ -24,5 +24,5 @@ pub use address::{AddressPolicy, Blocked};
 pub use call::{Body, Call, Method, Reply, Reuse};
 pub use cause::{Cause, SendError, SetupError};
 pub use personal::{AES_256_KEY_BYTES, encrypt_aes_256_gcm};
-pub use send::{BODY_BYTES_MAX, CONNECT_SECONDS_MAX, Outbound};
+pub use send::{BODY_BYTES_MAX, CONNECT_SECONDS_MAX, Carried, Carry, FirstByte, Outbound};
 pub use signature::{hmac_sha256_base64, verify_signature};

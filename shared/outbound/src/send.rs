@@ -1,5 +1,8 @@
 //! Sending a request once.
 
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +23,17 @@ use crate::{Body, Call, Cause, Method, Reply, Reuse, SendError, SetupError};
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Finding the address, connecting and TLS together take no longer.
 pub const CONNECT_SECONDS_MAX: u64 = 5;
+
+/// Is told when the first byte left at the earliest.
+pub type FirstByte = fn(Instant);
+/// An exchange under way.
+pub type Carried<'a> = Pin<Box<dyn Future<Output = Result<Reply, SendError>> + Send + 'a>>;
+
+/// Who carries calls: [`Outbound`], or a simulated world.
+pub trait Carry: Send + Sync + fmt::Debug {
+    /// As [`Outbound::send_and_tell`].
+    fn carry(&self, call: Call, first_byte: FirstByte) -> Carried<'_>;
+}
 
 /// Sends requests. Clones share their connections.
 #[derive(Debug, Clone)]
@@ -104,6 +118,12 @@ impl Outbound {
         }
         let request = builder.build().map_err(|_error| Cause::Malformed)?;
         Ok((client, request))
+    }
+}
+
+impl Carry for Outbound {
+    fn carry(&self, call: Call, first_byte: FirstByte) -> Carried<'_> {
+        Box::pin(self.send_and_tell(call, first_byte))
     }
 }
 

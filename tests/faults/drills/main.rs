@@ -10,6 +10,7 @@
 )]
 
 mod broker_disk;
+mod histories;
 mod kills;
 mod mutants;
 mod servers;
@@ -23,9 +24,10 @@ use clap::Parser;
 use servers::Servers;
 
 /// Name, and what it does.
-const DRILLS: [(&str, &str); 3] = [
+const DRILLS: [(&str, &str); 4] = [
     ("kills", "each program, Postgres and the broker killed in turn, 20 kills in all"),
     ("broker-disk", "the broker killed and its data deleted while purchases run"),
+    ("simulation", "a million histories in one thread each, of all faults, from seed SEED on"),
     ("mutations", "each defence taken away in turn: the tests that it names must fail"),
 ];
 
@@ -42,6 +44,12 @@ struct Arguments {
     /// What is killed in which order, and what is bought, follow from this number
     #[arg(long, env = "SEED")]
     seed: Option<u64>,
+    /// Histories of the simulation
+    #[arg(long, default_value_t = 1_000_000)]
+    histories: u64,
+    /// Tell what happens in each of them
+    #[arg(long)]
+    trace: bool,
 }
 
 fn main() -> ExitCode {
@@ -58,10 +66,12 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     let seed = arguments.seed.unwrap_or_else(|| rand::random_range(0..1_000_000));
-    if run(&arguments.names, seed) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if run(&arguments, seed) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn run(names: &[String], seed: u64) -> bool {
+fn run(arguments: &Arguments, seed: u64) -> bool {
+    let names = &arguments.names;
+    let (histories, trace) = (arguments.histories, arguments.trace);
     println!("SEED={seed}");
     let mut results = Vec::new();
     for (name, what) in DRILLS {
@@ -70,8 +80,13 @@ fn run(names: &[String], seed: u64) -> bool {
         }
         println!("\n{name}: {what}");
         // On a thread of its own: what a drill finds is a panic there, and the next one runs.
-        let drill = std::thread::spawn(move || drill(name, seed));
-        results.push((name, drill.join().ok()));
+        let drill = std::thread::spawn(move || match name {
+            "simulation" => histories::run(seed, histories, trace),
+            "mutations" => mutants::run(),
+            _ => Ok(drill(name, seed)),
+        });
+        let drill = drill.join().map(|ended| ended.inspect_err(|error| println!("{error:#}")));
+        results.push((name, drill.ok().and_then(anyhow::Result::ok)));
     }
     println!("\nSEED={seed}");
     for (name, result) in &results {
@@ -87,9 +102,6 @@ fn drill(name: &str, seed: u64) -> String {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(2).enable_all().build();
     let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
-    if name == "mutations" {
-        return mutants::run().unwrap_or_else(|error| panic!("{error:#}"));
-    }
     let servers = Servers::of_the_drill().unwrap_or_else(|error| panic!("{error:#}"));
     match name {
         "kills" => runtime.block_on(kills::run(servers, seed)),

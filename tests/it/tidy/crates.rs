@@ -39,7 +39,23 @@ const EDGES: &[(&str, &[&str])] = &[
     // It is the outside world: what it knows of the fleet it knows from the contract's text.
     ("simulator", &[]),
     ("it", &[]),
-    ("faults", &[]),
+    // The workers' own steps run in its simulated histories.
+    (
+        "faults",
+        &[
+            "testkit",
+            "boot",
+            "engine",
+            "outbound",
+            "store",
+            "contracts",
+            "domain",
+            "reservation",
+            "dispensing",
+            "result-delivery",
+            "fraud-reporting",
+        ],
+    ),
 ];
 const SHARED: &[&str] =
     &["boot", "engine", "broker", "store", "outbound", "contracts", "domain", "telemetry"];

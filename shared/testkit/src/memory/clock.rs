@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fleet_domain::{
-    DueTask, Free, Heartbeat, LaneId, TaskKey, TaskKind, TaskState, Tick, TickReport, later,
+    DeliveryState, DueTask, FollowUp, Free, Heartbeat, LaneId, PurchaseId, TaskKey, TaskKind,
+    TaskState, Tick, TickReport, later,
 };
 use uuid::Uuid;
+
+use crate::samples::DELIVER_LANE;
 
 use super::model::{Beat, HINT_TIME, Model, REMINDER, Task};
 
@@ -46,6 +49,32 @@ impl Model {
                 }
             }
         }
+    }
+
+    /// As `fleet_resend_v1`.
+    pub(super) fn resend(&mut self, purchase: PurchaseId, slot: i32) -> bool {
+        let key = TaskKey { purchase, kind: TaskKind::Deliver, slot };
+        let now = self.now;
+        if self.tasks.get(&key).is_some_and(|task| task.state == TaskState::Running) {
+            return false;
+        }
+        let Some(row) = self.deliveries.get_mut(&(purchase, slot)) else { return false };
+        let sent = row.delivery.first_sent_at.is_some();
+        row.delivery.state = if sent { DeliveryState::Retrying } else { DeliveryState::Queued };
+        let made = FollowUp {
+            kind: key.kind,
+            slot,
+            lane: DELIVER_LANE,
+            start_by: None,
+            deadline_at: None,
+        };
+        let task = self.tasks.entry(key).or_insert_with(|| Task::queued(&made, now));
+        task.state = TaskState::Waiting;
+        task.due_at = now;
+        task.tries = task.tries.max(1);
+        task.parked = None;
+        self.write_journal(key, None, 0, ("resent_by_hand", ""));
+        true
     }
 
     pub(super) fn tick(&mut self, tick: &Tick) -> TickReport {

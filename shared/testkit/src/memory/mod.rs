@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fleet_domain::{
-    ClaimGroup, ClaimVerdict, Commit, FactOutcome, Free, Heartbeat, Job, NewFact, PurchaseId,
-    TaskKey, TaskKind, Tick, TickReport, later,
+    ClaimGroup, ClaimVerdict, Commit, FactOutcome, Free, Heartbeat, Job, NewFact, Progress,
+    PurchaseId, TaskKey, TaskKind, TaskState, Tick, TickReport, later,
 };
 use fleet_engine::{Committed, StoreFault, TaskStore};
 use fleet_store::{Accepted, NewPurchase, PurchaseView};
@@ -70,6 +70,35 @@ impl MemoryStore {
     #[must_use]
     pub fn unfinished(&self) -> Vec<TaskKey> {
         self.lock().tasks.keys().copied().collect()
+    }
+
+    /// How many tasks have to be done without a person.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        let model = self.lock();
+        model.tasks.values().filter(|task| task.state != TaskState::Parked).count()
+    }
+
+    /// When the next task is due, while none runs and none is queued.
+    #[must_use]
+    pub fn idle_until(&self) -> Option<DateTime<Utc>> {
+        let model = self.lock();
+        let open = || model.tasks.values().filter(|task| task.state != TaskState::Parked);
+        if open().any(|task| task.state != TaskState::Waiting) {
+            return None;
+        }
+        open().map(|task| task.due_at).min()
+    }
+
+    /// How far a purchase is, and whether goods and money may have moved.
+    #[must_use]
+    pub fn progress(&self, id: PurchaseId) -> Option<Progress> {
+        self.lock().purchases.get(&id).map(|row| row.purchase.progress.clone())
+    }
+
+    /// A result once more, by hand. False while it is being sent, or when there is none.
+    pub fn resend(&self, id: PurchaseId, slot: i32) -> bool {
+        self.lock().resend(id, slot)
     }
 
     fn lock(&self) -> MutexGuard<'_, Model> {

@@ -1,0 +1,137 @@
+//! One client, its funding sources, suppliers of every kind, and a fraud desk.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use fleet_domain::{
+    Client, ClientId, Connector, DeskRules, Directory, Inquiry, Lane, LaneId, MsisdnForm,
+    OnUnavailable, Party, PlanClass, RetryPlan, TaskKind, ValidateWhen,
+};
+use fleet_testkit::samples::{DELIVER_LANE, DISPENSE_LANE, RESERVE_LANE, SETTLE_LANE};
+
+use super::knobs::Knobs;
+
+/// The only client.
+pub(super) const CLIENT: ClientId = ClientId(1001);
+/// A call may take so long.
+pub(super) const CALL: Duration = Duration::from_secs(2);
+/// "Not found" is believed so long after the last possible send.
+const SETTLE: Duration = Duration::from_secs(3);
+/// A bank holds funds for so long.
+const HOLD: Duration = Duration::from_secs(400);
+/// A supplier that confirms is waited for so long.
+const CALLBACK: Duration = Duration::from_secs(40);
+
+/// Funding sources: what takes a hold, what takes the money and gives it back, what gives nothing back.
+pub(super) const SOURCES: [(&str, &str, LaneId); 3] = [
+    ("bank", "bank", RESERVE_LANE),
+    ("wallet", "charge", LaneId(21)),
+    ("purse", "charge-only", LaneId(31)),
+];
+
+/// Suppliers: what answers look-ups, confirms, does neither, or deduplicates.
+pub(super) const SUPPLIERS: [(&str, Inquiry, LaneId); 4] = [
+    ("lookup", Inquiry::LookUp, DISPENSE_LANE),
+    ("callback", Inquiry::Callback, LaneId(22)),
+    ("plain", Inquiry::None, LaneId(32)),
+    ("repeat", Inquiry::Repeat, LaneId(42)),
+];
+
+/// The fraud desk.
+pub(super) const DESK: &str = "desk";
+
+fn connector(name: &str, party: Party, adapter: &str, inquiry: Inquiry) -> Connector {
+    Connector {
+        name: name.to_owned(),
+        party,
+        adapter: adapter.to_owned(),
+        base_url: format!("http://{name}"),
+        inquiry,
+        settle_time: SETTLE,
+        call_deadline: CALL,
+        callback_wait: CALLBACK,
+        hold: (adapter == "bank").then_some(HOLD),
+        hold_margin: Duration::from_secs(60),
+        secret: None,
+        codes: BTreeMap::new(),
+        desk: None,
+        active: true,
+    }
+}
+
+fn client() -> Client {
+    let channels = [("transact_result".to_owned(), "http://listener/result".to_owned())];
+    Client {
+        id: CLIENT,
+        name: "client".to_owned(),
+        active: true,
+        api_key_hashes: Vec::new(),
+        signature_secret: None,
+        signature_required: false,
+        broker_users: Vec::new(),
+        answer_within: CALL,
+        start_within: Duration::from_secs(600),
+        default_funding_source: Some("bank".to_owned()),
+        channels: BTreeMap::from(channels),
+        ipn: None,
+    }
+}
+
+/// The directory of a history.
+pub(super) fn directory(knobs: &Knobs, validates: bool, delays: &[u32]) -> Directory {
+    let mut directory = Directory { version: 1, ..Directory::default() };
+    directory.clients.insert(CLIENT, client());
+    let mut lane = |id: LaneId, kind, owner: &str| {
+        let owner = owner.to_owned();
+        let lane = Lane { id, kind, owner, concurrency: knobs.permits, rate_per_second: 0 };
+        directory.lanes.insert(id, lane);
+    };
+    for (name, _, id) in SOURCES {
+        lane(id, TaskKind::Reserve, name);
+        lane(LaneId(id.0.saturating_add(100)), TaskKind::Refund, name);
+    }
+    lane(SETTLE_LANE, TaskKind::Settle, "bank");
+    for (name, _, id) in SUPPLIERS {
+        lane(id, TaskKind::Dispense, name);
+    }
+    lane(DELIVER_LANE, TaskKind::Deliver, &CLIENT.to_string());
+    lane(LaneId(17), TaskKind::Report, DESK);
+    lane(LaneId(19), TaskKind::Validate, DESK);
+
+    let sources =
+        SOURCES.map(|(name, adapter, _)| connector(name, Party::Bank, adapter, Inquiry::LookUp));
+    let suppliers =
+        SUPPLIERS.map(|(name, inquiry, _)| connector(name, Party::Supplier, "vend", inquiry));
+    let mut desk = connector(DESK, Party::Desk, "fraudstop", Inquiry::Repeat);
+    desk.desk = Some(DeskRules {
+        msisdn: MsisdnForm::Omitted,
+        msisdn_key: None,
+        validate: if validates { ValidateWhen::Always } else { ValidateWhen::Never },
+        on_unavailable: OnUnavailable::Refuse,
+        validate_within: Duration::from_secs(120),
+    });
+    for one in sources.into_iter().chain(suppliers).chain([desk]) {
+        directory.connectors.insert(one.name.clone(), one);
+    }
+    directory.plans = plans(delays);
+    directory
+}
+
+fn plans(delays: &[u32]) -> Vec<RetryPlan> {
+    let mut plans = Vec::new();
+    for kind in [
+        TaskKind::Reserve,
+        TaskKind::Dispense,
+        TaskKind::Settle,
+        TaskKind::Refund,
+        TaskKind::Deliver,
+        TaskKind::Report,
+        TaskKind::Validate,
+    ] {
+        for class in [PlanClass::NotDone, PlanClass::Unknown, PlanClass::Pending] {
+            let (owner, delays_seconds) = ("*".to_owned(), delays.to_vec());
+            plans.push(RetryPlan { kind, owner, class, version: 1, delays_seconds });
+        }
+    }
+    plans
+}

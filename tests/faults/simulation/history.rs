@@ -1,0 +1,520 @@
+//! One history: purchases come in, processes come and go, suppliers confirm, an operator resends.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fleet_boot::Exchange;
+use fleet_contracts::AcceptedOrder;
+use fleet_dispensing::Dispense;
+use fleet_domain::{
+    Directory, FactOutcome, FraudDetails, NewFact, Private, PurchaseId, ReserveState, Scenario,
+    TaskKey, TaskKind, later,
+};
+use fleet_engine::{Engine, EngineSettings, Step, TaskStore};
+use fleet_fraud_reporting::{ReportOutcome, ValidateToken};
+use fleet_outbound::{
+    AddressPolicy, Body, Call, Carried, Carry, Cause, FirstByte, Method, Reply, SendError,
+};
+use fleet_reservation::{Refund, Reserve, Settle};
+use fleet_result_delivery::Deliver;
+use fleet_store::{NewPurchase, Stored};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::coverage::Coverage;
+use super::directory::{CALL, CLIENT, DESK, SOURCES, SUPPLIERS, directory};
+use super::judge;
+use super::knobs::Knobs;
+use super::parties::{self, Account, Ask};
+use super::process::{Process, short};
+use super::script::{Confirms, Script};
+use super::world::World;
+
+/// A history that has not ended after so much time of its own is stuck.
+const STUCK_AFTER: Duration = Duration::from_secs(1_200);
+/// An answer that is lost took so long at most to have its effect; less than the settle time.
+const LATE_EFFECT_MS: u64 = 2_500;
+
+/// What came of one history.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// Of everything that happened: the same for the same seed and knobs.
+    pub hash: u64,
+    /// What must never happen, and did.
+    pub violations: Vec<String>,
+    /// Branches that were reached.
+    pub coverage: Coverage,
+    /// What happened, a line each, if it was asked for.
+    pub lines: Vec<String>,
+}
+
+/// Runs the history of a seed.
+#[must_use]
+pub fn run(seed: u64, knobs: Knobs, traced: bool) -> Ended {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let Ok(runtime) = runtime else {
+        let violations = vec!["no runtime".to_owned()];
+        return Ended { hash: 0, violations, coverage: Coverage::default(), lines: Vec::new() };
+    };
+    let world = runtime.block_on(async {
+        let world = World::new(seed, knobs, seed % 3 == 0, traced);
+        live(&world).await;
+        world
+    });
+    // What still waits for something that never comes goes with its runtime.
+    drop(runtime);
+    let mut seen = world.seen();
+    Ended {
+        hash: seen.hash(),
+        violations: seen.violations.clone(),
+        coverage: seen.coverage.clone(),
+        lines: seen.take_lines(),
+    }
+}
+
+async fn live(world: &Arc<World>) {
+    let short_plans = world.below(8) == 0;
+    let delays: &[u32] =
+        if short_plans { &[1, 1] } else { &[1, 1, 1, 2, 2, 2, 3, 3, 4, 4, 5, 5, 5, 5] };
+    let directory = Arc::new(directory(&world.knobs, world.validates, delays));
+    let ids = order(world, &directory);
+    let (tell, watch) = watch::channel(Arc::clone(&directory));
+    for slot in 0..world.knobs.processes {
+        tokio::spawn(keep_running(
+            Arc::clone(world),
+            watch.clone(),
+            usize::try_from(slot).unwrap_or(0),
+        ));
+    }
+    tokio::spawn(trouble(Arc::clone(world), ids.clone()));
+    let began = Instant::now();
+    while world.memory.open() > 0 || world.is_troubled() {
+        let wait =
+            if world.is_troubled() { Duration::from_millis(500) } else { Duration::from_secs(1) };
+        tokio::time::sleep(wait).await;
+        world.now();
+        let over = began.elapsed() >= Duration::from_secs(world.knobs.trouble_seconds);
+        if over || world.memory.open() == 0 && began.elapsed() > Duration::from_secs(4) {
+            world.calm_down();
+        }
+        if !world.is_troubled() {
+            skip_waits(world);
+        }
+        if began.elapsed() > STUCK_AFTER {
+            world.violate(format!("stuck: {:?}", world.memory.unfinished()));
+            break;
+        }
+    }
+    drop(tell);
+    judge::end(world, &ids);
+}
+
+/// When everything waits for a far time, that time comes.
+fn skip_waits(world: &World) {
+    let now = world.now();
+    if let Some(due) = world.memory.idle_until()
+        && let Ok(wait) = (due - now).to_std()
+        && wait > Duration::from_secs(30)
+    {
+        world.memory.advance(wait);
+    }
+}
+
+/// The purchases of the history, with what the parties will do, and when they come in.
+fn order(world: &Arc<World>, directory: &Arc<Directory>) -> Vec<PurchaseId> {
+    let mut ids = Vec::new();
+    for number in 0..world.knobs.purchases {
+        let new = purchase(world, directory, number);
+        let order = &new.order.order;
+        let token = order.fraud_token().map(|(_, token)| token.to_owned());
+        let account =
+            Account::new(Script::draw(world), order.scenario == Scenario::WeReserve, token);
+        world.parties().accounts.insert(order.id, account);
+        ids.push(order.id);
+        let after = world.millis(0, 3_000);
+        tokio::spawn(take_in(Arc::clone(world), new.clone(), after));
+        if world.chance(200) {
+            // Its client asks again.
+            let again = world.millis(0, 5_000);
+            tokio::spawn(take_in(Arc::clone(world), new, after.saturating_add(again)));
+        }
+    }
+    ids
+}
+
+fn purchase(world: &World, directory: &Directory, number: u32) -> NewPurchase {
+    let pick =
+        |end: usize| usize::try_from(world.below(u64::try_from(end).unwrap_or(1))).unwrap_or(0);
+    let ours = world.below(4) > 0;
+    let start_by = later(
+        world.now(),
+        if world.chance(120) { world.millis(4_000, 20_000) } else { Duration::from_secs(900) },
+    );
+    let mut new = fleet_testkit::samples::new_purchase(
+        &format!("ref-{number}"),
+        if ours { Scenario::WeReserve } else { Scenario::ClientReserved },
+        start_by,
+    )
+    .unwrap_or_else(|_| unreachable!("the currency exists"));
+    let AcceptedOrder { order, reserve, first_task, .. } = &mut new.order;
+    // Times that grow, so that purchases lie in one order whatever the machine's clock says.
+    order.id =
+        PurchaseId(Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0000 + u128::from(number)));
+    order.supplier =
+        SUPPLIERS.get(pick(SUPPLIERS.len())).map_or("lookup", |(name, ..)| name).to_owned();
+    if ours {
+        order.funding_source =
+            SOURCES.get(pick(SOURCES.len())).map_or("bank", |(name, ..)| name).to_owned();
+    }
+    order.client = CLIENT;
+    if world.below(2) == 0 {
+        order.details.fraud = Some(FraudDetails {
+            desk: Some(DESK.to_owned()),
+            token: Some(format!("token-{}", world.below(2))),
+            user_ip: Some("192.0.2.1".to_owned()),
+            user_agent: Some("Browser".to_owned()),
+            ..FraudDetails::default()
+        });
+    }
+    if let Some(task) = fleet_contracts::first_task(directory, order) {
+        *first_task = task;
+    }
+    if world.validates && order.fraud_token().is_some() {
+        *reserve = ReserveState::Validating;
+        let lane = directory.lane_of(TaskKind::Validate, DESK).unwrap_or(first_task.lane);
+        let until = Some(later(world.now(), Duration::from_secs(120)).min(start_by));
+        first_task.kind = TaskKind::Validate;
+        first_task.lane = lane;
+        (first_task.start_by, first_task.deadline_at) = (until, until);
+    }
+    new
+}
+
+/// The gateway stores a purchase, and may die before its hint is out.
+async fn take_in(world: Arc<World>, new: NewPurchase, after: Duration) {
+    tokio::time::sleep(after).await;
+    let now = world.now();
+    let accepted = world.memory.accept(std::slice::from_ref(&new));
+    let first = &new.order.first_task;
+    if let [Stored::New(purchase, _)] = accepted.stored.as_slice() {
+        let key = TaskKey { purchase: *purchase, kind: first.kind, slot: first.slot };
+        world.note(|| format!("stored {}", short(&key)));
+        world.publish_one(key, first.lane, now);
+    }
+}
+
+/// A supplier has accepted a vend, and will confirm it.
+pub(super) fn confirm_later(
+    world: &Arc<World>,
+    id: PurchaseId,
+    confirms: Confirms,
+    reference: &str,
+) {
+    let (world, reference) = (Arc::clone(world), reference.to_owned());
+    tokio::spawn(async move {
+        tokio::time::sleep(confirms.after).await;
+        parties::decide(&world, id, &reference, confirms.done);
+        if confirms.never {
+            return;
+        }
+        if confirms.misnames {
+            let nobody = format!("{}-0000", Uuid::from_u128(7));
+            confirm(&world, &nobody, confirms.done).await;
+        }
+        for _ in 0..confirms.times {
+            confirm(&world, &reference, confirms.done).await;
+            tokio::time::sleep(world.millis(0, 3_000)).await;
+        }
+        if confirms.contradicts {
+            if let Some(account) = world.parties().accounts.get_mut(&id) {
+                account.supplier_contradicts = true;
+            }
+            confirm(&world, &reference, !confirms.done).await;
+        }
+    });
+}
+
+/// The gateway stores what a supplier tells, and wakes its task.
+async fn confirm(world: &World, reference: &str, done: bool) {
+    let code = if done { "0000" } else { "2213" };
+    let purchase = reference.get(..36).and_then(|text| text.parse().ok());
+    let task = purchase.map(|purchase| TaskKey { purchase, kind: TaskKind::Dispense, slot: 0 });
+    let body =
+        serde_json::json!({ "vendRef": reference, "responseCode": code, "supplierRef": "S-cb" });
+    let fact = NewFact {
+        source: "supplier_callback:callback".to_owned(),
+        kind: "vend".to_owned(),
+        task,
+        reference: reference.to_owned(),
+        status: code.to_owned(),
+        external_id: "S-cb".to_owned(),
+        body: Private::new(body.to_string()),
+    };
+    let now = world.now();
+    let Ok(outcome) = world.memory.store_fact(&fact).await else { return };
+    world.note(|| format!("fact {code} {outcome:?}"));
+    match outcome {
+        FactOutcome::Stored { woken: Some(woken) } => {
+            world.reach("fact woke");
+            world.publish_one(woken.key, woken.lane, now);
+        }
+        FactOutcome::Stored { woken: None } => world.reach("fact stored"),
+        FactOutcome::Duplicate => world.reach("fact duplicate"),
+        FactOutcome::Unmatched => world.reach("fact unmatched"),
+    }
+    if purchase.is_some_and(|id| {
+        world
+            .memory
+            .show(id)
+            .is_some_and(|view| view.tasks.iter().any(|task| task.key.kind == TaskKind::Case))
+    }) {
+        world.reach("case case_opened");
+    }
+}
+
+/// Every second: the broker, the clock, the operator.
+async fn trouble(world: Arc<World>, ids: Vec<PurchaseId>) {
+    while world.is_troubled() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if world.chance(world.knobs.blocked) {
+            world.block_broker(world.millis(500, 15_000));
+        }
+        if world.chance(world.knobs.jump) {
+            world.reach("fault time jumps");
+            world.memory.advance(Duration::from_secs(60_u64.saturating_add(world.below(7_200))));
+        }
+        if world.chance(60)
+            && let Some(id) = ids.get(usize::try_from(world.below(8)).unwrap_or(0))
+            && world.memory.resend(*id, 1)
+        {
+            world.reach("operator resends");
+        }
+    }
+}
+
+/// A place where one process after the other runs.
+async fn keep_running(world: Arc<World>, directory: watch::Receiver<Arc<Directory>>, slot: usize) {
+    let mut generation = 0_usize;
+    loop {
+        let process =
+            Process::new(slot.saturating_add(generation.saturating_mul(10)), Arc::clone(&world));
+        generation = generation.saturating_add(1);
+        let stop = CancellationToken::new();
+        let mut engines = start(&process, &directory, &stop);
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if process.is_dead() {
+                break;
+            }
+            if world.chance(world.knobs.stop) {
+                world.reach("fault stop");
+                stop.cancel();
+                // Within its grace time it ends by itself; or it is killed.
+                let ended = async { while engines.join_next().await.is_some() {} };
+                drop(tokio::time::timeout(Duration::from_secs(4), ended).await);
+                process.die("told to stop");
+                break;
+            }
+        }
+        engines.abort_all();
+        tokio::time::sleep(world.millis(100, 5_000)).await;
+    }
+}
+
+fn start(
+    process: &Arc<Process>,
+    directory: &watch::Receiver<Arc<Directory>>,
+    stop: &CancellationToken,
+) -> tokio::task::JoinSet<()> {
+    let carrier = Arc::new(Carrier { process: Arc::clone(process) });
+    let exchange = Exchange::new(carrier, AddressPolicy::trusted());
+    let mut engines = tokio::task::JoinSet::new();
+    run_engine(&mut engines, process, directory, stop, Reserve::new(exchange.clone()));
+    run_engine(&mut engines, process, directory, stop, Settle::new(exchange.clone()));
+    run_engine(&mut engines, process, directory, stop, Refund::new(exchange.clone()));
+    run_engine(&mut engines, process, directory, stop, Dispense::new(exchange.clone()));
+    run_engine(&mut engines, process, directory, stop, Deliver::new(exchange.clone(), CALL, 0));
+    run_engine(&mut engines, process, directory, stop, ReportOutcome::new(exchange.clone()));
+    if process.world.validates {
+        run_engine(&mut engines, process, directory, stop, ValidateToken::new(exchange));
+    }
+    engines
+}
+
+fn run_engine<S: Step>(
+    engines: &mut tokio::task::JoinSet<()>,
+    process: &Arc<Process>,
+    directory: &watch::Receiver<Arc<Directory>>,
+    stop: &CancellationToken,
+    step: S,
+) {
+    let knobs = process.world.knobs;
+    let settings = EngineSettings {
+        window_tasks: knobs.window,
+        group_max: knobs.group,
+        clock_every: Duration::from_secs(2),
+        circuit_failures: 4,
+        circuit_open: Duration::from_secs(1),
+        grace: Duration::from_secs(3),
+        seed: u64::try_from(process.id).unwrap_or(0),
+        ..EngineSettings::default()
+    };
+    let engine = Engine {
+        step,
+        store: Arc::clone(process),
+        sink: Arc::clone(process),
+        hints: process.world.broker.attach(S::KIND, process.id),
+        directory: directory.clone(),
+        settings,
+    };
+    engines.spawn(engine.run(stop.clone()));
+}
+
+/// The way from a process to the parties.
+struct Carrier {
+    process: Arc<Process>,
+}
+
+impl fmt::Debug for Carrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Carrier").field("process", &self.process).finish()
+    }
+}
+
+impl Carry for Carrier {
+    fn carry(&self, call: Call, first_byte: FirstByte) -> Carried<'_> {
+        Box::pin(carry(&self.process, call, first_byte))
+    }
+}
+
+/// How an exchange goes on its way.
+enum Way {
+    Well,
+    LostBefore,
+    LostAfter,
+    LateEffect,
+    Unreadable,
+    ServerError,
+}
+
+fn way(world: &World) -> Way {
+    if !world.chance(world.knobs.lost) {
+        return Way::Well;
+    }
+    let (way, branch) = match world.below(6) {
+        0 => (Way::LostBefore, "fault call lost before its effect"),
+        1 => (Way::LateEffect, "fault late effect"),
+        2 => (Way::Unreadable, "fault answer unreadable"),
+        3 => (Way::ServerError, "fault answer lost"),
+        _ => (Way::LostAfter, "fault answer lost"),
+    };
+    world.reach(branch);
+    way
+}
+
+async fn carry(process: &Process, call: Call, first_byte: FirstByte) -> Result<Reply, SendError> {
+    let world = &process.world;
+    process.pass("call").await;
+    // As the sender does right before the first byte.
+    let now = Instant::now();
+    if now >= call.send_before || now >= call.deadline {
+        return Err(SendError::NotSent { cause: Cause::TooLate });
+    }
+    if world.chance(world.knobs.unconnected) {
+        world.reach("fault not connected");
+        let cause = Cause::Connection(std::io::ErrorKind::ConnectionRefused);
+        return Err(SendError::NotSent { cause });
+    }
+    first_byte(now);
+    let url = call.url.strip_prefix("http://").unwrap_or(&call.url).to_owned();
+    poison(world, &url);
+    let (body, fields) = match call.body {
+        Body::Empty => (Vec::new(), Vec::new()),
+        Body::Json(bytes) => (bytes.to_vec(), Vec::new()),
+        Body::Form(fields) | Body::Multipart(fields) => (Vec::new(), fields),
+    };
+    debug_assert!(call.method == Method::Post || body.is_empty());
+    let sent = Sent { url, body, fields };
+    let reply = sent.served(world, way(world), call.deadline).await;
+    process.pass("answer").await;
+    reply
+}
+
+/// A step that dies over one purchase, each time.
+fn poison(world: &World, url: &str) {
+    let first = "01920000-0000-7000-8000-000000000000";
+    if world.knobs.poison && url.ends_with(&format!("{first}-0000")) {
+        // Without the hook that prints it: it is meant to be.
+        std::panic::resume_unwind(Box::new("a step that dies over its purchase"));
+    }
+}
+
+struct Sent {
+    url: String,
+    body: Vec<u8>,
+    fields: Vec<(String, String)>,
+}
+
+impl Sent {
+    fn ask(&self) -> Ask<'_> {
+        let (party, path) = self.url.split_once('/').unwrap_or((&self.url, ""));
+        Ask { party, path, body: &self.body, fields: &self.fields }
+    }
+
+    /// The other side has the request, whatever becomes of who sent it.
+    async fn served(
+        self,
+        world: &Arc<World>,
+        way: Way,
+        deadline: Instant,
+    ) -> Result<Reply, SendError> {
+        world.note(|| format!("sent {}", self.url));
+        parties::serving(world, &self.ask(), true);
+        let answered = self.answered(world, way).await;
+        parties::serving(world, &self.ask(), false);
+        let Some((status, body)) = answered else {
+            tokio::time::sleep_until(deadline).await;
+            return Err(SendError::Unknown { cause: Cause::Deadline });
+        };
+        if Instant::now() >= deadline {
+            return Err(SendError::Unknown { cause: Cause::Deadline });
+        }
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        Ok(Reply { status, retry_after: None, body })
+    }
+
+    async fn answered(&self, world: &Arc<World>, way: Way) -> Option<parties::Answer> {
+        let slow =
+            if world.is_troubled() { world.millis(0, 400) } else { Duration::from_millis(1) };
+        match way {
+            Way::LostBefore => None,
+            Way::LateEffect => {
+                let (world, late) = (Arc::clone(world), world.millis(1, LATE_EFFECT_MS));
+                let sent = Self {
+                    url: self.url.clone(),
+                    body: self.body.clone(),
+                    fields: self.fields.clone(),
+                };
+                tokio::spawn(async move {
+                    tokio::time::sleep(late).await;
+                    drop(parties::serve(&world, &sent.ask()));
+                });
+                None
+            }
+            Way::Well | Way::LostAfter | Way::Unreadable | Way::ServerError => {
+                let answer = parties::serve(world, &self.ask());
+                tokio::time::sleep(slow).await;
+                match way {
+                    Way::LostAfter => None,
+                    Way::Unreadable => Some((200, serde_json::json!("<html>"))),
+                    Way::ServerError => Some((500, serde_json::Value::Null)),
+                    Way::Well | Way::LostBefore | Way::LateEffect => Some(answer),
+                }
+            }
+        }
+    }
+}
