@@ -128,7 +128,8 @@ impl Window {
             lane
         });
         lane.came_back(&key);
-        let cap = self.settings.window_tasks / 4;
+        // At least one may wait, however small the window is.
+        let cap = (self.settings.window_tasks / 4).max(1);
         let crowded = lane.waiting.len() >= cap && self.lanes.len() > 1;
         let Some(lane) = self.lanes.get_mut(&lane_id) else { return };
         let behind = !paced && lane.is_backlogged(now);

@@ -283,7 +283,8 @@ async fn trouble(world: Arc<World>, ids: Vec<PurchaseId>) {
         if world.chance(world.knobs.blocked) {
             world.block_broker(world.millis(500, 15_000));
         }
-        if world.chance(world.knobs.jump) {
+        // A jump while a call is out would end its lease: no real clock does that.
+        if world.chance(world.knobs.jump) && world.memory.running() == 0 {
             world.reach("fault time jumps");
             world.memory.advance(Duration::from_secs(60_u64.saturating_add(world.below(7_200))));
         }
@@ -510,7 +511,8 @@ impl Sent {
                 tokio::time::sleep(slow).await;
                 match way {
                     Way::LostAfter => None,
-                    Way::Unreadable => Some((200, serde_json::json!("<html>"))),
+                    // A listener acknowledges by its status alone.
+                    Way::Unreadable => Some((answer.0, serde_json::json!("<html>"))),
                     Way::ServerError => Some((500, serde_json::Value::Null)),
                     Way::Well | Way::LostBefore | Way::LateEffect => Some(answer),
                 }

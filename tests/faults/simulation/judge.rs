@@ -60,7 +60,8 @@ fn problems(view: &PurchaseView, account: &Account) -> Vec<String> {
     // Goods.
     let dispensed = progress.dispense == DispenseState::Dispensed;
     must(account.goods <= 1, "goods are out twice");
-    must(!dispensed || account.goods == 1, "dispensed, and no goods are out");
+    let lied = account.supplier_contradicts;
+    must(!dispensed || account.goods == 1 || lied, "dispensed, and no goods are out");
     let failed = progress.dispense == DispenseState::Failed;
     must(!failed || account.goods == 0 || case, "failed, goods are out, and nobody is told");
     let refused = matches!(progress.reserve, ReserveState::Refused | ReserveState::Failed);

@@ -328,7 +328,7 @@ fn listener(world: &World, account: &mut Account, ask: &Ask<'_>) -> Answer {
         Some(_) => world.violate("a result is sent again with other bytes".to_owned()),
     }
     let told_success = ask.json()["responseCode"] == "0000";
-    if told_success && account.goods == 0 {
+    if told_success && account.goods == 0 && !account.supplier_contradicts {
         world.violate("success is told of goods that are not out".to_owned());
     }
     account.results = account.results.saturating_add(1);
@@ -344,13 +344,14 @@ fn desk(world: &World, ask: &Ask<'_>) -> Answer {
     let mut parties = world.parties();
     let named = parties.accounts.values_mut().filter(|one| one.token.as_deref() == Some(&*token));
     let mut named: Vec<&mut Account> = named.collect();
-    let goods: u32 = named.iter().map(|account| account.goods).sum();
+    // A supplier's lie is believed: nobody else can tell.
+    let goods = named.iter().any(|account| account.goods > 0 || account.supplier_contradicts);
     let Some(account) = named.first_mut() else { return (400, Value::Null) };
     if ask.path.contains("validate") {
         return (200, json!({ "is_valid": account.script.token_is_valid, "threat_code": 0 }));
     }
     let success = ask.field("activation_successful") == "True";
-    if success && goods == 0 {
+    if success && !goods {
         world.violate(format!("{token}: success is reported of goods that are not out"));
     }
     account.reports = account.reports.saturating_add(1);

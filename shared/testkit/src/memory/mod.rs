@@ -79,6 +79,13 @@ impl MemoryStore {
         model.tasks.values().filter(|task| task.state != TaskState::Parked).count()
     }
 
+    /// How many tasks are claimed.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        let model = self.lock();
+        model.tasks.values().filter(|task| task.state == TaskState::Running).count()
+    }
+
     /// When the next task is due, while none runs and none is queued.
     #[must_use]
     pub fn idle_until(&self) -> Option<DateTime<Utc>> {
