@@ -432,23 +432,24 @@ async fn carry(process: &Process, call: Call, first_byte: FirstByte) -> Result<R
     }
     first_byte(now);
     let url = call.url.strip_prefix("http://").unwrap_or(&call.url).to_owned();
-    poison(world, &url);
     let (body, fields) = match call.body {
         Body::Empty => (Vec::new(), Vec::new()),
         Body::Json(bytes) => (bytes.to_vec(), Vec::new()),
         Body::Form(fields) | Body::Multipart(fields) => (Vec::new(), fields),
     };
     debug_assert!(call.method == Method::Post || body.is_empty());
+    poison(world, &url, &body);
     let sent = Sent { url, body, fields };
     let reply = sent.served(world, way(world), call.deadline).await;
     process.pass("answer").await;
     reply
 }
 
-/// A step that dies over one purchase, each time.
-fn poison(world: &World, url: &str) {
-    let first = "01920000-0000-7000-8000-000000000000";
-    if world.knobs.poison && url.ends_with(&format!("{first}-0000")) {
+/// A step that dies over the first purchase's vend, each time.
+fn poison(world: &World, url: &str, body: &[u8]) {
+    let first = "01920000-0000-7000-8000-000000000000-0000";
+    let names_it = || url.ends_with(first) || String::from_utf8_lossy(body).contains(first);
+    if world.knobs.poison && names_it() {
         // Without the hook that prints it: it is meant to be.
         std::panic::resume_unwind(Box::new("a step that dies over its purchase"));
     }

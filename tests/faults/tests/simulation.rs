@@ -129,6 +129,6 @@ fn commits_whose_outcome_nobody_knows_are_written_once() {
 
 #[test]
 fn processes_that_die_or_are_told_to_stop_at_any_wait_lose_nothing() {
-    let knobs = Knobs { crash: 40, stop: 300, processes: 2, lost: 100, ..Knobs::calm() };
+    let knobs = Knobs { crash: 30, stop: 400, processes: 2, lost: 100, late: 200, ..Knobs::calm() };
     histories(400, knobs, &["fault crash", "fault stop", "claim resumed", "free"]);
 }
