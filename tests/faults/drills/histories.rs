@@ -112,10 +112,10 @@ fn lines(bar: &ProgressBar, count: u64) {
         if bar.is_hidden() && told.elapsed() >= LINES_APART {
             told = Instant::now();
             let done = bar.position();
-            let spent = began.elapsed().as_secs_f64();
-            let rate = u32::try_from(done).map_or(0.0, f64::from) / spent;
-            let left = u32::try_from(count - done).map_or(0.0, f64::from) / rate.max(0.001);
-            println!("{done} of {count} histories, {rate:.0}/s, ETA {left:.0} s");
+            let spent = began.elapsed().as_secs().max(1);
+            let rate = (done / spent).max(1);
+            let left = (count - done) / rate;
+            println!("{done} of {count} histories, {rate}/s, ETA {left} s");
         }
     }
 }

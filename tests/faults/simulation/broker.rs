@@ -68,7 +68,9 @@ impl Broker {
             let mut queues = self.lock();
             let queue = queues.entry(kind).or_default();
             let length = u64::try_from(queue.ready.len()).unwrap_or(u64::MAX);
-            let at = place.map_or(length, |place| place % length.saturating_add(1));
+            let at = place
+                .and_then(|place| place.checked_rem(length.saturating_add(1)))
+                .unwrap_or(length);
             let at = usize::try_from(at).unwrap_or(0);
             let overtakes = at < queue.ready.len();
             queue.ready.insert(at, hint);
@@ -89,7 +91,7 @@ impl Broker {
         while !queue.ready.is_empty() && !queue.consumers.is_empty() {
             let tag = queue.next;
             let consumers = u64::try_from(queue.consumers.len()).unwrap_or(1);
-            let turn = usize::try_from(tag % consumers).unwrap_or(0);
+            let turn = usize::try_from(tag.checked_rem(consumers).unwrap_or(0)).unwrap_or(0);
             let Some((id, to)) = queue.consumers.get(turn).cloned() else { return };
             let Ok(permit) = to.try_reserve() else { return };
             queue.next = tag.wrapping_add(1);

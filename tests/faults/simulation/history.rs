@@ -1,6 +1,5 @@
 //! One history: purchases come in, processes come and go, suppliers confirm, an operator resends.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,13 +8,11 @@ use fleet_contracts::AcceptedOrder;
 use fleet_dispensing::Dispense;
 use fleet_domain::{
     Directory, FactOutcome, FraudDetails, NewFact, Private, PurchaseId, ReserveState, Scenario,
-    TaskKey, TaskKind, later,
+    TaskKey, TaskKind, between, later,
 };
 use fleet_engine::{Engine, EngineSettings, Step, TaskStore};
 use fleet_fraud_reporting::{ReportOutcome, ValidateToken};
-use fleet_outbound::{
-    AddressPolicy, Body, Call, Carried, Carry, Cause, FirstByte, Method, Reply, SendError,
-};
+use fleet_outbound::AddressPolicy;
 use fleet_reservation::{Refund, Reserve, Settle};
 use fleet_result_delivery::Deliver;
 use fleet_store::{NewPurchase, Stored};
@@ -24,19 +21,18 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::carrier::Carrier;
 use super::coverage::Coverage;
 use super::directory::{CALL, CLIENT, DESK, SOURCES, SUPPLIERS, directory};
 use super::judge;
 use super::knobs::Knobs;
-use super::parties::{self, Account, Ask};
+use super::parties::{self, Account};
 use super::process::{Process, short};
 use super::script::{Confirms, Script};
 use super::world::World;
 
 /// A history that has not ended after so much time of its own is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(1_200);
-/// An answer that is lost took so long at most to have its effect; less than the settle time.
-const LATE_EFFECT_MS: u64 = 2_500;
 
 /// What came of one history.
 #[derive(Debug, Clone)]
@@ -61,7 +57,7 @@ pub fn run(seed: u64, knobs: Knobs, traced: bool) -> Ended {
         return Ended { hash: 0, violations, coverage: Coverage::default(), lines: Vec::new() };
     };
     let world = runtime.block_on(async {
-        let world = World::new(seed, knobs, seed % 3 == 0, traced);
+        let world = World::new(seed, knobs, seed.is_multiple_of(3), traced);
         live(&world).await;
         world
     });
@@ -117,7 +113,7 @@ async fn live(world: &Arc<World>) {
 fn skip_waits(world: &World) {
     let now = world.now();
     if let Some(due) = world.memory.idle_until()
-        && let Ok(wait) = (due - now).to_std()
+        && let wait = between(now, due)
         && wait > Duration::from_secs(30)
     {
         world.memory.advance(wait);
@@ -154,12 +150,9 @@ fn purchase(world: &World, directory: &Directory, number: u32) -> NewPurchase {
         world.now(),
         if world.chance(120) { world.millis(4_000, 20_000) } else { Duration::from_secs(900) },
     );
-    let mut new = fleet_testkit::samples::new_purchase(
-        &format!("ref-{number}"),
-        if ours { Scenario::WeReserve } else { Scenario::ClientReserved },
-        start_by,
-    )
-    .unwrap_or_else(|_| unreachable!("the currency exists"));
+    let scenario = if ours { Scenario::WeReserve } else { Scenario::ClientReserved };
+    let new = fleet_testkit::samples::new_purchase(&format!("ref-{number}"), scenario, start_by);
+    let Ok(mut new) = new else { return purchase(world, directory, number) };
     let AcceptedOrder { order, reserve, first_task, .. } = &mut new.order;
     // Times that grow, so that purchases lie in one order whatever the machine's clock says.
     order.id =
@@ -283,8 +276,7 @@ async fn trouble(world: Arc<World>, ids: Vec<PurchaseId>) {
         if world.chance(world.knobs.blocked) {
             world.block_broker(world.millis(500, 15_000));
         }
-        // A jump while a call is out would end its lease: no real clock does that.
-        if world.chance(world.knobs.jump) && world.memory.running() == 0 {
+        if world.chance(world.knobs.jump) && world.may_jump() {
             world.reach("fault time jumps");
             world.memory.advance(Duration::from_secs(60_u64.saturating_add(world.below(7_200))));
         }
@@ -373,151 +365,4 @@ fn run_engine<S: Step>(
         settings,
     };
     engines.spawn(engine.run(stop.clone()));
-}
-
-/// The way from a process to the parties.
-struct Carrier {
-    process: Arc<Process>,
-}
-
-impl fmt::Debug for Carrier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Carrier").field("process", &self.process).finish()
-    }
-}
-
-impl Carry for Carrier {
-    fn carry(&self, call: Call, first_byte: FirstByte) -> Carried<'_> {
-        Box::pin(carry(&self.process, call, first_byte))
-    }
-}
-
-/// How an exchange goes on its way.
-enum Way {
-    Well,
-    LostBefore,
-    LostAfter,
-    LateEffect,
-    Unreadable,
-    ServerError,
-}
-
-fn way(world: &World) -> Way {
-    if !world.chance(world.knobs.lost) {
-        return Way::Well;
-    }
-    let (way, branch) = match world.below(6) {
-        0 => (Way::LostBefore, "fault call lost before its effect"),
-        1 => (Way::LateEffect, "fault late effect"),
-        2 => (Way::Unreadable, "fault answer unreadable"),
-        3 => (Way::ServerError, "fault answer lost"),
-        _ => (Way::LostAfter, "fault answer lost"),
-    };
-    world.reach(branch);
-    way
-}
-
-async fn carry(process: &Process, call: Call, first_byte: FirstByte) -> Result<Reply, SendError> {
-    let world = &process.world;
-    process.pass("call").await;
-    // As the sender does right before the first byte.
-    let now = Instant::now();
-    if now >= call.send_before || now >= call.deadline {
-        return Err(SendError::NotSent { cause: Cause::TooLate });
-    }
-    if world.chance(world.knobs.unconnected) {
-        world.reach("fault not connected");
-        let cause = Cause::Connection(std::io::ErrorKind::ConnectionRefused);
-        return Err(SendError::NotSent { cause });
-    }
-    first_byte(now);
-    let url = call.url.strip_prefix("http://").unwrap_or(&call.url).to_owned();
-    let (body, fields) = match call.body {
-        Body::Empty => (Vec::new(), Vec::new()),
-        Body::Json(bytes) => (bytes.to_vec(), Vec::new()),
-        Body::Form(fields) | Body::Multipart(fields) => (Vec::new(), fields),
-    };
-    debug_assert!(call.method == Method::Post || body.is_empty());
-    poison(world, &url, &body);
-    let sent = Sent { url, body, fields };
-    let reply = sent.served(world, way(world), call.deadline).await;
-    process.pass("answer").await;
-    reply
-}
-
-/// A step that dies over the first purchase's vend, each time.
-fn poison(world: &World, url: &str, body: &[u8]) {
-    let first = "01920000-0000-7000-8000-000000000000-0000";
-    let names_it = || url.ends_with(first) || String::from_utf8_lossy(body).contains(first);
-    if world.knobs.poison && names_it() {
-        // Without the hook that prints it: it is meant to be.
-        std::panic::resume_unwind(Box::new("a step that dies over its purchase"));
-    }
-}
-
-struct Sent {
-    url: String,
-    body: Vec<u8>,
-    fields: Vec<(String, String)>,
-}
-
-impl Sent {
-    fn ask(&self) -> Ask<'_> {
-        let (party, path) = self.url.split_once('/').unwrap_or((&self.url, ""));
-        Ask { party, path, body: &self.body, fields: &self.fields }
-    }
-
-    /// The other side has the request, whatever becomes of who sent it.
-    async fn served(
-        self,
-        world: &Arc<World>,
-        way: Way,
-        deadline: Instant,
-    ) -> Result<Reply, SendError> {
-        world.note(|| format!("sent {}", self.url));
-        parties::serving(world, &self.ask(), true);
-        let answered = self.answered(world, way).await;
-        parties::serving(world, &self.ask(), false);
-        let Some((status, body)) = answered else {
-            tokio::time::sleep_until(deadline).await;
-            return Err(SendError::Unknown { cause: Cause::Deadline });
-        };
-        if Instant::now() >= deadline {
-            return Err(SendError::Unknown { cause: Cause::Deadline });
-        }
-        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-        Ok(Reply { status, retry_after: None, body })
-    }
-
-    async fn answered(&self, world: &Arc<World>, way: Way) -> Option<parties::Answer> {
-        let slow =
-            if world.is_troubled() { world.millis(0, 400) } else { Duration::from_millis(1) };
-        match way {
-            Way::LostBefore => None,
-            Way::LateEffect => {
-                let (world, late) = (Arc::clone(world), world.millis(1, LATE_EFFECT_MS));
-                let sent = Self {
-                    url: self.url.clone(),
-                    body: self.body.clone(),
-                    fields: self.fields.clone(),
-                };
-                tokio::spawn(async move {
-                    tokio::time::sleep(late).await;
-                    drop(parties::serve(&world, &sent.ask()));
-                });
-                None
-            }
-            Way::Well | Way::LostAfter | Way::Unreadable | Way::ServerError => {
-                let answer = parties::serve(world, &self.ask());
-                tokio::time::sleep(slow).await;
-                match way {
-                    Way::LostAfter => None,
-                    // A listener acknowledges by its status alone.
-                    Way::Unreadable => Some((answer.0, serde_json::json!("<html>"))),
-                    Way::ServerError => Some((500, serde_json::Value::Null)),
-                    Way::Well | Way::LostBefore | Way::LateEffect => Some(answer),
-                }
-            }
-        }
-    }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub(super) struct World {
     random: Mutex<StdRng>,
     clock: Mutex<Instant>,
     trouble: AtomicBool,
+    /// Effects that are still to come of calls that were given up.
+    pub(super) late_effects: AtomicU32,
     blocked_until: Mutex<Instant>,
     seen: Mutex<Seen>,
 }
@@ -62,6 +64,7 @@ impl World {
             random: Mutex::new(StdRng::seed_from_u64(seed)),
             clock: Mutex::new(now),
             trouble: AtomicBool::new(true),
+            late_effects: AtomicU32::new(0),
             blocked_until: Mutex::new(now),
             seen: Mutex::new(Seen { lines: traced.then(Vec::new), ..Seen::default() }),
         })
@@ -90,6 +93,11 @@ impl World {
     pub(super) fn millis(&self, from: u64, to: u64) -> Duration {
         let span = to.saturating_sub(from).saturating_add(1);
         Duration::from_millis(from.saturating_add(self.below(span)))
+    }
+
+    /// Nothing is out whose time a jump would end: no real clock does that.
+    pub(super) fn may_jump(&self) -> bool {
+        self.memory.running() == 0 && self.late_effects.load(Ordering::Relaxed) == 0
     }
 
     pub(super) fn is_troubled(&self) -> bool {

@@ -1,6 +1,11 @@
 //! Simulated histories: a range of seeds, and interleavings that once broke a sketch of the engine, each
 //! with the branches that show that it took place. `make drill ARGS=simulation` runs a million.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "all of this binary is tests; clippy sees only functions marked as such"
+)]
+
 use std::sync::Mutex;
 
 use fleet_faults::simulation::{Coverage, Ended, Knobs, run};
