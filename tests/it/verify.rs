@@ -50,7 +50,10 @@ const CORRUPTIONS: &[(&str, &str)] = &[
         "insert into task (purchase, kind, state, due_at, lane, created_at) values (gen_random_uuid(), 2, 1, now(), 1, now())",
     ),
     ("S7", "update task set token = gen_random_uuid() where state = 4"),
-    ("S8", "update task set state = 1, due_at = fleet_now() - interval '1 hour' where state = 4"),
+    (
+        "S8",
+        "update task set state = 3, due_at = fleet_now() - interval '1 hour', hinted_at = due_at where state = 4",
+    ),
     ("S9", "delete from journal; delete from task"),
     (
         "E5",

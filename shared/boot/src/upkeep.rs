@@ -1,9 +1,9 @@
 //! What every program does beside its work: figures of the backlog, and the journal's partitions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use fleet_store::{Invariant, Store, StoreError, invariants};
+use fleet_store::{Holds, Invariant, Store, StoreError, invariants};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -67,9 +67,10 @@ pub(crate) async fn watch_backlog(store: Store, stop: CancellationToken) {
 /// Looks at the invariants that are cheap enough and at the books, until the stop: a violation is an
 /// alarm. Looking takes no more than a hundredth of the time, however much there is to look at.
 pub async fn watch_invariants(store: Store, stop: CancellationToken) {
+    let mut broken = BTreeSet::new();
     loop {
         let began = Instant::now();
-        if let Err(error) = look_at_invariants(&store).await {
+        if let Err(error) = look_at_invariants(&store, &mut broken).await {
             tracing::warn!(error = %error, "whether the invariants hold is not known");
         }
         let pause = INVARIANTS_EVERY.max(began.elapsed().saturating_mul(100));
@@ -80,12 +81,21 @@ pub async fn watch_invariants(store: Store, stop: CancellationToken) {
     }
 }
 
-async fn look_at_invariants(store: &Store) -> Result<(), StoreError> {
+/// What holds only once nothing is under way is an alarm when it was broken (`before`) at the last
+/// look too.
+async fn look_at_invariants(
+    store: &Store,
+    before: &mut BTreeSet<&'static str>,
+) -> Result<(), StoreError> {
     let metrics = fleet_telemetry::metrics();
     for invariant in invariants().iter().filter(|one| one.live) {
         let found = store.violations(invariant, VIOLATIONS_MAX, INVARIANT_WITHIN).await?;
         metrics.violations(invariant.code, u64::try_from(found.len()).unwrap_or(u64::MAX));
-        if let Some(first) = found.first() {
+        let again = !found.is_empty() && !before.insert(invariant.code);
+        if found.is_empty() {
+            before.remove(invariant.code);
+        }
+        if let Some(first) = found.first().filter(|_| again || invariant.holds == Holds::Always) {
             let purchase = first.purchase.map(|id| id.to_string()).unwrap_or_default();
             let Invariant { code, says, .. } = invariant;
             let rows = found.len();

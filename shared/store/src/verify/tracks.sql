@@ -72,11 +72,15 @@ where t.state = 2 and (t.token is null or t.lease is null)
    or t.state not between 1 and 4;
 
 -- S8 settled live
--- Nothing is stuck: every task moved, waits for its time, or waits for a person.
+-- Nothing is stuck: every task moved, waits for its time, its lane's turn, or a person.
 -- Do: start the kind's worker, and look whether its clock runs (fleet_clock_due_total).
 select t.purchase, format('kind %s state %s, due %s', t.kind, t.state, t.due_at) as detail
 from task t
-where t.state <> 4 and greatest(t.due_at, t.lease) < (select fleet_now()) - interval '15 minutes';
+where t.state <> 4 and greatest(t.due_at, t.lease) < (select fleet_now()) - interval '15 minutes'
+  -- Behind a slow or dead endpoint a task is due for hours, while the clock doles its lane out.
+  and not (t.state = 3 and (t.kind, t.lane) in (
+      select o.kind, o.lane from task o
+      where o.hinted_at > (select fleet_now()) - interval '15 minutes'));
 
 -- S9 always
 -- Every accepted purchase left a trace: a task, or a line in its journal.
