@@ -350,6 +350,18 @@ begin
         perform fleet_token_validated_v1(p_purchase, v_verdict, p_flag, p_vend_amount, p_ref, v_now);
     end if;
 
+    -- What has ended gets its place in the client's feed (0008).
+    if p_kind in (1, 2, 9) and p_track && '{refused,failed,dispensed}' then
+        insert into result (purchase, client_id, ended_at)
+        select p.purchase, p.client_id, v_now
+        from unnest(v_verdict, p_purchase, p_track) as c (verdict, purchase, track)
+        join purchase p on p.purchase = c.purchase
+        where c.verdict = 1 and c.track in ('refused', 'failed', 'dispensed')
+          and (p.reserve_state in ('refused', 'failed') or p.dispense_state in ('dispensed', 'failed'))
+        order by p.purchase
+        on conflict do nothing;
+    end if;
+
     -- The books. A step written twice is refused by the primary key, never overwritten.
     if cardinality(l_i) > 0 then
         insert into ledger_entry (purchase, step, entry, client_id, funding_source, currency, amount)

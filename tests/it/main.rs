@@ -23,6 +23,7 @@ mod identity;
 mod kills;
 mod programs;
 mod purchase;
+mod results;
 mod tidy;
 mod unknown;
 mod verify;

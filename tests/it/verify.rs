@@ -52,7 +52,7 @@ const CORRUPTIONS: &[(&str, &str)] = &[
     ("S7", "update task set token = gen_random_uuid() where state = 4"),
     (
         "S8",
-        "update task set state = 3, due_at = fleet_now() - interval '1 hour', hinted_at = due_at where state = 4",
+        "update task set state = 3, due_at = fleet_now() - interval '1 hour', hinted_at = fleet_now() - interval '1 hour' where state = 4",
     ),
     ("S9", "delete from journal; delete from task"),
     (
@@ -75,6 +75,8 @@ const CORRUPTIONS: &[(&str, &str)] = &[
     ("N3", "update delivery set last_status = 500 where state = 'sent'"),
     ("N4", "update delivery set state = 'retrying' where state = 'sent'"),
     ("N5", "update delivery set attempts = attempts + 9 where state = 'sent'"),
+    ("N6", "delete from result"),
+    ("N7", "update result set seq = 7 where purchase = (select purchase from result limit 1)"),
     ("F1", "update fraud_token set told = 'failed_sent' where told = 'success_sent'"),
     ("F2", "update fraud_report set success = false where success"),
     ("F3", "update fraud_report set state = 'queued' where state = 'reported'"),

@@ -6,6 +6,7 @@ mod bank;
 pub mod codes;
 mod dead;
 mod desk;
+mod feed;
 mod hint;
 mod ipn;
 pub mod number;
@@ -26,6 +27,7 @@ pub use dead::{
     USER_HEADER,
 };
 pub use desk::{DeskReply, Report, ValidateReply, validate_fields};
+pub use feed::{FEED_PAGE_MAX, FeedResult, ResultFeed, Statement, StatementMaker, StatementTotals};
 pub use hint::{HINT_TASKS_MAX, HINT_VERSION, HintError, JobHint, JobHintV1};
 pub use ipn::{
     FrozenIpn, IPN, IpnBody, SignError, SignKey, TransactionReply, acknowledges_ipn,

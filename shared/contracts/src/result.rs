@@ -5,6 +5,7 @@ use fleet_domain::{
     Directory, DispenseState, FollowUp, LaneId, NewDelivery, Order, Private, Purchase,
     PurchaseStatus, TaskKind, later,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{FrozenIpn, IPN};
@@ -34,7 +35,7 @@ impl Outcome {
 }
 
 /// The body.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names are the document's own")]
 pub struct TransactResult {
@@ -106,6 +107,27 @@ impl TransactResult {
         let outcome =
             Outcome { code, vend_amount: progress.vend_amount, voucher: None, reservation: None };
         Self::of(purchase, &outcome, now)
+    }
+
+    /// The result of a purchase that has ended, read from what is stored; `None` while it has not.
+    #[must_use]
+    pub fn of_ended(purchase: &Purchase, ended_at: DateTime<Utc>) -> Option<Self> {
+        let progress = &purchase.progress;
+        let code = match purchase.status() {
+            PurchaseStatus::Pending => return None,
+            PurchaseStatus::Success => Some(crate::codes::OK.to_owned()),
+            PurchaseStatus::Failed if progress.dispense == DispenseState::Failed => {
+                progress.dispense_code.clone()
+            }
+            PurchaseStatus::Failed => progress.reserve_code.clone(),
+        };
+        let outcome = Outcome {
+            code: code.unwrap_or_else(|| crate::codes::UNKNOWN.to_owned()),
+            vend_amount: progress.vend_amount,
+            voucher: progress.voucher.clone(),
+            reservation: None,
+        };
+        Some(Self::of(purchase, &outcome, ended_at))
     }
 
     /// The bytes to freeze.

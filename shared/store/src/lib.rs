@@ -27,7 +27,7 @@ pub use operations::{
     Transaction, TransactionHold,
 };
 pub use pool::{Store, StoreSettings};
-pub use purchases::{Accepted, NewPurchase, Reference, Stored};
+pub use purchases::{Accepted, NewPurchase, Reference, StatementOf, Stored};
 pub use schema::schema_fingerprint;
 pub use seal::{Keyring, SealError};
 pub use tasks::CommitOutcome;

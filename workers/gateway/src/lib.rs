@@ -5,6 +5,7 @@ mod answers;
 mod caller;
 mod compose;
 mod problem;
+mod problem_json;
 mod queries;
 pub mod routes;
 mod state;

@@ -43,6 +43,25 @@ cross join lateral (
     where j.purchase = d.purchase and j.kind = 5 and j.slot = d.slot and j.token is not null) lines
 where d.attempts > lines.count;
 
+-- N6 always
+-- Exactly the purchases that have ended are in their client's feed of results.
+-- Do: the feed lacks a result or tells of one too early; look in the journal for who ended it.
+select p.purchase, format('reserve %s, dispense %s, in the feed: %s', p.reserve_state,
+                          p.dispense_state, r.purchase is not null) as detail
+from purchase p
+left join result r on r.purchase = p.purchase
+where (p.reserve_state in ('refused', 'failed') or p.dispense_state in ('dispensed', 'failed'))
+      <> (r.purchase is not null and r.client_id = p.client_id);
+
+-- N7 always
+-- The numbers of a client's feed begin with 1 and have no gap.
+-- Do: tell the client which numbers are missing; none may be given again.
+select null::uuid as purchase, format('client %s: %s results, numbers up to %s', r.client_id,
+                                      count(r.seq), max(r.seq)) as detail
+from result r
+group by r.client_id
+having count(r.seq) <> coalesce(max(r.seq), 0);
+
 -- F1 always
 -- A success that a desk was told of a token stays.
 -- Do: report the success again by hand.

@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod lookup;
+mod results;
 mod transact;
 mod transactions;
 
@@ -22,6 +23,8 @@ pub fn router(gateway: Gateway) -> Router {
             "/api/transactions/{id}",
             get(transactions::query).fallback(transactions::wrong_method),
         )
+        .route("/results", get(results::since))
+        .route("/statements/{date}", get(results::statement))
         .route("/callbacks/suppliers/{connector}", post(callbacks::supplier))
         // One byte more than allowed, so that the handler itself can name what is too long.
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX.saturating_add(1)))

@@ -1,0 +1,115 @@
+//! What a client missed: the feed of its results, and a statement of each of its days. Both are
+//! signed with the client's secret, as Transact Result is.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use chrono::NaiveDate;
+use fleet_contracts::{FEED_PAGE_MAX, ResultFeed};
+use fleet_domain::Client;
+use fleet_outbound::hmac_sha256_base64;
+use fleet_store::StatementOf;
+use serde::Deserialize;
+use tokio::sync::SemaphorePermit;
+use tokio::time::Instant;
+
+use crate::Gateway;
+use crate::caller::caller;
+use crate::problem_json::ProblemJson;
+
+/// The query of the feed; unknown parameters are refused.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Parameters {
+    since: Option<String>,
+    limit: Option<String>,
+}
+
+/// GET `/results?since={number}&limit={1..500}`.
+pub(crate) async fn since(
+    State(gateway): State<Gateway>,
+    headers: HeaderMap,
+    parameters: Result<Query<Parameters>, QueryRejection>,
+) -> Result<Response, ProblemJson> {
+    let directory = gateway.directory.current();
+    let client = caller(&directory, &headers).map_err(|_refused| ProblemJson::NotAuthorised)?;
+    let _place = admit(&gateway, client)?;
+    let unknown = ProblemJson::Parameter("query", "may have since and limit, once each");
+    let Query(parameters) = parameters.map_err(|_error| unknown)?;
+    let number = |text: &str| text.parse::<i64>().ok().filter(|number| *number >= 0);
+    let since = number(parameters.since.as_deref().unwrap_or("0"))
+        .ok_or(ProblemJson::Parameter("since", "must be a number, 0 or more"))?;
+    let limit = parameters.limit.as_deref().map_or(Ok(100), str::parse::<u32>);
+    let limit = limit.ok().filter(|limit| (1..=FEED_PAGE_MAX).contains(limit));
+    let limit = limit.ok_or(ProblemJson::Parameter("limit", "must be 1 to 500"))?;
+    let results = gateway.store.results_since(client.id, since, limit).await?;
+    let feed = ResultFeed {
+        client_id: client.id.0,
+        next: results.last().map_or(since, |result| result.sequence),
+        more: u32::try_from(results.len()).is_ok_and(|count| count == limit),
+        results,
+    };
+    // Plain structs of strings and numbers always serialise.
+    Ok(signed(client, serde_json::to_string(&feed).unwrap_or_default()))
+}
+
+/// GET `/statements/{yyyy-mm-dd}`.
+pub(crate) async fn statement(
+    State(gateway): State<Gateway>,
+    Path(date): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ProblemJson> {
+    let directory = gateway.directory.current();
+    let client = caller(&directory, &headers).map_err(|_refused| ProblemJson::NotAuthorised)?;
+    let _place = admit(&gateway, client)?;
+    let day = day(&date).ok_or(ProblemJson::Parameter("date", "must be a day, as 2026-01-31"))?;
+    match gateway.store.statement(client.id, day).await? {
+        StatementOf::Day(text) => Ok(signed(client, text)),
+        StatementOf::NotOver => {
+            let when = "the statement of a day (UTC) can be had five minutes after its end";
+            Err(ProblemJson::NotFound(when))
+        }
+    }
+}
+
+/// Exactly ten characters: other forms of a day would be other names of one statement.
+fn day(text: &str) -> Option<NaiveDate> {
+    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+    (text.len() == 10 && day.to_string() == text).then_some(day)
+}
+
+fn admit<'g>(gateway: &'g Gateway, client: &Client) -> Result<SemaphorePermit<'g>, ProblemJson> {
+    if !gateway.queries.take(client.id, Instant::now()) {
+        return Err(ProblemJson::TooMany);
+    }
+    gateway.requests.try_acquire().map_err(|_none_left| ProblemJson::Unavailable)
+}
+
+/// The exact bytes with their signature; they may hold vouchers, so nobody keeps a copy.
+fn signed(client: &Client, body: String) -> Response {
+    let secret = client.signature_secret.as_ref();
+    let signature = secret.map(|secret| hmac_sha256_base64(secret.expose(), body.as_bytes()));
+    let mut response = body.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(value) = signature.and_then(|text| HeaderValue::try_from(text).ok()) {
+        headers.insert("signature", value);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_has_one_name() {
+        assert!(day("2026-02-28").is_some());
+        for no in ["2026-2-28", "2026-02-30", "26-02-28", "+2026-02-28", "2026-02-28 ", "today", ""]
+        {
+            assert_eq!(day(no), None, "{no}");
+        }
+    }
+}
