@@ -54,6 +54,7 @@ bench: ## purchases/s and CPU of each, one at a time and grouped (PURCHASES, ROU
 
 schemas: ## write schemas and golden files anew
 	cargo run -p fleet-contracts --example write_schemas -- schemas
+	cargo run -p fleet-gateway --example write_openapi -- schemas/http/openapi.json
 	cargo run -p fleet-domain --example print_transitions >.transitions.new
 	mv .transitions.new tests/golden/transitions.txt
 

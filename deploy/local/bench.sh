@@ -17,7 +17,7 @@ unset FLEET__DATABASE__URL FLEET__BROKER__URL SERVERS
 bench_dir=$root/.local/bench
 servers() { deploy/local/servers.sh --dir "$bench_dir" "$@"; }
 
-if ! deploy/local/install.sh --check >/dev/null 2>&1; then deploy/local/install.sh; fi
+if ! deploy/local/install.sh --servers --check >/dev/null 2>&1; then deploy/local/install.sh --servers; fi
 cargo build --release --workspace --bins --locked
 programs=$(absolute "${CARGO_TARGET_DIR:-$root/target}")/release
 

@@ -21,7 +21,7 @@ unset FLEET__DATABASE__URL FLEET__BROKER__URL SERVERS
 dir=${DRILL_DIR:-$root/.local/drill}
 servers() { deploy/local/servers.sh --dir "$dir" "$@"; }
 
-if ! deploy/local/install.sh --check >/dev/null 2>&1; then deploy/local/install.sh; fi
+if ! deploy/local/install.sh --servers --check >/dev/null 2>&1; then deploy/local/install.sh --servers; fi
 cargo build --workspace --bins --locked
 [ -n "${KEEP:-}" ] || trap 'servers clean' EXIT
 servers --base-port "${BASE_PORT:-28500}" start

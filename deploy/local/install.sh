@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Installs what this checkout needs and the machine lacks, and leaves no system service running.
 #
-#   install.sh            a C compiler (for the linker), PostgreSQL >= 15, RabbitMQ >= 3.10
+#   install.sh            a C compiler (for the linker), PostgreSQL >= 15, RabbitMQ >= 3.10; for tests
+#                         Python, Node and curl, with what tests/foreign names in a folder of the cache
+#   install.sh --servers  without what only tests need
 #   install.sh --check    only say what is missing; exit 3 when something is
 #   install.sh --print    the commands that would be run, and run none
 #
@@ -11,19 +13,23 @@
 set -euo pipefail
 # shellcheck source=deploy/local/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=deploy/local/foreign.sh
+. "$root/deploy/local/foreign.sh"
 
 policy=/usr/sbin/policy-rc.d
 policy_saved=$policy.before-purchase-fleet
 policy_mark='# purchase-fleet: nothing is started while its packages are installed'
 cluster_conf=/etc/postgresql-common/createcluster.d/purchase-fleet.conf
 
-mode=install
-case ${1:-} in
-  '') ;;
-  --check) mode=check ;;
-  --print) mode=print ;;
-  *) die "install.sh: what is $1?" ;;
-esac
+mode=install for_tests=yes
+for argument; do
+  case $argument in
+    --check) mode=check ;;
+    --print) mode=print ;;
+    --servers) for_tests=no ;;
+    *) die "install.sh: what is $argument?" ;;
+  esac
+done
 
 # --- what is missing -----------------------------------------------------------------------------
 
@@ -55,6 +61,7 @@ look() {
     need gcc "a C compiler (cc), which Rust links with"
     need libc6-dev "the C library's headers"
   fi
+  if [ "$for_tests" = yes ]; then need_for_foreign; fi
   if [ "${SERVERS:-}" = compose ]; then return; fi
   if [ -z "${FLEET__DATABASE__URL:-}" ]; then
     found=$(postgres_version)
@@ -140,14 +147,27 @@ install() {
   done
 }
 
+# finish: what needs no root.
+finish() {
+  if [ "$for_tests" = yes ] && ! foreign_ready; then make_foreign || exit 3; fi
+  exit 0
+}
+
 look
+if [ "$mode" = check ]; then
+  if [ ${#missing[@]} -gt 0 ]; then
+    say_missing
+    exit 3
+  fi
+  if [ "$for_tests" = yes ] && ! foreign_ready; then
+    warn "What tests/foreign names is not installed: run deploy/local/install.sh"
+    exit 3
+  fi
+fi
 if [ ${#missing[@]} = 0 ]; then
   say "Nothing is missing: PostgreSQL, RabbitMQ and a linker are there, or named in the settings."
+  [ "$mode" = check ] || finish
   exit 0
-fi
-if [ "$mode" = check ]; then
-  say_missing
-  exit 3
 fi
 super=()
 if ! is_root; then
@@ -164,14 +184,14 @@ if ! command -v apt-get >/dev/null; then
 fi
 if [ "$mode" = print ]; then
   install
-  exit 0
+  finish
 fi
 # Two checkouts at once: the second waits, and then finds everything there.
 if is_root && command -v flock >/dev/null; then
   exec 9>/run/lock/purchase-fleet-install.lock
   flock -w 900 9 || die "another installation does not end"
   look
-  [ ${#missing[@]} -gt 0 ] || exit 0
+  [ ${#missing[@]} -gt 0 ] || finish
 fi
 wanted=${packages[*]}
 install 9>&-
@@ -181,3 +201,4 @@ if [ ${#missing[@]} -gt 0 ]; then
   exit 3
 fi
 good "Installed: $wanted"
+finish

@@ -147,8 +147,8 @@ began=$SECONDS
 stop_fleet
 
 step 1/6 "What this machine lacks"
-if [ "${SERVERS:-}" != compose ] && ! deploy/local/install.sh --check 2>/dev/null; then
-  if ! deploy/local/install.sh; then
+if [ "${SERVERS:-}" != compose ] && ! deploy/local/install.sh --servers --check 2>/dev/null; then
+  if ! deploy/local/install.sh --servers; then
     # No way to install: an engine that answers will do for the servers, but not for a linker.
     command -v cc >/dev/null && docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1 || exit 3
     say "Docker answers: the servers come from deploy/compose.yaml"

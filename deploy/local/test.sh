@@ -7,9 +7,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/fleet.sh"
 cd "$root"
 
-if [ "${SERVERS:-}" != compose ] && ! deploy/local/install.sh --check >/dev/null 2>&1; then
-  deploy/local/install.sh
-fi
+if ! deploy/local/install.sh --check >/dev/null 2>&1; then deploy/local/install.sh; fi
 if ! servers status >/dev/null 2>&1; then
   # shellcheck disable=SC2016 # expanded by the trap
   [ -n "${KEEP:-}" ] || trap 'servers stop' EXIT

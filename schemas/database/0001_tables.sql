@@ -24,9 +24,18 @@ create table client (
     client_id bigint primary key,
     name text not null,
     active boolean not null default true,
+    -- served by connectors of the sandbox only, and no other client by those
+    sandbox boolean not null default false,
     api_key_hashes bytea[] not null default '{}' check (array_length(api_key_hashes, 1) <= 4),
     signature_secret_sealed bytea,
     signature_required boolean not null default false,
+    oauth_secret_hashes bytea[] not null default '{}'
+        check (array_length(oauth_secret_hashes, 1) <= 4),
+    token_required boolean not null default false,
+    -- access tokens made up to then are refused; imports never touch it
+    tokens_valid_from timestamptz,
+    -- no purchase while a similar one is in flight
+    refuse_similar boolean not null default false,
     broker_users text[] not null default '{}',
     answer_within_ms integer not null default 5000 check (answer_within_ms between 100 and 60000),
     start_within_seconds integer not null default 600 check (start_within_seconds between 1 and 86400),
@@ -47,7 +56,7 @@ create table client_channel (
 
 create table connector (
     name text primary key check (name ~ '^[a-z0-9][a-z0-9-]{0,62}$'),
-    party text not null check (party in ('bank', 'supplier', 'desk')),
+    party text not null check (party in ('bank', 'supplier', 'desk', 'channel')),
     adapter text not null,
     base_url text not null,
     inquiry text not null check (inquiry in ('look_up', 'repeat', 'callback', 'none')),
@@ -61,13 +70,21 @@ create table connector (
     -- what a fraud desk is told and asked; null for other parties
     desk jsonb,
     desk_msisdn_key_sealed bytea,
-    active boolean not null default true
+    active boolean not null default true,
+    sandbox boolean not null default false
 );
 
 create table product (
     product_id bigint primary key,
     name text not null,
     product_type text not null,
+    product_type_id bigint not null,
+    description text not null default '',
+    short_description text not null default '',
+    vendor_id bigint not null,
+    vendor text not null default '',
+    -- channelId; empty = all
+    channels integer[] not null default '{}',
     supplier text not null references connector,
     currency text not null check (currency ~ '^[A-Z]{3}$'),
     min_amount bigint not null check (min_amount > 0),

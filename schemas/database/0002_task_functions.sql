@@ -98,7 +98,7 @@ begin
     left join task t on t.purchase = ask.purchase and t.kind = ask.kind and t.slot = ask.slot
     left join lateral (select t.lease - p_lease_ms * interval '1 millisecond' as claimed) began on true
     left join purchase p on ask.verdict in ('claim', 'again') and p.purchase = ask.purchase
-    left join delivery d on p_kind = 5 and d.purchase = p.purchase and d.slot = ask.slot
+    left join delivery d on p_kind in (5, 6) and d.purchase = p.purchase and d.slot = ask.slot
     left join fraud_report r on p_kind in (7, 9) and r.purchase = p.purchase
     left join fraud_token k on k.token_hash = r.token_hash
     left join (
@@ -320,7 +320,7 @@ begin
         where p.purchase = c.purchase and c.track is not null
           and (c.verdict = 1 or c.verdict in (3, 4) and c.track = 'settle_unknown'
                and p.settle_state in ('not_started', 'settle_refused'));
-    elsif p_kind = 5 then
+    elsif p_kind in (5, 6) then
         update delivery d
         set state = c.track, attempts = d.attempts + case when c.sent then 1 else 0 end,
             first_sent_at = coalesce(d.first_sent_at, to_timestamp(c.sent_ms / 1000.0)),
@@ -622,41 +622,45 @@ begin
                         where kind = p_kind and alive_at > v_now - interval '5 seconds'));
 end $$;
 
--- A result once more, by hand: due now, whatever became of it. An index of 1 says that an attempt is
--- owed. Verdicts: due, under_way, not_found.
+-- A result or a message once more, by hand: due now, whatever became of it. An index of 1 says that an
+-- attempt is owed. Verdicts: due, under_way, not_found.
 create function fleet_resend_v1(p_purchase uuid, p_slot integer, p_actor text) returns text
 language plpgsql volatile set enable_seqscan = off as $$
 declare
     v_now constant timestamptz := fleet_now();
+    v_kind constant smallint := case when p_slot < 100 then 5 else 6 end;
     v_state smallint;
     v_lane integer;
 begin
     select t.state into v_state from task t
-    where t.purchase = p_purchase and t.kind = 5 and t.slot = p_slot for update;
+    where t.purchase = p_purchase and t.kind = v_kind and t.slot = p_slot for update;
     if v_state = 2 then
         return 'under_way';
     end if;
-    -- The endpoint's own lane, or the client's.
+    -- The endpoint's own lane, or the client's; of a message that of the client's connector.
     select l.lane into v_lane
     from delivery d
-    join lane l on l.kind = 5
-               and l.owner in (d.client_id::text, d.client_id::text || '/' || d.channel)
+    left join client_notify n on n.client_id = d.client_id
+    join lane l on l.kind = v_kind
+               and case when v_kind = 5
+                        then l.owner in (d.client_id::text, d.client_id::text || '/' || d.channel)
+                        else l.owner = case d.channel when 'sms' then n.sms else n.email end end
     where d.purchase = p_purchase and d.slot = p_slot
     order by length(l.owner) desc limit 1;
     if v_lane is null then
         return 'not_found';
     end if;
     insert into task as t (purchase, kind, slot, state, due_at, lane, tries, created_at)
-    values (p_purchase, 5, p_slot, 3, v_now, v_lane, 1, v_now)
+    values (p_purchase, v_kind, p_slot, 3, v_now, v_lane, 1, v_now)
     on conflict (purchase, kind, slot) do update
-    set state = 3, due_at = v_now, tries = greatest(t.tries, 1), park_class = null,
+    set state = 3, due_at = v_now, tries = greatest(t.tries, 1), start_by = null, park_class = null,
         park_cause = null, parked_at = null, at_risk_minor = null, at_risk_currency = null
     where t.state <> 2;
     update delivery d
     set state = case when d.first_sent_at is null then 'queued' else 'retrying' end
     where d.purchase = p_purchase and d.slot = p_slot;
     insert into journal (purchase, kind, slot, outcome, actor)
-    values (p_purchase, 5, p_slot, 'resent_by_hand', p_actor);
+    values (p_purchase, v_kind, p_slot, 'resent_by_hand', p_actor);
     return 'due';
 end $$;
 

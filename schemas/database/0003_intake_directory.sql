@@ -11,13 +11,23 @@ create function fleet_accept_v1(
     p_details bytea[], p_start_by timestamptz[], p_reserve_state text[],
     t_kind smallint[], t_slot integer[], t_lane integer[], t_start_by timestamptz[],
     t_deadline timestamptz[],
-    k_hash bytea[], k_desk text[], k_sealed bytea[], k_made timestamptz[], k_timestamp text[]
-) returns table (idx integer, db_now timestamptz, is_new boolean, is_same boolean, about purchase)
+    k_hash bytea[], k_desk text[], k_sealed bytea[], k_made timestamptz[], k_timestamp text[],
+    p_refuse_similar boolean[]
+) returns table (idx integer, db_now timestamptz, is_new boolean, is_same boolean, about purchase,
+                 similar_to uuid)
 language plpgsql volatile set enable_seqscan = off as $$
 declare
     v_now constant timestamptz := fleet_now();
     v_new uuid[];
+    v_similar uuid[] := '{}';
+    v_similar_to uuid[] := '{}';
 begin
+    if true = any (p_refuse_similar) then
+        select s.refused, s.similar_to into v_similar, v_similar_to
+        from fleet_similar_v1(p_purchase, p_client, p_ref, p_product, p_amount, p_source_hash,
+                              p_target_hash, p_refuse_similar, v_now) s;
+    end if;
+
     with stored as (
         insert into purchase (
             purchase, client_id, client_txn_ref, fingerprint, way_in, scenario, funding,
@@ -39,6 +49,7 @@ begin
                    product, supplier, currency, amount, fee, reservation, channel, source,
                    source_hash, target, target_hash, account, account_hash, details, start_by,
                    reserve_state, i)
+        where a.purchase <> all (v_similar)
         -- In key order: two batches of the same references wait for each other, never in a ring.
         order by a.client, a.ref, a.i
         on conflict do nothing
@@ -77,17 +88,18 @@ begin
 
     return query
     select a.i::integer, v_now, p.purchase = a.purchase and p.purchase = any (v_new),
-           p.fingerprint = a.fingerprint, p
+           p.fingerprint = a.fingerprint, p, s.similar_to
     from unnest(p_purchase, p_client, p_ref, p_fingerprint)
          with ordinality as a (purchase, client, ref, fingerprint, i)
     left join purchase p on p.client_id = a.client and p.client_txn_ref = a.ref
+    left join unnest(v_similar, v_similar_to) as s (refused, similar_to) on s.refused = a.purchase
     order by a.i;
 end $$;
 
 -- Writes the rows of an import that differ from what is there. The caller compared them with one
 -- version of the directory: when that is no longer the present one, nothing is written and the
 -- answer is null.
-create function fleet_import_v1(p_seen_version bigint, p_rows jsonb) returns bigint
+create function fleet_import_v1(p_seen_version bigint, p_rows jsonb, p_actor text) returns bigint
 language plpgsql volatile as $$
 declare
     v_version bigint;
@@ -97,29 +109,35 @@ begin
         return null;
     end if;
 
-    insert into client as c (client_id, name, active, api_key_hashes, signature_secret_sealed,
+    insert into client as c (client_id, name, active, sandbox, api_key_hashes, signature_secret_sealed,
                              signature_required, broker_users, answer_within_ms,
                              start_within_seconds, default_funding_source, ipn_account_id,
-                             ipn_key_sealed, ipn_form)
-    select r.client_id, r.name, r.active,
+                             ipn_key_sealed, ipn_form, oauth_secret_hashes, token_required,
+                             refuse_similar)
+    select r.client_id, r.name, r.active, r.sandbox,
            array(select decode(h, 'hex') from unnest(r.api_key_hashes) h),
            decode(r.signature_secret_sealed, 'hex'), r.signature_required, r.broker_users,
            r.answer_within_ms, r.start_within_seconds, r.default_funding_source, r.ipn_account_id,
-           decode(r.ipn_key_sealed, 'hex'), r.ipn_form
+           decode(r.ipn_key_sealed, 'hex'), r.ipn_form,
+           array(select decode(h, 'hex') from unnest(r.oauth_secret_hashes) h), r.token_required,
+           r.refuse_similar
     from jsonb_to_recordset(p_rows -> 'clients') as r (
-        client_id bigint, name text, active boolean, api_key_hashes text[],
+        client_id bigint, name text, active boolean, sandbox boolean, api_key_hashes text[],
         signature_secret_sealed text, signature_required boolean, broker_users text[],
         answer_within_ms integer, start_within_seconds integer, default_funding_source text,
-        ipn_account_id text, ipn_key_sealed text, ipn_form text)
+        ipn_account_id text, ipn_key_sealed text, ipn_form text, oauth_secret_hashes text[],
+        token_required boolean, refuse_similar boolean)
     on conflict (client_id) do update
-    set name = excluded.name, active = excluded.active, api_key_hashes = excluded.api_key_hashes,
+    set name = excluded.name, active = excluded.active, sandbox = excluded.sandbox,
+        api_key_hashes = excluded.api_key_hashes,
         signature_secret_sealed = excluded.signature_secret_sealed,
         signature_required = excluded.signature_required, broker_users = excluded.broker_users,
         answer_within_ms = excluded.answer_within_ms,
         start_within_seconds = excluded.start_within_seconds,
         default_funding_source = excluded.default_funding_source,
         ipn_account_id = excluded.ipn_account_id, ipn_key_sealed = excluded.ipn_key_sealed,
-        ipn_form = excluded.ipn_form;
+        ipn_form = excluded.ipn_form, oauth_secret_hashes = excluded.oauth_secret_hashes,
+        token_required = excluded.token_required, refuse_similar = excluded.refuse_similar;
     delete from client_channel h
     using jsonb_to_recordset(p_rows -> 'clients') as r (client_id bigint)
     where h.client_id = r.client_id;
@@ -130,16 +148,17 @@ begin
 
     insert into connector (name, party, adapter, base_url, inquiry, settle_time_seconds,
                            call_deadline_ms, callback_wait_seconds, hold_seconds,
-                           hold_margin_seconds, secret_sealed, codes, active, desk,
+                           hold_margin_seconds, secret_sealed, codes, active, sandbox, desk,
                            desk_msisdn_key_sealed)
     select r.name, r.party, r.adapter, r.base_url, r.inquiry, r.settle_time_seconds,
            r.call_deadline_ms, r.callback_wait_seconds, r.hold_seconds, r.hold_margin_seconds,
-           decode(r.secret_sealed, 'hex'), r.codes, r.active, r.desk,
+           decode(r.secret_sealed, 'hex'), r.codes, r.active, r.sandbox, r.desk,
            decode(r.desk_msisdn_key_sealed, 'hex')
     from jsonb_to_recordset(p_rows -> 'connectors') as r (
         name text, party text, adapter text, base_url text, inquiry text,
         settle_time_seconds integer, call_deadline_ms integer, callback_wait_seconds integer,
-        hold_seconds integer, hold_margin_seconds integer, secret_sealed text, codes jsonb, active boolean, desk jsonb,
+        hold_seconds integer, hold_margin_seconds integer, secret_sealed text, codes jsonb,
+        active boolean, sandbox boolean, desk jsonb,
         desk_msisdn_key_sealed text)
     on conflict (name) do update
     set party = excluded.party, adapter = excluded.adapter, base_url = excluded.base_url,
@@ -148,19 +167,34 @@ begin
         callback_wait_seconds = excluded.callback_wait_seconds,
         hold_seconds = excluded.hold_seconds,
         hold_margin_seconds = excluded.hold_margin_seconds, secret_sealed = excluded.secret_sealed,
-        codes = excluded.codes, active = excluded.active, desk = excluded.desk,
+        codes = excluded.codes, active = excluded.active, sandbox = excluded.sandbox,
+        desk = excluded.desk,
         desk_msisdn_key_sealed = excluded.desk_msisdn_key_sealed;
 
-    insert into product (product_id, name, product_type, supplier, currency, min_amount, max_amount,
-                         fee_fixed, fee_basis_points, active)
-    select r.product_id, r.name, r.product_type, r.supplier, r.currency, r.min_amount,
-           r.max_amount, r.fee_fixed, r.fee_basis_points, r.active
+    -- After the connectors, which it names.
+    delete from client_notify n
+    using jsonb_to_recordset(p_rows -> 'clients') as r (client_id bigint)
+    where n.client_id = r.client_id;
+    insert into client_notify (client_id, sms, email, language)
+    select r.client_id, r.notify ->> 'sms', r.notify ->> 'email', r.notify ->> 'language'
+    from jsonb_to_recordset(p_rows -> 'clients') as r (client_id bigint, notify jsonb);
+
+    insert into product (product_id, name, product_type, product_type_id, description,
+                         short_description, vendor_id, vendor, channels, supplier, currency,
+                         min_amount, max_amount, fee_fixed, fee_basis_points, active)
+    select r.product_id, r.name, r.product_type, r.product_type_id, r.description,
+           r.short_description, r.vendor_id, r.vendor, r.channels, r.supplier, r.currency,
+           r.min_amount, r.max_amount, r.fee_fixed, r.fee_basis_points, r.active
     from jsonb_to_recordset(p_rows -> 'products') as r (
-        product_id bigint, name text, product_type text, supplier text, currency text,
-        min_amount bigint, max_amount bigint, fee_fixed bigint, fee_basis_points bigint,
-        active boolean)
+        product_id bigint, name text, product_type text, product_type_id bigint, description text,
+        short_description text, vendor_id bigint, vendor text, channels integer[], supplier text,
+        currency text, min_amount bigint, max_amount bigint, fee_fixed bigint,
+        fee_basis_points bigint, active boolean)
     on conflict (product_id) do update
-    set name = excluded.name, product_type = excluded.product_type, supplier = excluded.supplier,
+    set name = excluded.name, product_type = excluded.product_type,
+        product_type_id = excluded.product_type_id, description = excluded.description,
+        short_description = excluded.short_description, vendor_id = excluded.vendor_id,
+        vendor = excluded.vendor, channels = excluded.channels, supplier = excluded.supplier,
         currency = excluded.currency, min_amount = excluded.min_amount,
         max_amount = excluded.max_amount, fee_fixed = excluded.fee_fixed,
         fee_basis_points = excluded.fee_basis_points, active = excluded.active;
@@ -182,12 +216,20 @@ begin
     from jsonb_to_recordset(p_rows -> 'reasons') as r (connector text, code text, reason text)
     on conflict (connector, code) do update set reason = excluded.reason;
 
+    insert into notify_template (client_id, event, language, text)
+    select r.client_id, r.event, r.language, r.text
+    from jsonb_to_recordset(p_rows -> 'templates') as r (
+        client_id bigint, event text, language text, text text)
+    on conflict (client_id, event, language) do update set text = excluded.text;
+
     insert into source_blacklist (source_hash, reason)
     select decode(r.source_hash, 'hex'), r.reason
     from jsonb_to_recordset(p_rows -> 'sources') as r (source_hash text, reason text)
     on conflict (source_hash) do update set reason = excluded.reason;
 
+    perform fleet_import_catalogue_v1(p_rows);
     update directory_version set version = version + 1 returning version into v_version;
+    perform fleet_import_history_v1(v_version, p_actor, p_rows);
     return v_version;
 end $$;
 

@@ -16,7 +16,8 @@ pub struct Mutation {
     pub defence: String,
     /// Changes of the sources.
     pub edits: Vec<Edit>,
-    /// Tests of `fleet-testkit` that must fail: `<binary> <path>`, binary `lib` for unit tests.
+    /// Tests that must fail: `<binary> <path>`, binary `lib` for the testkit's unit tests. For the fleet
+    /// tests of `it` the programs are built too.
     pub caught_by: Vec<String>,
 }
 

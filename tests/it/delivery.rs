@@ -131,7 +131,7 @@ async fn a_new_key_changes_the_signature_and_nothing_else() {
     let mut import = sample(fleet.simulator_url("").trim_end_matches('/'));
     let key = "sample-ipn-key-2";
     let row = client(&mut import, 1011).ipn.as_mut().unwrap();
-    row.key = SecretString::from(key);
+    row.key = Some(SecretString::from(key));
     fleet.simulator().rotate_ipn_key(1011, key);
     let before =
         fleet.log_of(fleet.index_of("result-delivery")).matches("directory renewed").count();

@@ -9,21 +9,35 @@
     reason = "all of this binary is tests; clippy sees only functions marked as such"
 )]
 
+mod access_tokens;
+mod account_validation;
 mod answers;
 mod bad_requests;
+mod buyers;
 mod callbacks;
 mod charge_first;
+mod crashes;
 mod crowds;
 mod dead_letters;
 mod delivery;
+mod directory;
 mod facts;
+mod financial_terms;
+mod foreign;
 mod forged_hints;
 mod fraud;
 mod identity;
+mod in_flight;
 mod kills;
+mod mno_lookup;
+mod notification;
+mod pending;
+mod product_lookup;
 mod programs;
 mod purchase;
 mod results;
+mod sandbox;
 mod tidy;
 mod unknown;
 mod verify;
+mod walkthrough;

@@ -29,7 +29,7 @@ fn set(settings: &mut toml::Table, section: &str, key: &str, value: impl Into<to
 }
 
 async fn check(fleet: &TestFleet, program: &str, settings: &toml::Table) -> (Option<i32>, String) {
-    let output = fleet.run_with(program, settings).await;
+    let output = fleet.run_with(program, settings, &["--check"]).await;
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!text.contains("sample-") && !text.contains("0707"), "a secret is printed: {text}");
     (output.status.code(), text)
@@ -183,7 +183,7 @@ mod alone {
                 open < max - 120
             })
             .await;
-        let output = fleet.run_with("dispensing", &settings).await;
+        let output = fleet.run_with("dispensing", &settings, &["--check"]).await;
         assert_eq!(output.status.code(), Some(0), "{output:?}");
     }
 }

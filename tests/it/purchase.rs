@@ -3,7 +3,7 @@
 use fleet_domain::{PlanClass, PurchaseStatus, ReserveState, SettleState, TaskKind};
 use fleet_simulator::{Action, AnswerKind, Behaviour, EffectKind};
 use fleet_testkit::TestFleet;
-use fleet_testkit::fleet::purchase;
+use fleet_testkit::fleet::{client, purchase};
 use serde_json::{Value, json};
 
 /// What the fraud desk needs, under this token.
@@ -79,7 +79,10 @@ async fn both_scenarios_end_happily_over_both_ways_in() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refused_funds_end_a_purchase_at_once_and_nothing_is_vended() {
-    let fleet = TestFleet::start().await;
+    let fleet = TestFleet::builder()
+        .directory(|import| client(import, 1001).answer_within_ms = 30_000)
+        .start()
+        .await;
     for (code, told) in [("9101", "2010"), ("9105", "2030")] {
         let answer = fleet.reserve_and_transact(&purchase(code)).await;
         assert_eq!((answer.status, answer.code().as_str()), (200, told), "a fast refusal is told");

@@ -77,6 +77,8 @@ const CORRUPTIONS: &[(&str, &str)] = &[
     ("N5", "update delivery set attempts = attempts + 9 where state = 'sent'"),
     ("N6", "delete from result"),
     ("N7", "update result set seq = 7 where purchase = (select purchase from result limit 1)"),
+    ("N8", "update delivery set slot = 101 where slot = 100"),
+    ("N9", "delete from delivery where slot >= 200"),
     ("F1", "update fraud_token set told = 'failed_sent' where told = 'success_sent'"),
     ("F2", "update fraud_report set success = false where success"),
     ("F3", "update fraud_report set state = 'queued' where state = 'reported'"),
@@ -133,12 +135,18 @@ async fn every_end(fleet: &TestFleet) {
         ("9101", json!({})),
         ("0000", json!({ "reserveFundsTxnRef": "held-1" })),
         ("0000", json!({ "productId": 102 })),
+        ("0000", json!({ "additionalData": { "notify": ["sms"] } })),
         ("9202", json!({})),
         ("0000", json!({ "fundingSourceId": "sample-wallet" })),
         ("9201", json!({ "fundingSourceId": "sample-wallet" })),
     ] {
         ids.push(buy(fleet, code, extra).await);
     }
+    let message = json!({
+        "clientId": 1001, "clientNotificationRef": "note-1", "transactionRef": ids[0],
+        "channelId": 6, "destinationIdentifier": "27821234567", "message": "hello",
+    });
+    assert_eq!(fleet.post("/notification/1.0", &message).await.status, 200);
     for id in ids {
         fleet.wait_final(id).await;
     }

@@ -1,21 +1,25 @@
-//! The present directory: loaded at the start, renewed when its version moves.
+//! The present directory: loaded at the start, renewed when its version moves. The database's time
+//! comes along with the version, so that nobody has to ask for it at each request.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use fleet_domain::Directory;
+use chrono::{DateTime, Utc};
+use fleet_domain::{Directory, later};
 use fleet_engine::DirectoryWatch;
 use fleet_store::{Store, StoreError};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// How often the version is asked for.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A directory that renews itself; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct StoreDirectory {
     present: DirectoryWatch,
+    clock: watch::Receiver<(DateTime<Utc>, Instant)>,
 }
 
 impl StoreDirectory {
@@ -28,15 +32,25 @@ impl StoreDirectory {
         stop: CancellationToken,
     ) -> Result<(Self, impl Future<Output = ()> + Send + 'static), StoreError> {
         let first = store.load_directory().await?;
+        let (_, now) = store.directory_version().await?;
         let (tell, present) = watch::channel(Arc::new(first));
-        let renewing = renew(store.clone(), tell, stop);
-        Ok((Self { present }, renewing))
+        let (set, clock) = watch::channel((now, Instant::now()));
+        let renewing = renew(store.clone(), tell, set, stop);
+        Ok((Self { present, clock }, renewing))
     }
 
     /// The snapshot to decide with.
     #[must_use]
     pub fn current(&self) -> Arc<Directory> {
         self.present.borrow().clone()
+    }
+
+    /// The database's time, a moment late at most and never ahead of it; after a test moved the
+    /// clock, a second late.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        let (told, at) = *self.clock.borrow();
+        later(told, at.elapsed())
     }
 
     /// For whoever follows it.
@@ -46,7 +60,12 @@ impl StoreDirectory {
     }
 }
 
-async fn renew(store: Store, tell: watch::Sender<Arc<Directory>>, stop: CancellationToken) {
+async fn renew(
+    store: Store,
+    tell: watch::Sender<Arc<Directory>>,
+    set: watch::Sender<(DateTime<Utc>, Instant)>,
+    stop: CancellationToken,
+) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => {}
@@ -54,8 +73,13 @@ async fn renew(store: Store, tell: watch::Sender<Arc<Directory>>, stop: Cancella
         }
         let known = tell.borrow().version;
         let fresh = match store.directory_version().await {
-            Ok(version) if version == known => continue,
-            Ok(_) => store.load_directory().await,
+            Ok((version, now)) => {
+                set.send_replace((now, Instant::now()));
+                if version == known {
+                    continue;
+                }
+                store.load_directory().await
+            }
             Err(error) => Err(error),
         };
         match fresh {

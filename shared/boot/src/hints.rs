@@ -25,8 +25,12 @@ pub(crate) async fn route(
         let detail = match JobHint::from_bytes(&message.body) {
             Ok(hint) => match routes.get(&hint.kind) {
                 Some(engine) => {
-                    let ack = message.ack;
-                    let received = ReceivedHint { hint, ack: Box::new(move || ack.ack()) };
+                    let (ack, kind) = (message.ack, hint.kind);
+                    let ack = move || {
+                        fleet_telemetry::crash_point(kind.name(), "ack.before");
+                        ack.ack();
+                    };
+                    let received = ReceivedHint { hint, ack: Box::new(ack) };
                     // A closed engine has stopped: the message goes back to the broker.
                     drop(engine.send(received).await);
                     continue;
@@ -70,6 +74,7 @@ pub async fn dead_letter(
     };
     for _ in 0..TRIES {
         if publisher.publish(vec![letter.clone()]).await == [true] {
+            fleet_telemetry::crash_point("letter", "published");
             message.ack.ack();
             return;
         }

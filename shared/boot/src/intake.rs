@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use fleet_contracts::{PurchaseBody, Rejection, accept, codes};
-use fleet_domain::{Directory, Progress, PurchaseId, Scenario, WayIn};
+use fleet_contracts::{PurchaseBody, Rejection, accept, codes, content_of};
+use fleet_domain::{ClientId, Directory, Progress, PurchaseId, Scenario, WayIn};
 use fleet_store::{NewPurchase, Store, StoreError, Stored};
 
 use crate::HintPublisher;
@@ -20,10 +20,20 @@ pub enum IntakeOutcome {
     },
     /// The client's reference is taken by another content.
     Conflict,
+    /// A similar purchase of the client is in flight, and it wants no second one.
+    Similar,
     /// Refused, with the code and the field.
     Rejected(Rejection),
     /// The store did not do it, or did not say so: the same again is safe.
     Unavailable,
+}
+
+/// What is told about a purchase that a similar one in flight keeps away.
+#[must_use]
+pub fn similar_in_flight() -> Rejection {
+    let problem = "is new, but a purchase of the same source, target, product and amount is in \
+                   flight";
+    Rejection::code(codes::TOO_MANY_TRANSACTIONS, "clientTxnRef", problem)
 }
 
 /// Takes purchases in.
@@ -58,7 +68,11 @@ impl Intake {
         for (index, (body, scenario)) in bodies.iter().enumerate() {
             match accept(directory, body, *scenario, now, &is_blacklisted) {
                 Ok(order) => orders.push((index, order)),
-                Err(rejection) => drop(outcomes.insert(index, IntakeOutcome::Rejected(rejection))),
+                Err(rejection) => {
+                    let before = self.stored_before(directory, body, *scenario, &rejection).await;
+                    let outcome = before.unwrap_or(IntakeOutcome::Rejected(rejection));
+                    outcomes.insert(index, outcome);
+                }
             }
         }
         let orders = orders
@@ -68,6 +82,33 @@ impl Intake {
         self.store_orders(orders, &mut outcomes).await;
         let missing = IntakeOutcome::Unavailable;
         (0..bodies.len()).map(|i| outcomes.remove(&i).unwrap_or_else(|| missing.clone())).collect()
+    }
+
+    /// A retry of what was accepted is no new purchase: rules and terms that changed since are not
+    /// asked again.
+    async fn stored_before(
+        &self,
+        directory: &Directory,
+        body: &PurchaseBody,
+        scenario: Scenario,
+        rejection: &Rejection,
+    ) -> Option<IntakeOutcome> {
+        if rejection.code == codes::BAD_FORMAT {
+            return None;
+        }
+        let content = content_of(directory, body, scenario)?;
+        let client = ClientId(body.client_id);
+        let found = self
+            .store
+            .accepted_before(client, &body.client_txn_ref, &content, body.fee_amount)
+            .await;
+        match found {
+            Ok(found) => {
+                let (id, progress) = found?;
+                Some(IntakeOutcome::Stored { id, progress: Box::new(progress) })
+            }
+            Err(_) => Some(IntakeOutcome::Unavailable),
+        }
     }
 
     async fn store_orders(
@@ -100,11 +141,15 @@ impl Intake {
         orders: &[(usize, NewPurchase)],
         outcomes: &mut HashMap<usize, IntakeOutcome>,
     ) -> Result<(), StoreError> {
-        if orders.is_empty() {
-            return Ok(());
-        }
+        let Some((_, order)) = orders.first() else { return Ok(()) };
         let new: Vec<NewPurchase> = orders.iter().map(|(_, order)| order.clone()).collect();
+        let scope = match order.way_in {
+            WayIn::Http => "gateway",
+            WayIn::Amqp => "requested",
+        };
+        fleet_telemetry::crash_point(scope, "insert.before");
         let accepted = self.store.accept(&new).await?;
+        fleet_telemetry::crash_point(scope, "insert.after");
         let mut hints = Vec::new();
         for ((index, order), stored) in orders.iter().zip(accepted.stored) {
             let outcome = match stored {
@@ -114,6 +159,7 @@ impl Intake {
                 }
                 Stored::Same(id, progress) => IntakeOutcome::Stored { id, progress },
                 Stored::Conflict => IntakeOutcome::Conflict,
+                Stored::Similar(_) => IntakeOutcome::Similar,
             };
             outcomes.insert(*index, outcome);
         }

@@ -17,7 +17,7 @@ pub use adapters::{HintPublisher, StoreTasks};
 pub use directory::StoreDirectory;
 pub use exchange::{Answer, Exchange, Request};
 pub use hints::dead_letter;
-pub use intake::{Intake, IntakeOutcome};
+pub use intake::{Intake, IntakeOutcome, similar_in_flight};
 pub use program::{Arguments, Program, install_tls_provider, run};
 pub use serve::{bind, serve};
 pub use settings::{Settings, SettingsError};

@@ -11,6 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Settings, Worker};
 
+/// A build for service ends itself nowhere.
+#[cfg(not(debug_assertions))]
+const _: () = assert!(!fleet_telemetry::HAS_CRASH_POINTS, "crash points in a release build");
+
 /// Settings or arguments are refused.
 const EXIT_SETTINGS: u8 = 2;
 /// The database's schema is not this build's.

@@ -95,6 +95,8 @@ pub struct GatewayKeys {
     pub connections_max: usize,
     pub requests_max: usize,
     pub queries_per_second: u32,
+    pub validate_within_ms: u64,
+    pub validations_max: usize,
 }
 
 /// `[admin]`
@@ -181,6 +183,8 @@ impl Settings {
         range("gateway.requests_max", wide(self.gateway.requests_max), 1, 100_000);
         let queries = self.gateway.queries_per_second;
         range("gateway.queries_per_second", queries.into(), 0, 1_000_000);
+        range("gateway.validate_within_ms", self.gateway.validate_within_ms, 100, 60_000);
+        range("gateway.validations_max", wide(self.gateway.validations_max), 1, 10_000);
         range("shutdown.grace_seconds", self.shutdown.grace_seconds, 1, 600);
         if self.database.url.expose_secret().is_empty() {
             problems.push("database.url is missing (or set FLEET__DATABASE__URL)".to_owned());

@@ -161,5 +161,7 @@ async fn one_by_one(channel: &Channel, window: &mut Window) -> Result<(), Sessio
 }
 
 async fn acknowledge(channel: &Channel, tag: u64, multiple: bool) -> Result<(), SessionError> {
-    bounded("acknowledging", channel.basic_ack(tag, BasicAckOptions { multiple })).await
+    bounded("acknowledging", channel.basic_ack(tag, BasicAckOptions { multiple })).await?;
+    fleet_telemetry::crash_point("broker", "ack.sent");
+    Ok(())
 }

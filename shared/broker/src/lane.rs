@@ -120,6 +120,8 @@ impl Lanes {
         let (exchange, key) = (to.exchange, to.routing_key);
         let publishing =
             channel.basic_publish(exchange, key, options, &message.body, to.properties);
-        publishing.await?.await.map(Some)
+        let confirming = publishing.await?;
+        fleet_telemetry::crash_point("broker", "publish.sent");
+        confirming.await.map(Some)
     }
 }

@@ -3,9 +3,9 @@
 
 use chrono::{DateTime, Utc};
 use fleet_domain::{
-    Client, ClientId, Connector, Currency, Directory, FollowUp, FraudDetails, FundingType, Order,
-    OrderDetails, Party, Private, Product, ProductId, PurchaseId, ReserveState, Scenario, TaskKind,
-    later, looks_like_a_card_number,
+    Amounts, Client, ClientId, Connector, Currency, Directory, FollowUp, FraudDetails, FundingType,
+    NotifyChannel, Order, OrderDetails, Party, Private, Product, ProductId, PurchaseId,
+    ReserveState, Scenario, TaskKind, later, looks_like_a_card_number,
 };
 
 use crate::timestamp::is_iso_8601;
@@ -18,10 +18,15 @@ pub struct AcceptedOrder {
     pub order: Order,
     /// What "the same content" means, as text; stored as a keyed hash only.
     pub content: Private,
+    /// The fee that the request named: part of the content too, but a purchase that names none is the
+    /// same one whatever the fee has become since.
+    pub sent_fee: Option<i64>,
     /// Where its funds begin.
     pub reserve: ReserveState,
     /// What is done first.
     pub first_task: FollowUp,
+    /// Not to be stored while a similar purchase of the client is in flight.
+    pub refuse_similar: bool,
 }
 
 /// Turns a body into an order.
@@ -39,8 +44,14 @@ pub fn accept(
 ) -> Result<AcceptedOrder, Rejection> {
     check_texts(body)?;
     let client = client_of(directory, body)?;
-    let product = product_of(directory, body)?;
-    let (currency, fee_amount) = amounts(body, product)?;
+    check_notify(client, body)?;
+    let product = product_of(directory, client, body)?;
+    let currency = currency_of(body, product)?;
+    let amounts = amounts_of(directory, client, product, body.purchase_amount)?;
+    if body.fee_amount.is_some_and(|sent| sent != amounts.fee_amount) {
+        let problem = format!("must be {} for this product and amount", amounts.fee_amount);
+        return Err(Rejection::code(codes::INVALID_FEE, "feeAmount", &problem));
+    }
     let source = identifier("sourceIdentifier", &body.source_identifier)?;
     let target = identifier("targetIdentifier", &body.target_identifier)?;
     let funding = body.funding_type(scenario)?;
@@ -60,15 +71,17 @@ pub fn accept(
         product: product.id,
         supplier: product.supplier.clone(),
         currency,
-        purchase_amount: body.purchase_amount,
-        fee_amount,
+        purchase_amount: amounts.purchase_amount,
+        fee_amount: amounts.fee_amount,
         client_reservation: body.reserve_funds_txn_ref.clone().filter(|r| !r.is_empty()),
         source: Private::new(source),
         target: Private::new(target),
         account: body.account_identifier.clone().map(Private::new),
-        channel_id: i32::try_from(body.channel_id)
-            .map_err(|_error| Rejection::field("channelId", "is not a channel"))?,
-        details: details(directory, body, scenario)?,
+        channel_id: channel_of(product, body)?,
+        details: OrderDetails {
+            agreed: Some(amounts.agreed),
+            ..details(directory, client, body, scenario)?
+        },
         start_by,
     };
     let first_task = first_task(directory, &order).ok_or_else(|| unavailable("productId"))?;
@@ -77,7 +90,71 @@ pub fn accept(
         None if scenario == Scenario::WeReserve => (ReserveState::Pending, first_task),
         None => (ReserveState::NotNeeded, first_task),
     };
-    Ok(AcceptedOrder { content: content(&order), order, reserve, first_task })
+    let (content, sent_fee) = (content_of_order(&order), body.fee_amount);
+    let refuse_similar = client.refuse_similar;
+    Ok(AcceptedOrder { order, content, sent_fee, reserve, first_task, refuse_similar })
+}
+
+/// The amounts of a purchase under the present terms.
+///
+/// # Errors
+/// [`Rejection`] for an amount that the product does not allow.
+pub fn amounts_of(
+    directory: &Directory,
+    client: &Client,
+    product: &Product,
+    amount: i64,
+) -> Result<Amounts, Rejection> {
+    if !(1..=999_999_999_999).contains(&amount) {
+        let problem = "must be 1 to 999999999999 minor units";
+        return Err(Rejection::field("purchaseAmount", problem));
+    }
+    if amount > product.max_amount {
+        let problem = format!("is above the maximum of {}", product.max_amount);
+        return Err(Rejection::code(codes::ABOVE_MAX, "purchaseAmount", &problem));
+    }
+    if amount < product.min_amount {
+        let problem = format!("is below the minimum of {}", product.min_amount);
+        return Err(Rejection::code(codes::BELOW_MIN, "purchaseAmount", &problem));
+    }
+    directory.amounts(client.id, product, amount).ok_or_else(|| unavailable("productId"))
+}
+
+/// Whether a connector may serve a client: the sandbox and the real world never meet.
+#[must_use]
+pub const fn may_serve(connector: &Connector, client: &Client) -> bool {
+    connector.sandbox == client.sandbox
+}
+
+/// The product of a client's request.
+///
+/// # Errors
+/// [`Rejection`] for one that is not there, not active, or not for this client.
+pub fn product_for<'d>(
+    directory: &'d Directory,
+    client: &Client,
+    product: ProductId,
+) -> Result<&'d Product, Rejection> {
+    let product = directory
+        .products
+        .get(&product)
+        .filter(|product| product.active)
+        .ok_or_else(|| Rejection::field("productId", "is not an active product"))?;
+    let supplier = connector(directory, &product.supplier, Party::Supplier)
+        .ok_or_else(|| unavailable("productId"))?;
+    if !may_serve(supplier, client) {
+        return Err(Rejection::field("productId", wrong_side(client)));
+    }
+    Ok(product)
+}
+
+/// What is wrong with a connector of the other side.
+const fn wrong_side(client: &Client) -> &'static str {
+    if client.sandbox {
+        "is not offered to a sandbox client"
+    } else {
+        "is offered to sandbox clients only"
+    }
 }
 
 /// The first task that moves money or goods; `None` while its connector's lane is missing.
@@ -118,46 +195,37 @@ fn client_of<'d>(directory: &'d Directory, body: &PurchaseBody) -> Result<&'d Cl
         .ok_or_else(|| Rejection::field("clientId", "is not an active client"))
 }
 
-fn product_of<'d>(directory: &'d Directory, body: &PurchaseBody) -> Result<&'d Product, Rejection> {
-    let product = directory.products.get(&ProductId(body.product_id));
-    let product = product
-        .filter(|product| product.active)
-        .ok_or_else(|| Rejection::field("productId", "is not an active product"))?;
-    connector(directory, &product.supplier, Party::Supplier)
-        .map(|_connector| product)
-        .ok_or_else(|| unavailable("productId"))
+fn product_of<'d>(
+    directory: &'d Directory,
+    client: &Client,
+    body: &PurchaseBody,
+) -> Result<&'d Product, Rejection> {
+    product_for(directory, client, ProductId(body.product_id))
+}
+
+fn channel_of(product: &Product, body: &PurchaseBody) -> Result<i32, Rejection> {
+    let channel = i32::try_from(body.channel_id)
+        .ok()
+        .filter(|channel| *channel > 0)
+        .ok_or_else(|| Rejection::field("channelId", "is not a channel"))?;
+    if !product.channels.is_empty() && !product.channels.contains(&channel) {
+        return Err(Rejection::field("channelId", "is not a channel of this product"));
+    }
+    Ok(channel)
 }
 
 fn connector<'d>(directory: &'d Directory, name: &str, party: Party) -> Option<&'d Connector> {
     directory.connectors.get(name).filter(|c| c.active && c.party == party)
 }
 
-fn amounts(body: &PurchaseBody, product: &Product) -> Result<(Currency, i64), Rejection> {
+fn currency_of(body: &PurchaseBody, product: &Product) -> Result<Currency, Rejection> {
     let currency = Currency::from_code(&body.currency_code)
         .map_err(|error| Rejection::field("currencyCode", &error.to_string()))?;
     if currency != product.currency {
         let problem = format!("must be {}, the product's currency", product.currency);
         return Err(Rejection::field("currencyCode", &problem));
     }
-    let amount = body.purchase_amount;
-    if !(1..=999_999_999_999).contains(&amount) {
-        let problem = "must be 1 to 999999999999 minor units";
-        return Err(Rejection::field("purchaseAmount", problem));
-    }
-    if amount > product.max_amount {
-        let problem = format!("is above the maximum of {}", product.max_amount);
-        return Err(Rejection::code(codes::ABOVE_MAX, "purchaseAmount", &problem));
-    }
-    if amount < product.min_amount {
-        let problem = format!("is below the minimum of {}", product.min_amount);
-        return Err(Rejection::code(codes::BELOW_MIN, "purchaseAmount", &problem));
-    }
-    let fee = product.fee.fee_of(amount).ok_or_else(|| unavailable("productId"))?;
-    if body.fee_amount.is_some_and(|sent| sent != fee) {
-        let problem = format!("must be {fee} for this product and amount");
-        return Err(Rejection::code(codes::INVALID_FEE, "feeAmount", &problem));
-    }
-    Ok((currency, fee))
+    Ok(currency)
 }
 
 /// The connector that funds the purchase; empty when the client holds the funds.
@@ -187,14 +255,21 @@ fn funding_source(
         .or_else(|| client.default_funding_source.clone())
         .ok_or_else(|| Rejection::field("fundingSourceId", "is missing and has no default"))?;
     match connector(directory, &named, Party::Bank) {
+        Some(connector) if !may_serve(connector, client) => {
+            Err(Rejection::field("fundingSourceId", wrong_side(client)))
+        }
         Some(connector) => Ok(connector.name.clone()),
         None => Err(Rejection::field("fundingSourceId", "is not an active funding source")),
     }
 }
 
 /// An MSISDN, meter or account number: `+`, blanks and dashes go, then 1 to 32 letters or digits.
-fn identifier(field: &str, text: &str) -> Result<String, Rejection> {
-    let bare = text.trim().strip_prefix('+').unwrap_or_else(|| text.trim());
+///
+/// # Errors
+/// [`Rejection`] that names the field.
+pub fn identifier(field: &str, text: &str) -> Result<String, Rejection> {
+    let bare = text.trim_matches(' ');
+    let bare = bare.strip_prefix('+').unwrap_or(bare);
     let kept: String = bare.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
     let allowed = kept.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if kept.is_empty() || text.len() > 32 || !allowed {
@@ -245,8 +320,24 @@ fn check_texts(body: &PurchaseBody) -> Result<(), Rejection> {
         return Err(Rejection::field("timestamp", "is not an ISO 8601 date and time"));
     }
     for (field, list) in [("deliver", &body.deliver), ("notify", &body.notify)] {
-        if list.as_ref().is_some_and(|list| list.len() > 8 || list.iter().any(|n| n.len() > 64)) {
+        if list
+            .as_ref()
+            .is_some_and(|list| list.len() > 8 || list.iter().any(|n| n.chars().count() > 64))
+        {
             return Err(Rejection::field(field, "has more than 8 names or one over 64 characters"));
+        }
+    }
+    Ok(())
+}
+
+/// A message that could never be sent is refused now.
+fn check_notify(client: &Client, body: &PurchaseBody) -> Result<(), Rejection> {
+    for name in body.notify.iter().flatten() {
+        let channel = NotifyChannel::from_name(name)
+            .ok_or_else(|| Rejection::field("notify", "must name sms or email only"))?;
+        if !client.notify.connectors.contains_key(&channel) {
+            let problem = format!("names {}, a channel not configured", channel.name());
+            return Err(Rejection::field("notify", &problem));
         }
     }
     Ok(())
@@ -254,6 +345,7 @@ fn check_texts(body: &PurchaseBody) -> Result<(), Rejection> {
 
 fn details(
     directory: &Directory,
+    client: &Client,
     body: &PurchaseBody,
     scenario: Scenario,
 ) -> Result<OrderDetails, Rejection> {
@@ -264,7 +356,8 @@ fn details(
         timestamp: body.timestamp.clone(),
         deliver: body.deliver.clone().unwrap_or_default(),
         notify: body.notify.clone().unwrap_or_default(),
-        fraud: fraud(directory, body, scenario)?,
+        fraud: fraud(directory, client, body, scenario)?,
+        agreed: None,
     })
 }
 
@@ -272,6 +365,7 @@ fn details(
 /// they come from.
 fn fraud(
     directory: &Directory,
+    client: &Client,
     body: &PurchaseBody,
     scenario: Scenario,
 ) -> Result<Option<FraudDetails>, Rejection> {
@@ -280,7 +374,7 @@ fn fraud(
     if fraud.token.as_ref().is_none_or(String::is_empty) {
         return Ok(Some(fraud));
     }
-    let Some(desk) = directory.desk() else { return Ok(Some(fraud)) };
+    let Some(desk) = directory.desk_of(client.id) else { return Ok(Some(fraud)) };
     fraud.desk = Some(desk.name.clone());
     let validates = desk.desk.as_ref().is_some_and(|rules| rules.validates(scenario));
     let needed = [("fraud.userIp", &fraud.user_ip), ("fraud.userAgent", &fraud.user_agent)];
@@ -292,20 +386,50 @@ fn fraud(
     Ok(Some(fraud))
 }
 
-/// "The same content": product, amounts, currency, source, target, funding source and the client's
-/// reservation; never timestamps or session fields, which a retry renews.
-fn content(order: &Order) -> Private {
-    let parts = [
-        order.scenario.name().to_owned(),
-        order.product.to_string(),
-        order.purchase_amount.to_string(),
-        order.fee_amount.to_string(),
-        order.currency.code().to_owned(),
-        order.source.expose().to_owned(),
-        order.target.expose().to_owned(),
-        order.funding.name().to_owned(),
-        order.funding_source.clone(),
-        order.client_reservation.clone().unwrap_or_default(),
-    ];
+/// What a retry of this body is compared by, whatever the directory has become since its purchase
+/// was accepted; `None` when it cannot be told.
+#[must_use]
+pub fn content_of(
+    directory: &Directory,
+    body: &PurchaseBody,
+    scenario: Scenario,
+) -> Option<Private> {
+    let client = client_of(directory, body).ok()?;
+    let currency = Currency::from_code(&body.currency_code).ok()?;
+    let funding_source = funding_source(directory, client, body, scenario).ok()?;
+    let source = identifier("sourceIdentifier", &body.source_identifier).ok()?;
+    let target = identifier("targetIdentifier", &body.target_identifier).ok()?;
+    let funding = body.funding_type(scenario).ok()?;
+    Some(content(&[
+        scenario.name(),
+        &body.product_id.to_string(),
+        &body.purchase_amount.to_string(),
+        currency.code(),
+        &source,
+        &target,
+        funding.name(),
+        &funding_source,
+        body.reserve_funds_txn_ref.as_deref().unwrap_or_default(),
+    ]))
+}
+
+/// "The same content": product, amount, currency, source, target, funding source and the client's
+/// reservation; never timestamps or session fields, which a retry renews. The fee is compared apart
+/// ([`AcceptedOrder::sent_fee`]).
+fn content_of_order(order: &Order) -> Private {
+    content(&[
+        order.scenario.name(),
+        &order.product.to_string(),
+        &order.purchase_amount.to_string(),
+        order.currency.code(),
+        order.source.expose(),
+        order.target.expose(),
+        order.funding.name(),
+        &order.funding_source,
+        order.client_reservation.as_deref().unwrap_or_default(),
+    ])
+}
+
+fn content(parts: &[&str]) -> Private {
     Private::new(parts.iter().map(|part| format!("{}:{part}", part.len())).collect::<String>())
 }

@@ -1,10 +1,11 @@
 //! The bank interface (contracts, section 1, "Bank interface").
 
 use fleet_domain::Purchase;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The body of *reserve funds*.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names are the document's own")]
 pub struct ReserveFunds<'a> {
@@ -64,7 +65,7 @@ impl<'a> ReserveFunds<'a> {
 }
 
 /// The body of a refund, for funding sources that take money at once.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names are the bank interface's own")]
 pub struct RefundFunds<'a> {
@@ -94,7 +95,7 @@ impl<'a> RefundFunds<'a> {
 }
 
 /// A bank's answer to *reserve funds*, to the result, and to a look-up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BankReply {
     /// `0000`, or why not.

@@ -20,6 +20,18 @@ pub const SOURCE_BLACKLISTED: &str = "2070";
 pub const UNKNOWN: &str = "2090";
 /// The supplier could not complete.
 pub const SUPPLIER_COULD_NOT: &str = "2201";
+/// The supplier's volumes are exceeded.
+pub const VOLUMES_EXCEEDED: &str = "2225";
+/// Too many transactions; of ours: a similar purchase is in flight.
+pub const TOO_MANY_TRANSACTIONS: &str = "2242";
+/// Account validation: the supplier has no such service.
+pub const SERVICE_NOT_FOUND: &str = "4010";
+/// MNO lookup: no number of that country.
+pub const WRONG_MSISDN: &str = "9010";
+/// MNO lookup: nobody's number.
+pub const OPERATOR_NOT_IDENTIFIED: &str = "9020";
+/// MNO lookup: not found out in time.
+pub const LOOKUP_TIMEOUT: &str = "9030";
 /// Malformed; the message names the field.
 pub const BAD_FORMAT: &str = "4000";
 
@@ -65,8 +77,8 @@ pub enum VendMeaning {
 pub fn vend_meaning(code: &str) -> VendMeaning {
     match code {
         OK => VendMeaning::Done,
-        "2210" | "2213" | "2214" | "2242" => VendMeaning::Refused,
-        SUPPLIER_COULD_NOT | "2225" => VendMeaning::NewVend,
+        "2210" | "2213" | "2214" | TOO_MANY_TRANSACTIONS => VendMeaning::Refused,
+        SUPPLIER_COULD_NOT | VOLUMES_EXCEEDED => VendMeaning::NewVend,
         "2236" | "2240" => VendMeaning::Pending,
         _ => VendMeaning::Unknown,
     }

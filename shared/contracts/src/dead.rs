@@ -21,6 +21,8 @@ pub enum DeadCause {
     Invalid,
     /// The client's reference is taken by another content.
     Conflict,
+    /// A similar purchase of a client that wants no second one was in flight.
+    SimilarInFlight,
     /// Longer than 64 KiB.
     TooLong,
     /// No `message_id`.
@@ -42,6 +44,7 @@ impl DeadCause {
         match self {
             Self::Invalid => "invalid",
             Self::Conflict => "conflict",
+            Self::SimilarInFlight => "similar_in_flight",
             Self::TooLong => "too_long",
             Self::NoMessageId => "no_message_id",
             Self::NewerVersion => "newer_version",

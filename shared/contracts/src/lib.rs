@@ -2,14 +2,22 @@
 //! and codes. It holds no transport and no state.
 
 mod accept;
+mod account;
+mod asyncapi;
 mod bank;
+mod buyer;
+mod catalogue;
 pub mod codes;
 mod dead;
 mod desk;
 mod feed;
 mod hint;
 mod ipn;
+mod notify;
 pub mod number;
+mod oauth;
+mod object;
+pub mod openapi;
 mod order;
 mod plain;
 mod queues;
@@ -19,9 +27,19 @@ mod schemas;
 mod supplier;
 mod timestamp;
 mod unknown;
+mod yaml;
 
-pub use accept::{AcceptedOrder, accept, first_task};
+pub use accept::{
+    AcceptedOrder, accept, amounts_of, content_of, first_task, identifier, may_serve, product_for,
+};
+pub use account::{AccountQuery, AccountReply, AccountValidation};
+pub use asyncapi::asyncapi;
 pub use bank::{BankReply, RefundFunds, ReserveFunds};
+pub use buyer::{
+    Attribute, BoughtToken, InFlight, InFlightCheck, InFlightReply, TokensReply, UserTransaction,
+    UserTransactionsReply,
+};
+pub use catalogue::{CountryPrefix, FinancialTermsReply, MnoReply, ProductEntry, PublicProduct};
 pub use dead::{
     CAUSE_HEADER, CORRELATION_HEADER, DETAIL_HEADER, DeadCause, QUEUE_HEADER, REPLY_HEADER,
     USER_HEADER,
@@ -33,11 +51,20 @@ pub use ipn::{
     FrozenIpn, IPN, IpnBody, SignError, SignKey, TransactionReply, acknowledges_ipn,
     check_verifysign, open, verifysign,
 };
-pub use order::{BODY_BYTES_MAX, FraudBlock, FundingSource, PurchaseBody, Rejection, TextOrNumber};
+pub use notify::{
+    EMAIL_CHANNEL_ID, Message, NOTIFICATIONS_MAX, NewNotification, NotificationBody,
+    NotificationReply, ProviderMessage, SMS_CHANNEL_ID, accept_notification, check_template,
+    message_ref,
+};
+pub use oauth::{CLIENT_CREDENTIALS, TokenRefusal, TokenReply, TokenRequest};
+pub use order::{
+    BODY_BYTES_MAX, FraudBlock, FundingSource, IDENTIFIER, PurchaseBody, Rejection, TextOrNumber,
+    read_body,
+};
 pub use plain::{REFERENCE_CHARS_MAX, plain};
 pub use queues::{DEAD_EXCHANGE, EXCHANGE, Queue};
-pub use reply::{LookupReply, RequestedOutcome, RequestedReply, TransactReply};
+pub use reply::{LookupReply, PendingReason, RequestedOutcome, RequestedReply, TransactReply};
 pub use result::{Outcome, REPORT_WEEK, TRANSACT_RESULT, TransactResult, conclude, message_of};
-pub use schemas::json_schemas;
+pub use schemas::{files, json_schemas};
 pub use supplier::{VendReply, VendRequest};
 pub use unknown::unknown_fields;

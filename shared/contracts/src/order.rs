@@ -6,10 +6,17 @@ use fleet_domain::{FraudDetails, FundingType, Scenario};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::number;
+use crate::plain::PLAIN;
+use crate::{number, object};
 
 /// The most bytes that a request or a message may have.
 pub const BODY_BYTES_MAX: usize = 65_536;
+/// What only messages have at the top.
+pub(crate) const NOT_OVER_HTTP: [&str; 6] =
+    ["v", "scenario", "fundingSource", "deliver", "notify", "fraud"];
+/// An MSISDN, meter or account number: what is left without `+`, blanks and dashes has letters, digits
+/// or `_`.
+pub const IDENTIFIER: &str = "^ *\\+?[ -]*[A-Za-z0-9_][A-Za-z0-9_ -]*$";
 
 /// The fields of a purchase. Unknown ones are ignored; integers may be numeric strings.
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -28,7 +35,7 @@ pub struct PurchaseBody {
     #[schemars(schema_with = "number::schema")]
     pub client_id: i64,
     /// The client's unique reference: the identity of the purchase.
-    #[schemars(length(min = 1, max = 64))]
+    #[schemars(length(min = 1, max = 64), regex(pattern = PLAIN))]
     pub client_txn_ref: String,
     /// What is bought.
     #[serde(deserialize_with = "number::required")]
@@ -36,55 +43,61 @@ pub struct PurchaseBody {
     pub product_id: i64,
     /// Minor units, without the fee; at most 12 digits.
     #[serde(deserialize_with = "number::required")]
-    #[schemars(schema_with = "number::schema")]
+    #[schemars(schema_with = "number::amount_schema")]
     pub purchase_amount: i64,
     /// Minor units; absent means the product's fee.
     #[serde(default, deserialize_with = "number::optional")]
     #[schemars(schema_with = "number::optional_schema")]
     pub fee_amount: Option<i64>,
     /// ISO 4217.
-    #[schemars(length(equal = 3))]
+    #[schemars(regex(pattern = "^[A-Z]{3}$"))]
     pub currency_code: String,
     /// 1 POS, 2 Internet, 3 Mobile, 4 ATM, 6 SMS, 7 USSD, 8 `WhatsApp`.
     #[serde(deserialize_with = "number::required")]
-    #[schemars(schema_with = "number::schema")]
+    #[schemars(schema_with = "number::channel_schema")]
     pub channel_id: i64,
     /// ≤ 64 characters.
-    #[schemars(length(max = 64))]
+    #[schemars(length(max = 64), regex(pattern = PLAIN))]
     pub channel_name: Option<String>,
     /// ≤ 64 characters.
-    #[schemars(length(max = 64))]
+    #[schemars(length(max = 64), regex(pattern = PLAIN))]
     pub channel_session_id: Option<String>,
     /// The buyer, usually an MSISDN.
-    #[schemars(length(min = 1, max = 32))]
+    #[schemars(length(min = 1, max = 32), regex(pattern = IDENTIFIER))]
     pub source_identifier: String,
     /// The recipient, meter or account.
-    #[schemars(length(min = 1, max = 32))]
+    #[schemars(length(min = 1, max = 32), regex(pattern = IDENTIFIER))]
     pub target_identifier: String,
     /// ≤ 64 characters.
-    #[schemars(length(max = 64))]
+    #[schemars(length(max = 64), regex(pattern = PLAIN))]
     pub account_identifier: Option<String>,
     /// ≤ 64 characters.
-    #[schemars(length(max = 64))]
+    #[schemars(length(max = 64), regex(pattern = PLAIN))]
     pub auth_code: Option<String>,
     /// The reservation that the client already holds.
-    #[schemars(length(max = 64))]
+    #[schemars(length(max = 64), regex(pattern = PLAIN))]
     pub reserve_funds_txn_ref: Option<String>,
-    /// ISO 8601.
+    /// RFC 3339; other forms of ISO 8601 are read too.
+    #[schemars(length(max = 64), extend("format" = "date-time"))]
     pub timestamp: Option<String>,
     /// The funding source's name; absent means the client's configured one.
     pub funding_source_id: Option<TextOrNumber>,
     /// The funding source, in messages.
+    #[serde(default, deserialize_with = "object::optional")]
     pub funding_source: Option<FundingSource>,
     /// Channels of the result besides the configured ones.
     #[serde(default)]
-    #[schemars(length(max = 8))]
+    #[schemars(length(max = 8), inner(length(max = 64)))]
     pub deliver: Option<Vec<String>>,
-    /// Channels of messages to buyer and recipient.
+    /// Channels of messages to buyer and recipient: `sms`, `email`.
     #[serde(default)]
-    #[schemars(length(max = 8))]
+    #[schemars(
+        length(max = 8),
+        extend("items" = { "type": "string", "enum": ["sms", "email"] })
+    )]
     pub notify: Option<Vec<String>>,
     /// What the fraud desk needs.
+    #[serde(default, deserialize_with = "object::optional")]
     pub fraud: Option<FraudBlock>,
     /// Over HTTP: `fundingSource`, `deliver`, `notify` and `fraud` sit in here.
     pub additional_data: Option<serde_json::Map<String, serde_json::Value>>,
@@ -126,6 +139,7 @@ impl TextOrNumber {
 pub struct FundingSource {
     /// `client`, `bank`, `mo_charge` or `card_sale`.
     #[serde(rename = "type")]
+    #[schemars(extend("enum" = ["client", "bank", "mo_charge", "card_sale"]))]
     pub funding_type: String,
     /// The connector's name; absent means the client's configured one.
     pub name: Option<String>,
@@ -136,17 +150,24 @@ pub struct FundingSource {
 #[serde(default, rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names are the document's own")]
 pub struct FraudBlock {
+    #[schemars(length(max = 512), regex(pattern = PLAIN))]
     pub token: Option<String>,
     pub token_created_at: Option<DateTime<Utc>>,
+    #[schemars(length(max = 64), regex(pattern = PLAIN))]
     pub user_ip: Option<String>,
+    #[schemars(length(max = 1024), regex(pattern = PLAIN))]
     pub user_agent: Option<String>,
+    #[schemars(length(max = 64), regex(pattern = PLAIN))]
     pub validate_timestamp: Option<String>,
+    #[schemars(length(max = 64), regex(pattern = PLAIN))]
     pub price_point: Option<String>,
+    #[schemars(length(max = 64), regex(pattern = PLAIN))]
     pub billing_frequency: Option<String>,
+    #[schemars(length(max = 64), regex(pattern = PLAIN))]
     pub shortcode: Option<String>,
-    #[schemars(length(max = 128))]
+    #[schemars(length(max = 128), regex(pattern = PLAIN))]
     pub external_user_id: Option<String>,
-    #[schemars(length(max = 128))]
+    #[schemars(length(max = 128), regex(pattern = PLAIN))]
     pub external_product_id: Option<String>,
 }
 
@@ -217,33 +238,35 @@ impl PurchaseBody {
         serde_json::from_slice::<Version>(body).ok()?.v
     }
 
-    /// Reads a body of at most [`BODY_BYTES_MAX`] bytes.
+    /// Reads a message's body of at most [`BODY_BYTES_MAX`] bytes.
     ///
     /// # Errors
     /// [`Rejection`] with `4000` that names the field and never repeats a value.
     pub fn from_bytes(body: &[u8]) -> Result<Self, Rejection> {
-        if body.len() > BODY_BYTES_MAX {
-            return Err(Rejection::field("body", "is longer than 65536 bytes"));
-        }
-        let mut deserializer = serde_json::Deserializer::from_slice(body);
-        let parsed =
-            serde_path_to_error::deserialize(&mut deserializer).map_err(|e| unreadable(&e))?;
-        deserializer.end().map_err(|_error| Rejection::field("body", "has text after its end"))?;
-        Ok(parsed)
+        read(&[], body)
     }
 
-    /// Takes the extras out of `additionalData`, where they sit over HTTP; top-level ones are not
-    /// read there.
+    /// Reads a body of at most [`BODY_BYTES_MAX`] bytes that came over HTTP, where the extras sit in
+    /// `additionalData` and a message's own fields are unknown ones.
     ///
     /// # Errors
-    /// [`Rejection`] naming the field inside `additionalData`.
-    pub fn extras_from_additional_data(mut self) -> Result<Self, Rejection> {
-        let mut data = self.additional_data.take().unwrap_or_default();
-        self.scenario = None;
-        self.funding_source = extra(&mut data, "fundingSource")?;
-        self.deliver = extra(&mut data, "deliver")?;
-        self.notify = extra(&mut data, "notify")?;
-        self.fraud = extra(&mut data, "fraud")?;
+    /// As [`Self::from_bytes`].
+    pub fn from_http(body: &[u8]) -> Result<Self, Rejection> {
+        read::<Self>(&NOT_OVER_HTTP, body)?.extras_from_additional_data()
+    }
+
+    /// Takes the extras out of `additionalData`; [`Rejection`] names the field inside it.
+    fn extras_from_additional_data(mut self) -> Result<Self, Rejection> {
+        let data = self.additional_data.take().unwrap_or_default();
+        let extras: Result<Extras, _> =
+            serde_path_to_error::deserialize(serde_json::Value::Object(data));
+        let extras = extras.map_err(|error| {
+            Rejection::field(&format!("additionalData.{}", error.path()), "has the wrong type")
+        })?;
+        self.funding_source = extras.funding_source;
+        self.deliver = extras.deliver;
+        self.notify = extras.notify;
+        self.fraud = extras.fraud;
         Ok(self)
     }
 
@@ -265,17 +288,41 @@ impl PurchaseBody {
     }
 }
 
-fn extra<T: serde::de::DeserializeOwned>(
-    data: &mut serde_json::Map<String, serde_json::Value>,
-    name: &str,
-) -> Result<Option<T>, Rejection> {
-    let Some(value) = data.remove(name) else { return Ok(None) };
-    let parsed: Result<Option<T>, _> = serde_path_to_error::deserialize(value);
-    parsed.map_err(|error| {
-        let inner = error.path().to_string();
-        let path = if inner == "." { String::new() } else { format!(".{inner}") };
-        Rejection::field(&format!("additionalData.{name}{path}"), "has the wrong type")
-    })
+/// Reads a JSON object of at most [`BODY_BYTES_MAX`] bytes.
+///
+/// # Errors
+/// [`Rejection`] with `4000` that names the field and never repeats a value.
+pub fn read_body<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Rejection> {
+    read(&[], body)
+}
+
+/// The same as if it had no fields of these names.
+fn read<T: serde::de::DeserializeOwned>(
+    names: &'static [&'static str],
+    body: &[u8],
+) -> Result<T, Rejection> {
+    if body.len() > BODY_BYTES_MAX {
+        return Err(Rejection::field("body", "is longer than 65536 bytes"));
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let mut track = serde_path_to_error::Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(&mut deserializer, &mut track);
+    let parsed = object::without(names, tracked)
+        .map_err(|e| unreadable(&serde_path_to_error::Error::new(track.path(), e)))?;
+    deserializer.end().map_err(|_error| Rejection::field("body", "has text after its end"))?;
+    Ok(parsed)
+}
+
+/// What `additionalData` holds for us.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Extras {
+    #[serde(default, deserialize_with = "object::optional")]
+    funding_source: Option<FundingSource>,
+    deliver: Option<Vec<String>>,
+    notify: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "object::optional")]
+    fraud: Option<FraudBlock>,
 }
 
 /// Says what is wrong with a document without repeating any of it: serde's own text would quote
@@ -344,6 +391,12 @@ mod tests {
             let error = PurchaseBody::from_bytes(text.as_bytes()).unwrap_err();
             assert_eq!(error.code, crate::codes::BAD_FORMAT, "{error}");
         }
+        // All fields in their order, as an array.
+        let order = r#"[1,"we_reserve",1001,"a",101,1500,null,"ZAR",7,null,null,"1","1"]"#;
+        let error = PurchaseBody::from_bytes(order.as_bytes()).unwrap_err();
+        assert_eq!(error.field.as_deref(), Some("body"));
+        let error = body(|v| v["fraud"] = serde_json::json!([])).unwrap_err();
+        assert_eq!(error.field.as_deref(), Some("fraud"));
         assert!(PurchaseBody::from_bytes(b"\xff\xfe").is_err());
         assert!(PurchaseBody::from_bytes(&vec![b' '; BODY_BYTES_MAX + 1]).is_err());
         assert_eq!(
@@ -353,19 +406,25 @@ mod tests {
     }
 
     #[test]
-    fn over_http_the_extras_sit_in_additional_data() {
-        let read = body(|v| {
-            v["additionalData"] = serde_json::json!({"deliver": ["ipn"], "other": 1});
-        })
-        .unwrap()
-        .extras_from_additional_data()
-        .unwrap();
-        assert_eq!(read.deliver, Some(vec!["ipn".to_owned()]));
-        assert!(read.fraud.is_none(), "top-level extras are not read over HTTP");
-        let error = body(|v| v["additionalData"] = serde_json::json!({"fraud": {"token": 1}}))
-            .unwrap()
-            .extras_from_additional_data()
-            .unwrap_err();
-        assert_eq!(error.field.as_deref(), Some("additionalData.fraud.token"));
+    fn over_http_the_extras_sit_in_additional_data_and_nowhere_else() {
+        let read = |extras: serde_json::Value| {
+            let text = include_str!("../../../schemas/messages/purchase.requested/v1.example.json");
+            let mut value: serde_json::Value = serde_json::from_str(text).unwrap();
+            for name in NOT_OVER_HTTP {
+                value[name] = serde_json::json!([7]);
+            }
+            value["additionalData"] = extras;
+            PurchaseBody::from_http(&serde_json::to_vec(&value).unwrap())
+        };
+        let body = read(serde_json::json!({ "deliver": ["ipn"], "other": 1 })).unwrap();
+        assert_eq!(body.deliver, Some(vec!["ipn".to_owned()]));
+        assert!(body.fraud.is_none(), "top-level extras are not read over HTTP");
+        for (extras, field) in [
+            (serde_json::json!({ "fraud": { "token": 1 } }), "additionalData.fraud.token"),
+            (serde_json::json!({ "fundingSource": ["bank"] }), "additionalData.fundingSource"),
+        ] {
+            let error = read(extras).unwrap_err();
+            assert_eq!(error.field.as_deref(), Some(field));
+        }
     }
 }

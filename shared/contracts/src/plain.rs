@@ -8,6 +8,9 @@ pub const REFERENCE_CHARS_MAX: usize = 64;
 /// Characters of a code that are kept.
 const CODE_CHARS_MAX: usize = 32;
 
+/// The pattern, in schemas, of a text without control characters.
+pub(crate) const PLAIN: &str = "^[^\\x00-\\x1f\\x7f-\\x9f]*$";
+
 /// The start of a text, without control characters: no column takes NUL.
 #[must_use]
 pub fn plain(text: &str, characters_max: usize) -> String {

@@ -34,7 +34,7 @@ impl Outcome {
     }
 }
 
-/// The body.
+/// Amounts are minor units.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names are the document's own")]
@@ -65,13 +65,14 @@ impl std::fmt::Debug for TransactResult {
 }
 
 impl TransactResult {
-    /// The result of a purchase. Settlement and shares follow the purchase's amount and fee until
-    /// terms say otherwise: the fee is the client's share, the amount the vendor's.
+    /// The result of a purchase. Settlement and shares are those of the terms that held when it was
+    /// accepted, whatever was agreed since.
     #[must_use]
     pub fn of(purchase: &Purchase, outcome: &Outcome, now: DateTime<Utc>) -> Self {
         let order = &purchase.order;
         let done = outcome.code == crate::codes::OK;
         let if_done = |amount: i64| if done { amount } else { 0 };
+        let agreed = order.agreed();
         Self {
             client_txn_ref: order.client_txn_ref.clone(),
             raas_txn_ref: order.id.to_string(),
@@ -84,10 +85,10 @@ impl TransactResult {
             token: outcome.voucher.as_ref().map(|voucher| voucher.expose().to_owned()),
             reserve_amount: order.reserve_amount(),
             fee_amount: order.fee_amount,
-            settlement_amount: if_done(order.reserve_amount()),
+            settlement_amount: if_done(agreed.settlement_amount),
             vend_amount: outcome.vend_amount.unwrap_or(0),
-            client_share_amount: if_done(order.fee_amount),
-            vendor_share_amount: if_done(order.purchase_amount),
+            client_share_amount: if_done(agreed.client_share_amount),
+            vendor_share_amount: if_done(agreed.vendor_share_amount),
         }
     }
 
@@ -137,8 +138,11 @@ impl TransactResult {
     }
 }
 
-/// What the end of a purchase makes: a result for each of the client's channels, an IPN if it was
-/// completed, and the report to the fraud desk. A delivery's slot is its channel's number.
+/// What the end of a purchase makes.
+///
+/// A result for each of the client's channels, an IPN if it was completed, the message to buyer or
+/// recipient that the order asks for, and the report to the fraud desk. A result's slot is its
+/// channel's number.
 #[must_use]
 pub fn conclude(
     directory: &Directory,
@@ -158,6 +162,10 @@ pub fn conclude(
         });
         let kind = TaskKind::Deliver;
         follow_ups.push(FollowUp { kind, slot, lane, start_by: None, deadline_at: None });
+    }
+    if let Some((message, send)) = crate::notify::messages(directory, purchase, outcome, now) {
+        deliveries.push(message);
+        follow_ups.push(send);
     }
     if let Some(lane) = desk_lane(directory, order) {
         let fraud = order.details.fraud.as_ref();
@@ -203,7 +211,7 @@ pub const REPORT_WEEK: std::time::Duration = std::time::Duration::from_secs(7 * 
 /// report task writes down that there was nothing to report.
 fn desk_lane(directory: &Directory, order: &Order) -> Option<LaneId> {
     let desk = order.fraud_token().and_then(|(fraud, _)| fraud.desk.as_deref());
-    let desk = desk.or_else(|| directory.desk().map(|desk| desk.name.as_str()))?;
+    let desk = desk.or_else(|| directory.desk_of(order.client).map(|desk| desk.name.as_str()))?;
     directory.lane_of(TaskKind::Report, desk)
 }
 

@@ -1,10 +1,11 @@
 //! The supplier interface (contracts, section 1, "Supplier interface").
 
 use fleet_domain::{Job, Private};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The body of a vend.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names are the document's own")]
 pub struct VendRequest<'a> {
@@ -41,7 +42,7 @@ impl<'a> VendRequest<'a> {
 }
 
 /// A supplier's answer to a vend, to a look-up, and in a confirmation.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VendReply {
     /// The vend that it speaks of; only confirmations must name it.
@@ -61,6 +62,7 @@ pub struct VendReply {
     pub token: Option<String>,
     /// Minor units.
     #[serde(default, deserialize_with = "crate::number::optional")]
+    #[schemars(schema_with = "crate::number::optional_schema")]
     pub vend_amount: Option<i64>,
 }
 
@@ -74,6 +76,17 @@ impl std::fmt::Debug for VendReply {
 }
 
 impl VendReply {
+    /// Reads a confirmation.
+    ///
+    /// # Errors
+    /// serde's, for anything but an object of these fields.
+    pub fn from_bytes(body: &[u8]) -> Result<Self, serde_json::Error> {
+        let mut deserializer = serde_json::Deserializer::from_slice(body);
+        let reply = crate::object::required(&mut deserializer)?;
+        deserializer.end()?;
+        Ok(reply)
+    }
+
     /// The voucher under its cover.
     #[must_use]
     pub fn voucher(&self) -> Option<Private> {

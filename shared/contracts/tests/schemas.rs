@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fleet_contracts::{JobHint, PurchaseBody, RequestedReply, json_schemas};
+use fleet_contracts::{JobHint, PurchaseBody, RequestedReply, files, json_schemas};
 
 fn schemas() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas")
@@ -17,8 +17,9 @@ fn read(path: &str) -> serde_json::Value {
 
 #[test]
 fn the_schema_files_are_the_generated_ones() {
-    for (path, schema) in json_schemas() {
-        assert_eq!(read(path), schema, "{path} is stale: run `make schemas`");
+    for (path, generated) in files() {
+        let text = std::fs::read_to_string(schemas().join(path)).unwrap_or_default();
+        assert!(text == generated, "{path} is stale: run `make schemas`");
     }
 }
 

@@ -3,9 +3,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientId, Currency, FailureReason, LaneId, Private, ProductId, Scenario, TaskKind};
+use crate::{
+    ClientId, Currency, FailureReason, LaneId, NotifyChannel, NotifyEvent, NotifyRules, Numbering,
+    Private, ProductId, Scenario, TaskKind, Terms,
+};
 
 /// A client of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,12 +20,22 @@ pub struct Client {
     pub name: String,
     /// Refused when false.
     pub active: bool,
+    /// Served by connectors of the sandbox only, and no other client by those.
+    pub sandbox: bool,
     /// SHA-256 of each valid API key (two during a rotation).
     pub api_key_hashes: Vec<Vec<u8>>,
     /// The shared secret of `Signature`, if the client signs and wants signed results.
     pub signature_secret: Option<Private>,
     /// Refuse requests of this client without a `Signature`.
     pub signature_required: bool,
+    /// SHA-256 of each secret that gets an access token (two during a rotation).
+    pub oauth_secret_hashes: Vec<Vec<u8>>,
+    /// Refuse requests of this client without a bearer token.
+    pub token_required: bool,
+    /// Access tokens made up to then are refused.
+    pub tokens_valid_from: Option<DateTime<Utc>>,
+    /// Refuse a purchase while a similar one of this client is in flight.
+    pub refuse_similar: bool,
     /// The broker users that may enqueue for this client.
     pub broker_users: Vec<String>,
     /// How long Reserve and Transact may wait for the bank.
@@ -34,6 +48,8 @@ pub struct Client {
     pub channels: BTreeMap<String, String>,
     /// What an IPN says and is signed with; the channel `ipn` needs it.
     pub ipn: Option<IpnAccount>,
+    /// What goes to buyers and recipients, and by whom.
+    pub notify: NotifyRules,
 }
 
 /// A client's account for IPN (contracts, section 2).
@@ -75,8 +91,20 @@ pub struct Product {
     pub id: ProductId,
     /// For people.
     pub name: String,
-    /// `airtime`, `electricity`, `bill`, `lotto`, `data`.
+    /// `airtime`, `electricity`, `bill`, `lotto`, `data` (`productTypeName`).
     pub product_type: String,
+    /// `productTypeId`.
+    pub product_type_id: i64,
+    /// For buyers.
+    pub description: String,
+    /// For small screens.
+    pub short_description: String,
+    /// `vendorId`: whose goods they are.
+    pub vendor_id: i64,
+    /// `vendorName`.
+    pub vendor: String,
+    /// The channels (`channelId`) on which it is sold; empty = all.
+    pub channels: Vec<i32>,
     /// The connector that dispenses it.
     pub supplier: String,
     /// Its currency.
@@ -120,6 +148,8 @@ pub enum Party {
     Supplier,
     /// Takes fraud reports.
     Desk,
+    /// Sends messages to people.
+    Channel,
 }
 
 /// How an unknown outcome can be cleared up with this party.
@@ -167,6 +197,8 @@ pub struct Connector {
     pub desk: Option<DeskRules>,
     /// No new purchases when false.
     pub active: bool,
+    /// No real money, no real goods: for clients of the sandbox only.
+    pub sandbox: bool,
 }
 
 /// In which form a desk gets the buyer's MSISDN.
@@ -303,6 +335,12 @@ pub struct Directory {
     pub blacklist: HashSet<Vec<u8>>,
     /// The fraud desk's reasons by connector (or `*`) and code.
     pub reasons: HashMap<(String, String), FailureReason>,
+    /// Clients' own texts of messages, by event and language (empty = of any).
+    pub templates: HashMap<(ClientId, NotifyEvent, String), String>,
+    /// Newest versions only, by client (`None` = everybody) and product.
+    pub terms: HashMap<(Option<ClientId>, ProductId), Terms>,
+    /// Countries and operators.
+    pub numbering: Numbering,
 }
 
 impl Directory {
@@ -322,6 +360,23 @@ impl Directory {
             .or_else(|| self.lane_of(TaskKind::Deliver, &client.to_string()))
     }
 
+    /// The lane of a client's messages by a channel: its connector's, while that takes new ones.
+    #[must_use]
+    pub fn notify_lane(&self, client: ClientId, channel: NotifyChannel) -> Option<LaneId> {
+        let name = self.clients.get(&client)?.notify.connectors.get(&channel)?;
+        let connector = self.connectors.get(name);
+        connector.filter(|found| found.active && found.party == Party::Channel)?;
+        self.lane_of(TaskKind::Notify, name)
+    }
+
+    /// A client's own text for an event: in its language, or without one.
+    #[must_use]
+    pub fn template(&self, client: ClientId, event: NotifyEvent) -> Option<&str> {
+        let of = |language: &str| self.templates.get(&(client, event, language.to_owned()));
+        let language = self.clients.get(&client).and_then(|row| row.notify.language.as_deref());
+        language.and_then(of).or_else(|| of("")).map(String::as_str)
+    }
+
     /// The longest call of any connector of a party; 10 s when there is none.
     #[must_use]
     pub fn longest_call(&self, party: Party) -> Duration {
@@ -338,11 +393,13 @@ impl Directory {
         of(owner).or_else(|| of("*"))
     }
 
-    /// The fraud desk that new purchases report to: the first active one by name.
+    /// The fraud desk that a client's new purchases report to: the first active one by name, in the
+    /// sandbox for its clients.
     #[must_use]
-    pub fn desk(&self) -> Option<&Connector> {
-        let desks = self.connectors.values().filter(|c| c.party == Party::Desk && c.active);
-        desks.min_by(|a, b| a.name.cmp(&b.name))
+    pub fn desk_of(&self, client: ClientId) -> Option<&Connector> {
+        let sandbox = self.clients.get(&client).is_some_and(|client| client.sandbox);
+        let fits = |c: &&Connector| c.party == Party::Desk && c.active && c.sandbox == sandbox;
+        self.connectors.values().filter(fits).min_by(|a, b| a.name.cmp(&b.name))
     }
 
     /// The fraud desk's reason for a connector's code: its own row, then that of `*`.

@@ -5,10 +5,13 @@ mod decision;
 mod directory;
 mod ids;
 mod money;
+mod notify;
+mod numbering;
 mod personal;
 mod purchase;
 mod task;
 mod task_ops;
+mod terms;
 mod time;
 mod tracks;
 
@@ -21,6 +24,10 @@ pub use directory::{
 };
 pub use ids::{ClaimToken, ClientId, LaneId, ProductId, PurchaseId};
 pub use money::{Currency, Money, MoneyError};
+pub use notify::{
+    MESSAGE_SLOTS, NOTIFICATION_SLOTS, NotifyChannel, NotifyEvent, NotifyRules, delivery_kind,
+};
+pub use numbering::{Country, NUMBER_DIGITS_MAX, Numbering, Operator};
 pub use personal::{Private, looks_like_a_card_number, masked};
 pub use purchase::{
     DELIVER_FOR, Delivery, DeskToken, Fact, FraudDetails, Job, NewFact, Order, OrderDetails,
@@ -31,6 +38,7 @@ pub use task::{
     TaskKey, TaskKind, TaskState,
 };
 pub use task_ops::{ClaimGroup, DueTask, FactOutcome, Free, Heartbeat, Tick, TickReport};
+pub use terms::{Agreed, Amounts, Settlement, ShareRule, Terms};
 pub use time::{between, later};
 pub use tracks::{
     DeliveryState, DispenseEvent, DispenseState, FailureReason, FundingType, IllegalTransition,

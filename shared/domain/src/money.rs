@@ -107,14 +107,30 @@ impl Money {
     }
 }
 
-impl fmt::Display for Money {
-    /// The shortest decimal in major units: `34`, `34.5`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Money {
+    /// Sign, whole major units, and all decimals of the currency.
+    fn parts(self) -> (&'static str, String, String) {
         let places = usize::try_from(self.currency.minor_digits()).unwrap_or(0);
         let sign = if self.minor < 0 { "-" } else { "" };
         let digits =
             format!("{:0>width$}", self.minor.unsigned_abs(), width = places.saturating_add(1));
         let (whole, fraction) = digits.split_at(digits.len().saturating_sub(places));
+        (sign, whole.to_owned(), fraction.to_owned())
+    }
+
+    /// In major units for people, with all decimals of the currency: `34.50`.
+    #[must_use]
+    pub fn for_people(self) -> String {
+        let (sign, whole, fraction) = self.parts();
+        let point = if fraction.is_empty() { "" } else { "." };
+        format!("{sign}{whole}{point}{fraction}")
+    }
+}
+
+impl fmt::Display for Money {
+    /// The shortest decimal in major units: `34`, `34.5`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sign, whole, fraction) = self.parts();
         let fraction = fraction.trim_end_matches('0');
         if fraction.is_empty() {
             write!(f, "{sign}{whole}")
@@ -180,6 +196,15 @@ mod tests {
         assert_eq!(print(3450, "USD"), Ok("34.5".into()));
         assert_eq!(print(3400, "USD"), Ok("34".into()));
         assert_eq!(print(5, "USD"), Ok("0.05".into()));
+        assert_eq!(print(-5, "KWD"), Ok("-0.005".into()));
+        assert_eq!(print(7, "JPY"), Ok("7".into()));
+    }
+
+    #[test]
+    fn people_see_all_decimals_of_the_currency() {
+        let print =
+            |minor, code| Currency::from_code(code).map(|c| Money::new(minor, c).for_people());
+        assert_eq!(print(3400, "USD"), Ok("34.00".into()));
         assert_eq!(print(-5, "KWD"), Ok("-0.005".into()));
         assert_eq!(print(7, "JPY"), Ok("7".into()));
     }

@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ClientId, Currency, DeliveryState, DispenseState, FundingType, Money, Private, ProductId,
-    PurchaseId, PurchaseStatus, ReserveState, Scenario, SettleAs, SettleState, TokenState, later,
+    Agreed, ClientId, Currency, DeliveryState, DispenseState, FundingType, Money, Private,
+    ProductId, PurchaseId, PurchaseStatus, ReserveState, Scenario, SettleAs, SettleState,
+    TokenState, later,
 };
 
 /// What was ordered. Never changes once it is stored.
@@ -58,6 +59,13 @@ impl Order {
         self.purchase_amount.saturating_add(self.fee_amount)
     }
 
+    /// How the money is shared: by the terms that held when the purchase was accepted.
+    #[must_use]
+    pub fn agreed(&self) -> Agreed {
+        let without = || Agreed::without_terms(self.product, self.purchase_amount, self.fee_amount);
+        self.details.agreed.clone().unwrap_or_else(without)
+    }
+
     /// The fraud block, when it names a desk's token.
     #[must_use]
     pub fn fraud_token(&self) -> Option<(&FraudDetails, &str)> {
@@ -97,6 +105,8 @@ pub struct OrderDetails {
     pub notify: Vec<String>,
     /// What the fraud desk needs.
     pub fraud: Option<FraudDetails>,
+    /// How the money is shared, by the terms that held at acceptance.
+    pub agreed: Option<Agreed>,
 }
 
 impl std::fmt::Debug for OrderDetails {

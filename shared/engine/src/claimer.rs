@@ -122,7 +122,9 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
         let claim_began = Instant::now();
         let kind = self.shared.kind;
         let group = ClaimGroup { kind, asks, lease, skip_locked: true };
+        fleet_telemetry::crash_point(kind.name(), "claim.before");
         let verdicts = self.claim_until_told(&group, claim_began).await;
+        fleet_telemetry::crash_point(kind.name(), "claim.after");
         pace.wrote(group.asks.len(), claim_began.elapsed());
         let metrics = fleet_telemetry::metrics();
         metrics.group("claim", kind.name(), size(group.asks.len()));
@@ -268,7 +270,9 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
         let deadline = step.call_deadline(&directory, &job);
         let attempt = exchange::attempt(claim_began, lease, deadline);
         let asking = exchange::exchange(&*step, &directory, &job, allowed, attempt);
+        fleet_telemetry::crash_point(self.shared.kind.name(), "call.before");
         let (exchanged, sent_at) = sent::watched(asking).await;
+        fleet_telemetry::crash_point(self.shared.kind.name(), "call.answered");
         job.task.exchange = sent::times(&job.task, claim_began, sent_at);
         self.told(&directory, permit, &exchanged, began);
         let commit = exchange::commit_of(&*step, &directory, &job, exchanged);

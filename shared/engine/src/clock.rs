@@ -77,6 +77,7 @@ async fn tick<T: TaskStore, H: HintSink>(shared: &Shared<T, H>) -> bool {
     if report.due.is_empty() && report.reminded == 0 {
         return false;
     }
+    fleet_telemetry::crash_point(kind.name(), "clock.after");
     let (lost, reminded) = (u64::from(report.lost), u64::from(report.reminded));
     fleet_telemetry::metrics().clock(kind.name(), size(report.due.len()), lost, reminded);
     if reminded > 0 {
@@ -84,6 +85,6 @@ async fn tick<T: TaskStore, H: HintSink>(shared: &Shared<T, H>) -> bool {
     }
     let more = shared.window().doled(&report.due, &tick.lane_room, Instant::now());
     let tasks: Vec<_> = report.due.iter().map(|task| (task.key, task.lane)).collect();
-    shared.publish(hints_of(&tasks, report.now, true));
+    shared.publish(hints_of(&tasks, report.now, true), "clock.published");
     more
 }

@@ -74,8 +74,10 @@ async fn write<T: TaskStore, H: HintSink>(shared: &Shared<T, H>, group: Vec<Deci
             continue;
         }
         let commits: Vec<Commit> = group.iter().map(|job| job.commit.clone()).collect();
+        fleet_telemetry::crash_point(kind.name(), "commit.before");
         match write_until_told(shared, &commits).await {
             Ok(written) => {
+                fleet_telemetry::crash_point(kind.name(), "commit.after");
                 fleet_telemetry::metrics().group("commit", kind.name(), size(group.len()));
                 let hints = hints_after(&group, &written.verdicts, written.now);
                 let now = tokio::time::Instant::now();
@@ -86,7 +88,7 @@ async fn write<T: TaskStore, H: HintSink>(shared: &Shared<T, H>, group: Vec<Deci
                     }
                 }
                 shared.changed.notify_one();
-                shared.publish(hints);
+                shared.publish(hints, "publish.after");
             }
             Err(cause) if group.len() == 1 => {
                 let Some(job) = group.pop() else { continue };

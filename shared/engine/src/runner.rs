@@ -49,15 +49,17 @@ impl<T: TaskStore, H: HintSink> Shared<T, H> {
         self.window.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Publishes beside everything else. What is not confirmed is left to the clock.
-    pub(crate) fn publish(&self, hints: Vec<JobHint>) {
+    /// Publishes beside everything else. What is not confirmed is left to the clock. `done` names
+    /// the crash point behind it.
+    pub(crate) fn publish(&self, hints: Vec<JobHint>, done: &'static str) {
         if hints.is_empty() {
             return;
         }
         let (kind, sink) = (self.kind, Arc::clone(&self.sink));
         self.publishing.spawn(async move {
-            let done = sink.publish(hints).await;
-            let (confirmed, left) = (size(done.confirmed), size(done.left_to_clock));
+            let told = sink.publish(hints).await;
+            fleet_telemetry::crash_point(kind.name(), done);
+            let (confirmed, left) = (size(told.confirmed), size(told.left_to_clock));
             fleet_telemetry::metrics().published(kind.name(), confirmed, left);
         });
     }

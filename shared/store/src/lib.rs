@@ -6,6 +6,7 @@
 
 mod directory;
 mod error;
+mod notifications;
 mod operations;
 mod pool;
 mod purchases;
@@ -15,10 +16,13 @@ mod tasks;
 mod verify;
 
 pub use directory::{
-    ClientRow, ConnectorRow, DeskRow, DirectoryImport, ImportError, ImportMode, ImportReport,
-    IpnRow, PlanRow, ProductRow, ReasonRow, SourceRow,
+    ClientRow, ConnectorRow, CountryRow, DeskRow, DirectoryImport, HistoryFilter, HistoryRow,
+    ImportError, ImportMode, ImportReport, IpnRow, KeyOutcome, NotifyRow, OperatorRow, PlanRow,
+    PortedRow, PrefixRow, ProductRow, ReasonRow, RowProblem, SourceRow, TemplateRow, TermsRow,
+    exported,
 };
 pub use error::StoreError;
+pub use notifications::Notified;
 pub use operations::{
     BacklogRow, Count, DeadLetterFilter, DeadLetterRow, DeadLetterState, DeadLetterView,
     DeliveryFilter, DeliveryRow, DeliveryView, FactView, FailingEndpoint, FleetSummary, HoldWatch,
@@ -27,7 +31,9 @@ pub use operations::{
     Transaction, TransactionHold,
 };
 pub use pool::{Store, StoreSettings};
-pub use purchases::{Accepted, NewPurchase, Reference, StatementOf, Stored};
+pub use purchases::{
+    Accepted, NewPurchase, OfBuyer, OpenStep, Reference, Similar, StatementOf, Stored,
+};
 pub use schema::schema_fingerprint;
 pub use seal::{Keyring, SealError};
 pub use tasks::CommitOutcome;

@@ -6,8 +6,10 @@
 //! Labels are fixed words, connector names or client numbers: never a purchase, a person or
 //! anything else that grows without limit.
 
+mod crash;
 mod logs;
 mod metrics;
 
+pub use crash::{HAS_CRASH_POINTS, crash_point, is_armed};
 pub use logs::{LogFormat, LogSettings, TelemetryError, init};
 pub use metrics::{METRIC_NAMES, Metrics, metrics, render};

@@ -38,14 +38,18 @@ pub enum TelemetryError {
     /// The service's name would break a log line.
     #[error("service name has other characters than letters, digits, '-' and '_'")]
     Service,
+    /// A crash point was asked for that this build does not have.
+    #[error("{0}")]
+    CrashPoint(String),
 }
 
 /// Sends this process's log events to standard error. The first call in a process wins; a later
 /// one only checks its settings.
 ///
 /// # Errors
-/// When the filter or the service's name is unusable.
+/// When the filter or the service's name is unusable, or a test names no crash point.
 pub fn init(service: &str, log: &LogSettings) -> Result<(), TelemetryError> {
+    crate::crash::arm()?;
     let subscriber = subscriber(service, log, io::stderr)?;
     if subscriber.try_init().is_err() {
         tracing::debug!("logging was set up before");

@@ -17,6 +17,9 @@ pub const SETTLE_LANE: LaneId = LaneId(13);
 /// The lane of deliver tasks.
 pub const DELIVER_LANE: LaneId = LaneId(14);
 
+/// The lane of notify tasks.
+pub const NOTIFY_LANE: LaneId = LaneId(15);
+
 /// An order of client 1001 over 34.50 ZAR, to be started before `start_by`.
 ///
 /// # Errors
@@ -54,7 +57,8 @@ pub fn new_purchase(
     };
     let first_task =
         FollowUp { kind, slot: 0, lane, start_by: Some(start_by), deadline_at: Some(start_by) };
-    let content = Private::new(format!("{scenario} 101 3400 50 ZAR"));
-    let order = AcceptedOrder { order, content, reserve, first_task };
+    let content = Private::new(format!("{scenario} 101 3400 ZAR"));
+    let (sent_fee, refuse_similar) = (None, false);
+    let order = AcceptedOrder { order, content, sent_fee, reserve, first_task, refuse_similar };
     Ok(NewPurchase { order, way_in: WayIn::Http })
 }

@@ -50,6 +50,9 @@ struct Arguments {
     /// Tell what happens in each of them
     #[arg(long)]
     trace: bool,
+    /// Only this mutation; may be given again
+    #[arg(long, value_name = "NAME")]
+    mutation: Vec<String>,
 }
 
 fn main() -> ExitCode {
@@ -80,9 +83,10 @@ fn run(arguments: &Arguments, seed: u64) -> bool {
         }
         println!("\n{name}: {what}");
         // On a thread of its own: what a drill finds is a panic there, and the next one runs.
+        let only = arguments.mutation.clone();
         let drill = std::thread::spawn(move || match name {
             "simulation" => histories::run(seed, histories, trace),
-            "mutations" => mutants::run(),
+            "mutations" => mutants::run(&only),
             _ => Ok(drill(name, seed)),
         });
         let drill = drill.join().map(|ended| ended.inspect_err(|error| println!("{error:#}")));

@@ -17,9 +17,14 @@ const TEST_LIMIT: Duration = Duration::from_secs(90);
 /// A build of the mutated crates.
 const BUILD_LIMIT: Duration = Duration::from_secs(900);
 
-/// One line for the summary.
-pub(crate) fn run() -> Result<String> {
-    let list = mutations::list()?;
+/// One line for the summary. Only the named ones, if any are named.
+pub(crate) fn run(only: &[String]) -> Result<String> {
+    let mut list = mutations::list()?;
+    let unknown = |name: &&String| !list.iter().any(|one| one.name == **name);
+    if let Some(name) = only.iter().find(unknown) {
+        bail!("there is no mutation {name}");
+    }
+    list.retain(|one| only.is_empty() || only.contains(&one.name));
     let copy = Copy::make()?;
     println!("unchanged, every named test passes");
     let mut all: Vec<&str> =
@@ -106,11 +111,21 @@ impl Copy {
     }
 
     fn test(&self, binary: &str, name: &str) -> Result<Verdict> {
-        let target: &[&str] = if binary == "lib" { &["--lib"] } else { &["--test", binary] };
-        let (built, text) = self.cargo(&[target, &["--no-run"]].concat(), BUILD_LIMIT)?;
+        if binary == "it" {
+            let programs = ["build", "--locked", "--workspace", "--bins"];
+            let (built, text) = self.cargo(&programs, BUILD_LIMIT)?;
+            ensure!(built == Some(true), "the mutant does not build:\n{text}");
+        }
+        // Of the whole workspace, so that all builds share one set of features.
+        let target: &[&str] = match binary {
+            "lib" => &["--package", "fleet-testkit", "--lib"],
+            _ => &["--workspace", "--test", binary],
+        };
+        let test = [&["test", "--locked"], target].concat();
+        let (built, text) = self.cargo(&[&test[..], &["--no-run"]].concat(), BUILD_LIMIT)?;
         ensure!(built == Some(true), "the mutant does not build:\n{text}");
         let (passed, text) =
-            self.cargo(&[target, &["--", "--exact", name]].concat(), TEST_LIMIT)?;
+            self.cargo(&[&test[..], &["--", "--exact", name]].concat(), TEST_LIMIT)?;
         let ran = text.contains(&format!("test {name} ... "));
         match passed {
             None => Ok(Verdict::Hung),
@@ -120,11 +135,10 @@ impl Copy {
         }
     }
 
-    /// Runs `cargo test`: whether it succeeded (`None` when its time was over), and what it said.
+    /// Runs cargo: whether it succeeded (`None` when its time was over), and what it said.
     fn cargo(&self, arguments: &[&str], limit: Duration) -> Result<(Option<bool>, String)> {
         let (mut reader, writer) = std::io::pipe()?;
         let mut child = Command::new(env!("CARGO"))
-            .args(["test", "--locked", "--package", "fleet-testkit"])
             .args(arguments)
             .current_dir(&self.root)
             .env("CARGO_TARGET_DIR", &self.target)

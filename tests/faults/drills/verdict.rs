@@ -89,7 +89,9 @@ fn once_each(fleet: &TestFleet) {
             EffectKind::Vend => "vend",
             EffectKind::Capture | EffectKind::Cancel => "capture or cancel",
             EffectKind::Refund => "refund",
-            EffectKind::Result | EffectKind::Ipn | EffectKind::Report => continue,
+            EffectKind::Result | EffectKind::Ipn | EffectKind::Report | EffectKind::Message => {
+                continue;
+            }
         };
         *counts.entry((effect.purchase.to_string(), what)).or_default() += 1;
     }

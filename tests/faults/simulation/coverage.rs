@@ -106,6 +106,8 @@ pub const MUST_BE_REACHED: &[&str] = &[
     "refund answer_lost",
     "deliver acknowledged",
     "deliver not_acknowledged",
+    "notify message_taken",
+    "notify answer_lost",
     "report reported",
     "report superseded_by_success",
     "report not_reported_yet",

@@ -1,13 +1,14 @@
-//! One client, its funding sources, suppliers of every kind, and a fraud desk.
+//! One client, its funding sources, suppliers of every kind, a fraud desk, and who sends messages.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fleet_domain::{
-    Client, ClientId, Connector, DeskRules, Directory, Inquiry, Lane, LaneId, MsisdnForm,
-    OnUnavailable, Party, PlanClass, RetryPlan, TaskKind, ValidateWhen,
+    Client, ClientId, Connector, Currency, DeskRules, Directory, FeeRule, Inquiry, Lane, LaneId,
+    MsisdnForm, NotifyChannel, NotifyRules, OnUnavailable, Party, PlanClass, Product, ProductId,
+    RetryPlan, TaskKind, ValidateWhen,
 };
-use fleet_testkit::samples::{DELIVER_LANE, DISPENSE_LANE, RESERVE_LANE, SETTLE_LANE};
+use fleet_testkit::samples::{DELIVER_LANE, DISPENSE_LANE, NOTIFY_LANE, RESERVE_LANE, SETTLE_LANE};
 
 use super::knobs::Knobs;
 
@@ -37,6 +38,9 @@ pub(super) const SUPPLIERS: [(&str, Inquiry, LaneId); 4] = [
     ("repeat", Inquiry::Repeat, LaneId(42)),
 ];
 
+/// Who sends messages.
+pub(super) const TEXTER: &str = "texter";
+
 /// The fraud desk.
 pub(super) const DESK: &str = "desk";
 
@@ -56,6 +60,7 @@ fn connector(name: &str, party: Party, adapter: &str, inquiry: Inquiry) -> Conne
         codes: BTreeMap::new(),
         desk: None,
         active: true,
+        sandbox: false,
     }
 }
 
@@ -65,15 +70,24 @@ fn client() -> Client {
         id: CLIENT,
         name: "client".to_owned(),
         active: true,
+        sandbox: false,
         api_key_hashes: Vec::new(),
         signature_secret: None,
         signature_required: false,
+        oauth_secret_hashes: Vec::new(),
+        token_required: false,
+        tokens_valid_from: None,
+        refuse_similar: false,
         broker_users: Vec::new(),
         answer_within: CALL,
         start_within: Duration::from_secs(600),
         default_funding_source: Some("bank".to_owned()),
         channels: BTreeMap::from(channels),
         ipn: None,
+        notify: NotifyRules {
+            connectors: BTreeMap::from([(NotifyChannel::Sms, TEXTER.to_owned())]),
+            language: None,
+        },
     }
 }
 
@@ -95,6 +109,7 @@ pub(super) fn directory(knobs: &Knobs, validates: bool, delays: &[u32]) -> Direc
         lane(id, TaskKind::Dispense, name);
     }
     lane(DELIVER_LANE, TaskKind::Deliver, &CLIENT.to_string());
+    lane(NOTIFY_LANE, TaskKind::Notify, TEXTER);
     lane(LaneId(17), TaskKind::Report, DESK);
     lane(LaneId(19), TaskKind::Validate, DESK);
 
@@ -110,11 +125,36 @@ pub(super) fn directory(knobs: &Knobs, validates: bool, delays: &[u32]) -> Direc
         on_unavailable: OnUnavailable::Refuse,
         validate_within: Duration::from_secs(120),
     });
-    for one in sources.into_iter().chain(suppliers).chain([desk]) {
+    let texter = connector(TEXTER, Party::Channel, "sms", Inquiry::Repeat);
+    for one in sources.into_iter().chain(suppliers).chain([desk, texter]) {
         directory.connectors.insert(one.name.clone(), one);
     }
+    directory.products.extend(product());
     directory.plans = plans(delays);
     directory
+}
+
+/// What the samples' purchases buy.
+fn product() -> Option<(ProductId, Product)> {
+    let id = ProductId(101);
+    let product = Product {
+        id,
+        name: "Airtime".to_owned(),
+        product_type: "airtime".to_owned(),
+        product_type_id: 1,
+        description: String::new(),
+        short_description: String::new(),
+        vendor_id: 1,
+        vendor: "Vendor".to_owned(),
+        channels: Vec::new(),
+        supplier: "lookup".to_owned(),
+        currency: Currency::from_code("ZAR").ok()?,
+        min_amount: 1,
+        max_amount: 100_000,
+        fee: FeeRule { fixed: 50, basis_points: 0 },
+        active: true,
+    };
+    Some((id, product))
 }
 
 fn plans(delays: &[u32]) -> Vec<RetryPlan> {
@@ -125,6 +165,7 @@ fn plans(delays: &[u32]) -> Vec<RetryPlan> {
         TaskKind::Settle,
         TaskKind::Refund,
         TaskKind::Deliver,
+        TaskKind::Notify,
         TaskKind::Report,
         TaskKind::Validate,
     ] {

@@ -14,7 +14,7 @@ use fleet_engine::{Engine, EngineSettings, Step, TaskStore};
 use fleet_fraud_reporting::{ReportOutcome, ValidateToken};
 use fleet_outbound::AddressPolicy;
 use fleet_reservation::{Refund, Reserve, Settle};
-use fleet_result_delivery::Deliver;
+use fleet_result_delivery::{Deliver, Notify};
 use fleet_store::{NewPurchase, Stored};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -164,6 +164,9 @@ fn purchase(world: &World, directory: &Directory, number: u32) -> NewPurchase {
             SOURCES.get(pick(SOURCES.len())).map_or("bank", |(name, ..)| name).to_owned();
     }
     order.client = CLIENT;
+    if world.below(2) == 0 {
+        order.details.notify = vec!["sms".to_owned()];
+    }
     if world.below(2) == 0 {
         order.details.fraud = Some(FraudDetails {
             desk: Some(DESK.to_owned()),
@@ -331,6 +334,7 @@ fn start(
     run_engine(&mut engines, process, directory, stop, Refund::new(exchange.clone()));
     run_engine(&mut engines, process, directory, stop, Dispense::new(exchange.clone()));
     run_engine(&mut engines, process, directory, stop, Deliver::new(exchange.clone(), CALL, 0));
+    run_engine(&mut engines, process, directory, stop, Notify::new(exchange.clone()));
     run_engine(&mut engines, process, directory, stop, ReportOutcome::new(exchange.clone()));
     if process.world.validates {
         run_engine(&mut engines, process, directory, stop, ValidateToken::new(exchange));

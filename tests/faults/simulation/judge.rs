@@ -2,6 +2,7 @@
 
 use fleet_domain::{
     DispenseState, ParkClass, PurchaseId, PurchaseStatus, ReserveState, SettleState, TaskKind,
+    delivery_kind,
 };
 use fleet_store::PurchaseView;
 
@@ -169,9 +170,14 @@ impl Case<'_> {
         self.must(self.is_pending() == view.deliveries.is_empty(), "results without an end");
         for row in &view.deliveries {
             let ended = row.state == "sent" || row.state == "failed";
-            let done = ended || self.parked(TaskKind::Deliver);
+            let done = ended || self.parked(delivery_kind(row.slot));
             self.must(done, "a result is not delivered, and not given up");
-            let taken = self.account.acknowledged > 0;
+            let message = format!("{}-n{}", view.purchase.order.id, row.slot);
+            let taken = if delivery_kind(row.slot) == TaskKind::Deliver {
+                self.account.acknowledged > 0
+            } else {
+                self.account.texts.contains_key(&message)
+            };
             self.must(row.state != "sent" || taken, "acknowledged by nobody");
         }
         let Some(report) = &view.report else { return };

@@ -1,4 +1,4 @@
-//! The outside parties: banks, suppliers, a listener and a desk, each with its own record, and what
+//! The outside parties: banks, suppliers, a listener, a desk and who sends messages, each with its own record, and what
 //! they know of each other that a judge would.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +45,9 @@ pub(super) struct Account {
     pub(super) results: u32,
     pub(super) acknowledged: u32,
     result: Option<Vec<u8>>,
+    texts_asked: u32,
+    /// What each message said, by its reference.
+    pub(super) texts: BTreeMap<String, Vec<u8>>,
     reports: u32,
     pub(super) supplier_contradicts: bool,
 }
@@ -85,6 +88,8 @@ impl Account {
             results: 0,
             acknowledged: 0,
             result: None,
+            texts_asked: 0,
+            texts: BTreeMap::new(),
             reports: 0,
             supplier_contradicts: false,
         }
@@ -113,7 +118,8 @@ impl Ask<'_> {
     fn purchase(&self) -> Option<PurchaseId> {
         let tail = self.path.rsplit('/').next().unwrap_or_default();
         let named = tail.get(..36).and_then(|text| text.parse().ok());
-        named.or_else(|| self.json().get("raasTxnRef")?.as_str()?.parse().ok())
+        let named = named.or_else(|| self.json().get("raasTxnRef")?.as_str()?.parse().ok());
+        named.or_else(|| self.json().get("reference")?.as_str()?.get(..36)?.parse().ok())
     }
 }
 
@@ -133,6 +139,7 @@ pub(super) fn serve(world: &Arc<World>, ask: &Ask<'_>) -> Answer {
     let step = ask.path.split('/').next().unwrap_or_default();
     match (ask.party, step) {
         ("listener", _) => listener(world, account, ask),
+        (super::directory::TEXTER, "messages") => texter(world, account, ask),
         (_, "reserve") => funds(world, account, Money::Held),
         (_, "charge") => funds(world, account, Money::Charged),
         (_, "reservations" | "charges") => funds_look_up(account),
@@ -340,6 +347,28 @@ fn listener(world: &World, account: &mut Account, ask: &Ask<'_>) -> Answer {
         return (500, Value::Null);
     }
     account.acknowledged = account.acknowledged.saturating_add(1);
+    (202, Value::Null)
+}
+
+/// Sends each message once, by its reference.
+fn texter(world: &World, account: &mut Account, ask: &Ask<'_>) -> Answer {
+    let body = ask.json();
+    let reference = word(&body, "reference").to_owned();
+    let tells_success = reference.ends_with("-n100");
+    if tells_success && account.goods == 0 && !account.supplier_contradicts {
+        world.violate("a message tells of goods that are not out".to_owned());
+    }
+    account.texts_asked = account.texts_asked.saturating_add(1);
+    if account.texts_asked <= account.script.texts_after {
+        return (503, Value::Null);
+    }
+    let first = account.texts.entry(reference).or_insert_with(|| ask.body.to_vec());
+    if first != ask.body {
+        world.violate("a message is sent again with other bytes".to_owned());
+    }
+    if account.texts.len() > 1 {
+        world.violate("buyer and recipient are told different things".to_owned());
+    }
     (202, Value::Null)
 }
 

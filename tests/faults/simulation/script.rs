@@ -46,6 +46,7 @@ pub(super) struct Script {
     pub(super) settles: bool,
     pub(super) refunds: bool,
     pub(super) acknowledges_after: u32,
+    pub(super) texts_after: u32,
     pub(super) desk_takes_after: u32,
     pub(super) token_is_valid: bool,
 }
@@ -89,6 +90,7 @@ impl Script {
             settles: !some(80),
             refunds: !some(200),
             acknowledges_after: if some(400) { few(4) } else { 0 },
+            texts_after: if some(400) { few(4) } else { 0 },
             desk_takes_after: if some(400) { few(4) } else { 0 },
             token_is_valid: !some(200),
         }

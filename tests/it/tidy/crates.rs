@@ -79,12 +79,14 @@ struct Package {
     name: String,
     manifest_path: String,
     dependencies: Vec<Dependency>,
+    features: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Deserialize)]
 struct Dependency {
     name: String,
     kind: Option<String>,
+    features: Vec<String>,
 }
 
 fn packages() -> Vec<Package> {
@@ -141,6 +143,31 @@ fn one_crate_knows_each_technology() {
         }
     }
     assert_none(&findings, "a technology outside the crate that is made for it");
+}
+
+/// Programs are built without the testkit, and a build of everything for service has no debug
+/// assertions: `fleet-boot` does not compile with crash points then.
+#[test]
+fn only_the_testkit_turns_crash_points_on() {
+    let mut users = Vec::new();
+    for package in packages() {
+        let user = short(&package.name).to_owned();
+        for (feature, enables) in &package.features {
+            if enables.iter().any(|enabled| enabled.contains("crashpoints")) {
+                users.push(format!("{user}: feature {feature}"));
+            }
+        }
+        for dependency in &package.dependencies {
+            if dependency.features.iter().any(|feature| feature == "crashpoints") {
+                users.push(user.clone());
+            }
+        }
+    }
+    assert_eq!(users, ["testkit"]);
+    let boot = read("shared/boot/src/program.rs");
+    let guard =
+        "#[cfg(not(debug_assertions))]\nconst _: () = assert!(!fleet_telemetry::HAS_CRASH_POINTS";
+    assert!(boot.contains(guard), "a build for service may have crash points");
 }
 
 #[test]

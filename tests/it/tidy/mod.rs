@@ -7,7 +7,7 @@ mod settings;
 use std::path::{Path, PathBuf};
 
 /// The checkout.
-fn root() -> PathBuf {
+pub(super) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
@@ -41,7 +41,7 @@ fn files_ending(ending: &str) -> Vec<String> {
     found
 }
 
-fn read(path: &str) -> String {
+pub(super) fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 

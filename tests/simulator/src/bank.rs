@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::behaviour::Behaviour;
 use crate::judge;
 use crate::purchase::{Hold, HoldState, fingerprint};
-use crate::record::EffectKind;
+use crate::record::{EffectKind, ResultSeen};
 use crate::state::{State, Visit};
 
 /// Codes with which a bank decides against a reservation.
@@ -159,6 +159,17 @@ impl ResultRequest {
         self.response_code == "0000"
     }
 
+    pub(crate) fn seen(&self, whose: &'static str) -> ResultSeen {
+        ResultSeen {
+            purchase: self.raas_txn_ref.clone(),
+            whose,
+            fee: self.fee_amount,
+            settlement: self.settlement_amount,
+            client_share: self.client_share_amount,
+            vendor_share: self.vendor_share_amount,
+        }
+    }
+
     pub(crate) fn problem(&self) -> Option<&'static str> {
         let amounts = [
             self.fee_amount,
@@ -302,7 +313,9 @@ impl State {
         hold.settled_by = Some(print);
         hold.state = wanted;
         self.holds_open = self.holds_open.saturating_sub(1);
-        self.effect(visit, kind, if capture { request.settlement_amount } else { amount }, None);
+        // The buyer pays what was held; how others share it is settled between them.
+        self.effect(visit, kind, amount, None);
+        self.results.push(request.seen("bank"));
         let findings = [
             (request.reserve_amount != amount, judge::AMOUNT_DIFFERS),
             (!known_ref, judge::REFERENCE_DIFFERS),

@@ -21,6 +21,8 @@ pub enum Action {
     Vend,
     /// A supplier's look-up of a vend.
     VendLookUp,
+    /// A supplier's validation of an account.
+    ValidateAccount,
     /// A result for a client.
     Result,
     /// An IPN for a client.
@@ -29,6 +31,8 @@ pub enum Action {
     Report,
     /// A token's validation by the fraud desk.
     Validate,
+    /// A message to a person.
+    Message,
 }
 
 /// The behaviours of one purchase, used in order; the last one repeats.

@@ -46,6 +46,7 @@ impl State {
         if behaviour.effect {
             let told = Some(Arc::from(request.response_code.as_str()));
             self.effect(visit, EffectKind::Result, request.settlement_amount, told);
+            self.results.push(request.seen("client"));
         }
         Reply::ok(serde_json::Value::Null).with_status(202)
     }

@@ -58,5 +58,7 @@ pub(crate) const IPN_CHANGED: &str = "ipn_changed";
 pub(crate) const IPN_WITHOUT_VEND: &str = "ipn_without_vend";
 /// An IPN whose transaction the gateway does not show, or shows otherwise.
 pub(crate) const IPN_NOT_FOUND: &str = "ipn_not_found";
+/// A message whose text or destination is not that sent before under its reference.
+pub(crate) const MESSAGE_CHANGED: &str = "message_changed";
 /// A redirect was followed.
 pub(crate) const REDIRECT_FOLLOWED: &str = "redirect_followed";

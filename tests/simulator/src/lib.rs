@@ -1,5 +1,5 @@
 //! The outside world of the fleet, for tests and for trying it out: banks, suppliers, clients'
-//! result listeners and a fraud desk behind one HTTP port.
+//! result listeners, a fraud desk and providers of messages behind one HTTP port.
 //!
 //! It keeps its own record of every call and of every effect (money held, captured, cancelled;
 //! goods out; results taken) and judges by that record alone: it shares no type and no decision
@@ -18,6 +18,7 @@ mod desk;
 mod faults;
 mod ipn;
 mod judge;
+mod message;
 mod purchase;
 mod record;
 mod routes;
@@ -32,7 +33,8 @@ pub use behaviour::{Action, AnswerKind, Behaviour, Confirmation, Pending, Plan};
 pub use desk::{ReportTold, TokenRecord};
 pub use faults::Fault;
 pub use ipn::{IpnCall, Mode};
-pub use record::{Call, Effect, EffectKind, PartyCount, Summary, Violation};
+pub use message::Message;
+pub use record::{Call, Effect, EffectKind, PartyCount, ResultSeen, Summary, Violation};
 pub use scripts::{SCRIPTS, Script};
 pub use server::{Running, Simulator, stop_signal};
 pub use settings::{IpnListener, Latency, SimulatorSettings};

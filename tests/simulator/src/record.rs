@@ -28,6 +28,8 @@ pub enum EffectKind {
     Ipn,
     /// The fraud desk has a report.
     Report,
+    /// A person has a message.
+    Message,
 }
 
 impl EffectKind {
@@ -37,13 +39,13 @@ impl EffectKind {
     pub const fn happens_once(self) -> bool {
         match self {
             Self::Reserve | Self::Capture | Self::Cancel | Self::Refund | Self::Vend => true,
-            Self::Result | Self::Ipn | Self::Report => false,
+            Self::Result | Self::Ipn | Self::Report | Self::Message => false,
         }
     }
 
     pub(crate) fn named(name: &str) -> Option<Self> {
         let money = [Self::Reserve, Self::Capture, Self::Cancel, Self::Refund, Self::Vend];
-        let told = [Self::Result, Self::Ipn, Self::Report];
+        let told = [Self::Result, Self::Ipn, Self::Report, Self::Message];
         money.into_iter().chain(told).find(|kind| format!("{kind:?}").eq_ignore_ascii_case(name))
     }
 }
@@ -170,4 +172,21 @@ impl Summary {
     pub fn effect_count(&self, kind: EffectKind) -> u64 {
         self.parties.values().filter_map(|party| party.effects.get(&kind)).sum()
     }
+}
+
+/// The amounts of a result as a bank or a client got it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResultSeen {
+    /// Our reference.
+    pub purchase: String,
+    /// `bank` or `client`.
+    pub whose: &'static str,
+    /// `feeAmount`.
+    pub fee: i64,
+    /// `settlementAmount`.
+    pub settlement: i64,
+    /// `clientShareAmount`.
+    pub client_share: i64,
+    /// `vendorShareAmount`.
+    pub vendor_share: i64,
 }

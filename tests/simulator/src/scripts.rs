@@ -16,7 +16,7 @@ pub struct Script {
     pub name: &'static str,
     /// What happens.
     pub meaning: &'static str,
-    /// Whose behaviour it is: bank, supplier, listener or desk.
+    /// Whose behaviour it is: bank, supplier, listener, desk or provider.
     pub party: &'static str,
     #[serde(skip)]
     make: fn() -> Plan,
@@ -33,6 +33,7 @@ impl Script {
             [_, b'1', ..] => "bank",
             [_, b'2' | b'3', ..] => "supplier",
             [_, b'4', ..] => "listener",
+            [_, b'6', ..] => "provider",
             _ => "desk",
         };
         Self { code, name, meaning, party, make }
@@ -143,6 +144,13 @@ pub const SCRIPTS: &[Script] = &[
     Script::new("9258", "lost_vend_stale", "first vend: it is done and the connection is closed without a byte", || vend([Fault::StaleKeepAlive.behaviour(), Behaviour::ok()])),
     Script::new("9259", "lost_vend_late_effect", "first vend: no answer comes, and it is done after 2.5 s", || vend([Fault::LateEffect.behaviour(), Behaviour::ok()])),
     // 93xx: suppliers that confirm by callback.
+    // 926x: validation of an account.
+    Script::new("9261", "account_not_found", "the account is not found: 2210", || account(Behaviour::refuses("2210"))),
+    Script::new("9262", "account_no_service", "the supplier has no such service: 404", || account(Behaviour::status(404))),
+    Script::new("9263", "account_slow_8s", "the answer comes after 8 s", || account(Behaviour::slow(8_000))),
+    Script::new("9264", "account_garbage", "the answer is a 200 that is no JSON", || account(Behaviour::effect_then(AnswerKind::Garbage))),
+    Script::new("9265", "account_dirty", "the answer holds control characters and a card number", || account(Behaviour::effect_then(AnswerKind::DirtyReferences))),
+    Script::new("9266", "account_endless", "the answer never ends", || account(Behaviour::effect_then(AnswerKind::Endless))),
     Script::new("9301", "confirm_after_1s", "accepted with 2236, confirmed after 1 s", || vend([Behaviour::confirms(vec![Confirmation::after(1_000, "0000")])])),
     Script::new("9302", "confirm_twice", "accepted with 2236, confirmed twice", || vend([Behaviour::confirms(vec![Confirmation::after(200, "0000"), Confirmation::after(400, "0000")])])),
     Script::new("9303", "confirm_before_answer", "confirmed before the vend itself is answered with 2236", || vend([Behaviour::confirms(vec![Confirmation::before_answer("0000")])])),
@@ -192,6 +200,23 @@ pub const SCRIPTS: &[Script] = &[
     Script::new("9557", "lost_report_redirect", "first report: nothing is done and the answer is a redirect", || report([Fault::Redirect.behaviour(), Behaviour::ok()])),
     Script::new("9558", "lost_report_stale", "first report: it is done and the connection is closed without a byte", || report([Fault::StaleKeepAlive.behaviour(), Behaviour::ok()])),
     Script::new("9559", "lost_report_late_effect", "first report: no answer comes, and it is done after 2.5 s", || report([Fault::LateEffect.behaviour(), Behaviour::ok()])),
+    // 96xx: providers of messages.
+    Script::new("9601", "message_refused", "every message is answered 400", || message([Behaviour::status(400)])),
+    Script::new("9602", "message_429", "a message is answered 429 with Retry-After 1, then sent", || message([busy(), Behaviour::ok()])),
+    Script::new("9603", "message_503_twice", "a message is answered 503 twice, then sent", || message([Behaviour::status(503), Behaviour::status(503), Behaviour::ok()])),
+    Script::new("9604", "message_slow_2s", "a message is sent and answered after 2 s", || message([Behaviour::slow(2_000)])),
+    Script::new("9605", "message_503_always", "every message is answered 503", || message([Behaviour::status(503)])),
+    // 965x: the first message by Fault::ALL, all later ones go well.
+    Script::new("9650", "lost_message_hang_before", "first message: nothing is done and no answer comes", || message([Fault::HangBefore.behaviour(), Behaviour::ok()])),
+    Script::new("9651", "lost_message_effect_hang", "first message: it is done and no answer comes", || message([Fault::EffectThenHang.behaviour(), Behaviour::ok()])),
+    Script::new("9652", "lost_message_effect_reset", "first message: it is done and the connection is reset", || message([Fault::EffectThenReset.behaviour(), Behaviour::ok()])),
+    Script::new("9653", "lost_message_effect_500", "first message: it is done and the answer is 500", || message([Fault::EffectThen500.behaviour(), Behaviour::ok()])),
+    Script::new("9654", "lost_message_garbage", "first message: it is done and the answer is no JSON", || message([Fault::Garbage.behaviour(), Behaviour::ok()])),
+    Script::new("9655", "lost_message_drip", "first message: it is done and the answer drips", || message([Fault::Drip.behaviour(), Behaviour::ok()])),
+    Script::new("9656", "lost_message_endless", "first message: it is done and the answer never ends", || message([Fault::Endless.behaviour(), Behaviour::ok()])),
+    Script::new("9657", "lost_message_redirect", "first message: nothing is done and the answer is a redirect", || message([Fault::Redirect.behaviour(), Behaviour::ok()])),
+    Script::new("9658", "lost_message_stale", "first message: it is done and the connection is closed without a byte", || message([Fault::StaleKeepAlive.behaviour(), Behaviour::ok()])),
+    Script::new("9659", "lost_message_late_effect", "first message: no answer comes, and it is done after 2.5 s", || message([Fault::LateEffect.behaviour(), Behaviour::ok()])),
 ];
 
 fn plan<const N: usize>(action: Action, behaviours: [Behaviour; N]) -> Plan {
@@ -208,6 +233,10 @@ fn settle<const N: usize>(behaviours: [Behaviour; N]) -> Plan {
 
 fn vend<const N: usize>(behaviours: [Behaviour; N]) -> Plan {
     plan(Action::Vend, behaviours)
+}
+
+fn account(behaviour: Behaviour) -> Plan {
+    plan(Action::ValidateAccount, [behaviour])
 }
 
 /// Nothing is vended, so what was charged has to go back.
@@ -227,6 +256,10 @@ fn ipn<const N: usize>(behaviours: [Behaviour; N]) -> Plan {
 
 fn report<const N: usize>(behaviours: [Behaviour; N]) -> Plan {
     plan(Action::Report, behaviours)
+}
+
+fn message<const N: usize>(behaviours: [Behaviour; N]) -> Plan {
+    plan(Action::Message, behaviours)
 }
 
 fn pending(code: &str) -> Behaviour {
@@ -281,6 +314,7 @@ mod tests {
             ("925", Action::Vend),
             ("945", Action::Result),
             ("955", Action::Report),
+            ("965", Action::Message),
         ] {
             for (place, fault) in Fault::ALL.into_iter().enumerate() {
                 let script = Script::of_code(&format!("{code}{place}")).unwrap();

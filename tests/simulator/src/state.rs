@@ -11,8 +11,9 @@ use crate::behaviour::{Action, Behaviour, Confirmation, Plan};
 use crate::desk::Token;
 use crate::ipn::Ipns;
 use crate::judge;
+use crate::message::Messages;
 use crate::purchase::Purchase;
-use crate::record::{Call, Effect, EffectKind, PartyCount, Summary, Violation};
+use crate::record::{Call, Effect, EffectKind, PartyCount, ResultSeen, Summary, Violation};
 use crate::scripts::{Script, marked_code, target_code};
 use crate::settings::{Latency, SimulatorSettings};
 use crate::supplier::SupplierKind;
@@ -59,6 +60,8 @@ pub(crate) struct State {
     purchases: HashMap<Arc<str>, Purchase>,
     pub(crate) tokens: HashMap<Arc<str>, Token>,
     pub(crate) ipns: Ipns,
+    pub(crate) messages: Messages,
+    pub(crate) results: Vec<ResultSeen>,
     scripts: HashMap<String, Plan>,
     used: HashMap<(Arc<str>, Action), usize>,
     duplicates: BTreeMap<EffectKind, u64>,
@@ -84,6 +87,8 @@ impl State {
             purchases: HashMap::new(),
             tokens: HashMap::new(),
             ipns: Ipns { listeners: settings.ipn_listeners.clone(), ..Ipns::default() },
+            messages: Messages::default(),
+            results: Vec::new(),
             scripts: HashMap::new(),
             used: HashMap::new(),
             duplicates: BTreeMap::new(),
@@ -191,7 +196,10 @@ impl State {
             let behaviours = plan.get(&visit.action)?;
             behaviours.get(at).or_else(|| behaviours.last()).cloned()
         };
-        let target = self.purchases.get(&visit.purchase).and_then(|known| known.target.clone());
+        let known = self.purchases.get(&visit.purchase).and_then(|known| known.target.clone());
+        // There is no purchase yet when an account is asked about.
+        let asked = visit.mark.clone().filter(|_| visit.action == Action::ValidateAccount);
+        let target = known.or(asked);
         let keys = [Some(&visit.purchase), target.as_ref(), visit.mark.as_ref()];
         let mut custom = keys.into_iter().flatten().filter_map(|key| self.scripts.get(&**key));
         let built_in = || {
@@ -323,6 +331,11 @@ fn usual(visit: &Visit) -> Behaviour {
     let by_callback = SupplierKind::of(&visit.party) == Some(SupplierKind::Callback);
     if visit.action == Action::Vend && by_callback {
         return Behaviour::confirms(vec![Confirmation::after(300, "0000")]);
+    }
+    if visit.action == Action::ValidateAccount
+        && SupplierKind::of(&visit.party) == Some(SupplierKind::Plain)
+    {
+        return Behaviour::status(404);
     }
     Behaviour::ok()
 }

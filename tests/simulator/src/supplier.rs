@@ -71,6 +71,46 @@ impl VendRequest {
     }
 }
 
+/// The question about an account.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AccountRequest {
+    product_id: i64,
+    pub(crate) target_identifier: String,
+    amount: i64,
+    currency_code: String,
+    #[serde(default)]
+    source_identifier: Option<String>,
+}
+
+impl AccountRequest {
+    pub(crate) fn problem(&self) -> Option<&'static str> {
+        let source = self.source_identifier.as_deref().is_none_or(is_party);
+        let checks = [
+            (self.product_id > 0, "productId must be positive"),
+            (is_party(&self.target_identifier), "targetIdentifier must have 1 to 32 characters"),
+            (source, "sourceIdentifier must have 1 to 32 characters"),
+            (self.amount > 0, "amount must be positive"),
+            (is_currency(&self.currency_code), "currencyCode must be three capitals"),
+        ];
+        checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem)
+    }
+
+    /// The account, unless the behaviour says otherwise.
+    pub(crate) fn answer(&self, behaviour: &Behaviour) -> Reply {
+        if let Some(code) = behaviour.answer.code().filter(|code| *code != "0000") {
+            return Reply::code(code);
+        }
+        Reply::ok(json!({
+            "responseCode": "0000",
+            "responseMessage": "simulated",
+            "customerName": "Ada Sample",
+            "customerInfo": { "road": "1 Sample Road", "city": "Sampleton" },
+            "accountInfo": { "amount": self.amount, "minimumAmount": 500, "arrears": 0 },
+        }))
+    }
+}
+
 type VendKey = (Arc<str>, Arc<str>);
 
 fn key(visit: &Visit) -> VendKey {

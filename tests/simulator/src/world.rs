@@ -10,7 +10,8 @@ use tokio_util::task::TaskTracker;
 use crate::behaviour::{Action, Behaviour, Plan};
 use crate::desk::TokenRecord;
 use crate::ipn::{IpnCall, Mode};
-use crate::record::{Call, Effect, Summary, Violation};
+use crate::message::Message;
+use crate::record::{Call, Effect, ResultSeen, Summary, Violation};
 use crate::settings::SimulatorSettings;
 use crate::state::State;
 
@@ -90,6 +91,24 @@ impl World {
     #[must_use]
     pub fn ipns(&self) -> Vec<IpnCall> {
         self.lock(|state| state.ipns.calls.clone())
+    }
+
+    /// Every message that reached a person so far, in order.
+    #[must_use]
+    pub fn messages(&self) -> Vec<Message> {
+        self.lock(|state| state.messages.sent.clone())
+    }
+
+    /// How a provider of messages is from now on (`sms`, `mail`).
+    pub fn set_provider(&self, party: &str, mode: Mode) {
+        self.lock(|state| state.messages.modes.insert(Arc::from(party), mode));
+    }
+
+    /// The amounts of every result that took effect at a bank or a client, in order.
+    #[must_use]
+    pub fn results_of(&self, purchase: &str) -> Vec<ResultSeen> {
+        let is_its = |seen: &&ResultSeen| seen.purchase == purchase;
+        self.lock(|state| state.results.iter().filter(is_its).cloned().collect())
     }
 
     /// How a client's IPN listener is from now on.

@@ -1,26 +1,46 @@
-//! Who calls: the client of an API key, and whether the body is signed by it.
+//! Who calls: the client of an API key, whose bearer token it is, and whether it signed the body.
 
-use axum::http::HeaderMap;
-use fleet_domain::{Client, Directory};
+use axum::http::{HeaderMap, HeaderValue, header};
+use fleet_contracts::Rejection;
+use fleet_domain::{Client, ClientId, Directory};
 use fleet_outbound::verify_signature;
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 
+use crate::Present;
 use crate::problem::Problem;
 
 /// Longer keys are refused without a look.
 const KEY_BYTES_MAX: usize = 128;
+/// Secrets that a client has at most.
+const SECRETS_MAX: usize = 4;
 
-/// The active client whose `X-API-Key` this is.
+/// The active client whose `X-API-Key` this is. A bearer token has to be there where the client
+/// says so, and has to be the same client's wherever there is one.
 ///
 /// Keys are 128 bits or more of chance, stored as SHA-256; every client is compared, in constant
 /// time each.
-pub(crate) fn caller<'d>(
-    directory: &'d Directory,
-    headers: &HeaderMap,
-) -> Result<&'d Client, Problem> {
-    let key = headers.get("x-api-key").map(axum::http::HeaderValue::as_bytes).unwrap_or_default();
-    client_of(directory, key).ok_or(Problem::NotAuthorised)
+pub(crate) fn caller<'d>(present: &'d Present, headers: &HeaderMap) -> Result<&'d Client, Problem> {
+    let key = headers.get("x-api-key").map(HeaderValue::as_bytes).unwrap_or_default();
+    let client = client_of(present, key).ok_or(Problem::NotAuthorised)?;
+    match bearer(headers)? {
+        Some(token) if present.proves(token, client) => Ok(client),
+        None if !client.token_required => Ok(client),
+        Some(_) | None => Err(Problem::NotAuthorised),
+    }
+}
+
+/// The bearer token that a request carries. Another scheme is none.
+fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, Problem> {
+    let mut sent = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = sent.next() else { return Ok(None) };
+    if sent.next().is_some() {
+        return Err(Problem::NotAuthorised);
+    }
+    let value = value.as_bytes().trim_ascii();
+    let scheme_ends = value.iter().position(u8::is_ascii_whitespace).unwrap_or(value.len());
+    let (scheme, token) = value.split_at(scheme_ends);
+    Ok(scheme.eq_ignore_ascii_case(b"bearer").then(|| token.trim_ascii()))
 }
 
 /// The active client of an API key.
@@ -34,6 +54,35 @@ pub(crate) fn client_of<'d>(directory: &'d Directory, key: &[u8]) -> Option<&'d 
         client.active && client.api_key_hashes.iter().any(same)
     };
     directory.clients.values().find(has_key)
+}
+
+/// The active client of a number and one of its secrets. An unknown client takes the same steps as
+/// a wrong secret.
+pub(crate) fn client_of_secret<'d>(
+    directory: &'d Directory,
+    number: &str,
+    secret: &str,
+) -> Option<&'d Client> {
+    let client = number.parse().ok().and_then(|id| directory.clients.get(&ClientId(id)));
+    let client = client.filter(|client| client.active);
+    let hash = Sha256::digest(secret);
+    let nobody = [0_u8; 32];
+    let mut matches = Choice::from(0);
+    for place in 0..SECRETS_MAX {
+        let stored = client.and_then(|client| client.oauth_secret_hashes.get(place));
+        let is_one = Choice::from(u8::from(stored.is_some()));
+        matches |= stored.map_or(nobody.as_slice(), Vec::as_slice).ct_eq(hash.as_slice()) & is_one;
+    }
+    client.filter(|_| bool::from(matches))
+}
+
+/// Checks a `clientId` among a query's parameters: another client's has nothing to be found.
+pub(crate) fn own_number(client: &Client, sent: Option<&str>) -> Result<(), Problem> {
+    match sent.unwrap_or_default().parse::<i64>() {
+        Ok(id) if id == client.id.0 => Ok(()),
+        Ok(_) => Err(Problem::NotFound),
+        Err(_) => Err(Rejection::field("clientId", "is missing or no number").into()),
+    }
 }
 
 /// Checks `Signature` over the raw body: required when the client says so, valid whenever sent.

@@ -1,6 +1,7 @@
 //! What this program is made of.
 
-use crate::{Answers, Gateway, Queries, router};
+use crate::msisdn::warm_up;
+use crate::{Accounts, Answers, Gateway, PresentDirectory, Queries, router};
 use fleet_boot::{Program, Worker, bind, serve};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,16 +24,25 @@ pub async fn compose(worker: Worker) -> anyhow::Result<Worker> {
     let address = listener.local_addr()?;
     let gateway = Gateway {
         store: worker.store.clone(),
-        directory: worker.directory.clone(),
+        directory: PresentDirectory::new(worker.directory.clone(), worker.store.keyring().clone()),
         hints: worker.hints.clone(),
         answers: Arc::new(Answers::default()),
         requests: Arc::new(tokio::sync::Semaphore::new(keys.requests_max)),
+        accounts: Arc::new(Accounts::new(
+            worker.exchange()?,
+            Duration::from_millis(keys.validate_within_ms),
+            keys.validations_max,
+        )),
         queries: Arc::new(Queries::new(keys.queries_per_second)),
     };
     let (answers, store, stop) =
         (Arc::clone(&gateway.answers), worker.store.clone(), worker.stop.clone());
     let every = Duration::from_millis(keys.answer_poll_ms);
     worker.spawn(async move { answers.run(&store, every, &stop).await });
+    let directory = worker.directory.current();
+    worker.spawn(async move {
+        drop(tokio::task::spawn_blocking(move || warm_up(&directory.numbering)).await);
+    });
     let grace = Duration::from_secs(worker.settings.shutdown.grace_seconds);
     let stop = worker.stop.clone();
     worker.spawn(serve(listener, router(gateway), keys.connections_max, grace, stop));

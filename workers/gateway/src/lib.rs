@@ -1,17 +1,27 @@
 //! The gateway: takes purchases in over HTTP, answers look-ups and stores what suppliers confirm.
-//! It calls nobody and moves no purchase: workers do.
+//! It asks a supplier about an account when a client wants to know, calls nobody else, and moves
+//! no purchase: workers do.
 
+mod accounts;
 mod answers;
+mod api;
 mod caller;
 mod compose;
+mod halved;
+mod msisdn;
+mod parameters;
+mod present;
 mod problem;
 mod problem_json;
 mod queries;
-pub mod routes;
+mod routes;
 mod state;
+mod tokens;
 
+pub use accounts::Accounts;
 pub use answers::Answers;
 pub use compose::{PROGRAM, compose};
+pub use present::{Present, PresentDirectory};
 pub use queries::Queries;
-pub use routes::router;
+pub use routes::{document, router};
 pub use state::Gateway;

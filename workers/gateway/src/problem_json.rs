@@ -3,7 +3,12 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use fleet_contracts::openapi::{Content, Document, Operation};
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::json;
+
+const KIND: &str = "application/problem+json";
 
 /// Why a request to one of our own endpoints ends here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,31 +32,75 @@ impl From<fleet_store::StoreError> for ProblemJson {
     }
 }
 
-impl IntoResponse for ProblemJson {
-    fn into_response(self) -> Response {
-        let again = matches!(self, Self::TooMany | Self::Unavailable);
-        let (status, detail) = match self {
-            Self::Parameter(name, why) => (StatusCode::BAD_REQUEST, format!("{name} {why}")),
+/// The body of an error.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+struct Body {
+    /// Always `about:blank`: the status says what it is.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    status: u16,
+    /// For people; a parameter is named.
+    detail: String,
+}
+
+impl ProblemJson {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Parameter(..) => StatusCode::BAD_REQUEST,
+            Self::NotAuthorised => StatusCode::UNAUTHORIZED,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn body(&self) -> Body {
+        let status = self.status();
+        let detail = match self {
+            Self::Parameter(name, why) => format!("{name} {why}"),
             Self::NotAuthorised => {
-                (StatusCode::UNAUTHORIZED, "X-API-Key is missing or not valid".to_owned())
+                "X-API-Key or the bearer token is missing or not valid".to_owned()
             }
-            Self::NotFound(what) => (StatusCode::NOT_FOUND, what.to_owned()),
-            Self::TooMany => {
-                (StatusCode::TOO_MANY_REQUESTS, "too many queries, come again later".to_owned())
-            }
-            Self::Unavailable => {
-                (StatusCode::SERVICE_UNAVAILABLE, "not available, come again".to_owned())
-            }
+            Self::NotFound(what) => (*what).to_owned(),
+            Self::TooMany => "too many queries, come again later".to_owned(),
+            Self::Unavailable => "not available, come again".to_owned(),
         };
         let title = status.canonical_reason().unwrap_or_default();
-        let body = json!({
-            "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail,
-        });
-        let mut response = (status, body.to_string()).into_response();
+        Body { kind: "about:blank", title, status: status.as_u16(), detail }
+    }
+
+    const fn comes_again(&self) -> bool {
+        matches!(self, Self::TooMany | Self::Unavailable)
+    }
+}
+
+/// Describes how one of our own operations may fail.
+pub(crate) fn fails_as_problem(
+    mut operation: Operation,
+    document: &mut Document,
+    problems: &[ProblemJson],
+) -> Operation {
+    let shape = document.written::<Body>();
+    for problem in problems {
+        let (status, body) = (problem.status().as_u16(), problem.body());
+        let content = Content::of(KIND, shape.clone()).example("error", json!(body));
+        operation = operation.reply(status, &body.detail, content);
+        if problem.comes_again() {
+            operation = operation.header(status, "Retry-After", "seconds");
+        }
+    }
+    operation
+}
+
+impl IntoResponse for ProblemJson {
+    fn into_response(self) -> Response {
+        let body = json!(self.body());
+        let mut response = (self.status(), body.to_string()).into_response();
         let headers = response.headers_mut();
-        let kind = HeaderValue::from_static("application/problem+json");
-        headers.insert(header::CONTENT_TYPE, kind);
-        if again {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(KIND));
+        if self.comes_again() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use fleet_boot::{HintPublisher, StoreDirectory};
+use fleet_boot::HintPublisher;
 use fleet_store::Store;
 use tokio::sync::Semaphore;
 
-use crate::{Answers, Queries};
+use crate::{Accounts, Answers, PresentDirectory, Queries};
 
 /// The gateway's parts; cheap to clone.
 #[derive(Debug, Clone)]
@@ -14,13 +14,15 @@ pub struct Gateway {
     /// Postgres.
     pub store: Store,
     /// The present directory.
-    pub directory: StoreDirectory,
+    pub directory: PresentDirectory,
     /// Where first hints go.
     pub hints: HintPublisher,
     /// Who waits for a bank.
     pub answers: Arc<Answers>,
     /// Purchases that may be under way at once; whoever finds no place is told to come again.
     pub requests: Arc<Semaphore>,
+    /// Who asks suppliers about accounts.
+    pub accounts: Arc<Accounts>,
     /// How many transactions each client has queried lately.
     pub queries: Arc<Queries>,
 }

@@ -30,7 +30,8 @@ fn of(kind: TaskKind, class: ParkClass) -> Vec<&'static str> {
         TaskKind::Refund => {
             vec!["give the money back by hand", "leave it: the money stays owed to the buyer"]
         }
-        TaskKind::Deliver | TaskKind::Notify => vec!["correct the client's endpoint"],
+        TaskKind::Deliver => vec!["correct the client's endpoint"],
+        TaskKind::Notify => vec!["correct the connector of the client's channel"],
         TaskKind::Report | TaskKind::Validate => {
             vec!["correct the fraud desk's account or the token"]
         }

@@ -3,6 +3,7 @@
 
 mod choices;
 mod commands;
+mod files;
 mod output;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use fleet_boot::Settings;
 use fleet_store::Store;
 
+use crate::commands::directory::Noun;
 use crate::output::Output;
 
 /// Something was asked for that is not there, or a check failed.
@@ -43,8 +45,33 @@ struct Cli {
 enum Command {
     /// Bring the database's schema up to this build
     Migrate,
-    /// Load clients, products, connectors, plans and the blacklist from TOML files
+    /// Load any rows of the directory from TOML or CSV files
     Import(commands::import::Arguments),
+    /// Clients: import, export, list, show, history, new API keys
+    Client {
+        #[command(subcommand)]
+        command: commands::directory::ClientCommand,
+    },
+    /// Products
+    Product {
+        #[command(subcommand)]
+        command: commands::directory::Command,
+    },
+    /// Financial terms of clients for products
+    Terms {
+        #[command(subcommand)]
+        command: commands::directory::Command,
+    },
+    /// Countries, operators, their prefixes and ported numbers
+    Numbering {
+        #[command(subcommand)]
+        command: commands::directory::Command,
+    },
+    /// Connectors: banks, suppliers, fraud desks
+    Connector {
+        #[command(subcommand)]
+        command: commands::directory::Command,
+    },
     /// Look at purchases
     Purchase {
         #[command(subcommand)]
@@ -129,7 +156,24 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
 async fn dispatch(command: Command, store: &Store, output: Output) -> Result<(), Failure> {
     match command {
         Command::Migrate => commands::migrate(store, output).await,
-        Command::Import(arguments) => commands::import::run(&arguments, store, output).await,
+        Command::Import(arguments) => {
+            commands::import::run(&arguments, commands::import::ALL, store, output).await
+        }
+        Command::Client { command } => {
+            commands::directory::run_client(&command, store, output).await
+        }
+        Command::Product { command } => {
+            commands::directory::run(Noun::Product, &command, store, output).await
+        }
+        Command::Terms { command } => {
+            commands::directory::run(Noun::Terms, &command, store, output).await
+        }
+        Command::Numbering { command } => {
+            commands::directory::run(Noun::Numbering, &command, store, output).await
+        }
+        Command::Connector { command } => {
+            commands::directory::run(Noun::Connector, &command, store, output).await
+        }
         Command::Purchase { command } => commands::purchase::run(&command, store, output).await,
         Command::Dead { command } => commands::dead::run(&command, store, output).await,
         Command::Delivery { command } => commands::delivery::run(&command, store, output).await,

@@ -29,6 +29,7 @@ pub async fn keep_letters(
         loop {
             match store.store_dead_letter(&letter).await {
                 Ok(_) => {
+                    fleet_telemetry::crash_point("letter", "stored");
                     message.ack.ack();
                     break;
                 }

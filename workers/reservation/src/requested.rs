@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use fleet_boot::{Intake, IntakeOutcome, StoreDirectory, dead_letter};
+use fleet_boot::{Intake, IntakeOutcome, StoreDirectory, dead_letter, similar_in_flight};
 use fleet_broker::{Incoming, Outgoing, Publisher, Target};
 use fleet_contracts::{
     DeadCause, PurchaseBody, Queue, Rejection, RequestedOutcome, RequestedReply, codes,
@@ -120,12 +120,18 @@ async fn take_in(
                     replies.extend(reply(&request.message, RequestedOutcome::Accepted, |reply| {
                         reply.raas_txn_ref = reference;
                     }));
+                    fleet_telemetry::crash_point("requested", "ack.before");
                     request.message.ack.ack();
                 }
                 IntakeOutcome::Conflict => {
                     let problem = "was used before for another purchase";
                     let rejection = Rejection::field("clientTxnRef", problem);
                     let (message, cause) = (request.message, DeadCause::Conflict);
+                    refuse(publisher, Refused { message, cause, rejection }).await;
+                }
+                IntakeOutcome::Similar => {
+                    let (message, cause) = (request.message, DeadCause::SimilarInFlight);
+                    let rejection = similar_in_flight();
                     refuse(publisher, Refused { message, cause, rejection }).await;
                 }
                 IntakeOutcome::Rejected(rejection) => {
@@ -154,6 +160,7 @@ async fn refuse(publisher: &Publisher, refused: Refused) {
     let outcome = match cause {
         DeadCause::Conflict => RequestedOutcome::Conflict,
         DeadCause::Invalid
+        | DeadCause::SimilarInFlight
         | DeadCause::TooLong
         | DeadCause::NoMessageId
         | DeadCause::NewerVersion

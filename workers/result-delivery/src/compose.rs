@@ -1,13 +1,13 @@
 //! What this program is made of.
 
-use crate::Deliver;
+use crate::{Deliver, Notify};
 use fleet_boot::{Program, Worker};
 use std::time::Duration;
 
 /// How it is named and explained.
 pub const PROGRAM: Program = Program {
     name: "result-delivery",
-    about: "Tells clients how their purchases ended, for up to four days",
+    about: "Tells clients how their purchases ended, for up to four days; sends messages to people",
     needs_broker: true,
 };
 
@@ -19,6 +19,7 @@ pub async fn compose(mut worker: Worker) -> anyhow::Result<Worker> {
     let exchange = worker.exchange()?;
     let deadline = Duration::from_millis(worker.settings.outbound.deliver_deadline_ms);
     let jitter_percent = worker.settings.outbound.deliver_jitter_percent;
-    worker.engine(Deliver::new(exchange, deadline, jitter_percent));
+    worker.engine(Deliver::new(exchange.clone(), deadline, jitter_percent));
+    worker.engine(Notify::new(exchange));
     Ok(worker)
 }

@@ -142,7 +142,7 @@ pub struct TransactionReply {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verifysign: Option<String>,
     /// `PENDING`, `SUCCESS` or `FAILED`.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("enum" = ["PENDING", "SUCCESS", "FAILED"]))]
     pub status: PurchaseStatus,
 }
 

@@ -1,71 +1,118 @@
 //! What an import must fulfil. All problems are told at once, each by row and field.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 
-use fleet_domain::{Currency, Directory, MsisdnForm, Party, TaskKind};
-use secrecy::ExposeSecret;
+use fleet_domain::{
+    Client, ClientId, Connector, Currency, DeskRules, Directory, Inquiry, MsisdnForm,
+    NotifyChannel, Party, TaskKind,
+};
+use secrecy::{ExposeSecret, SecretString};
 
+use super::keys::KEYS_MAX;
 use super::rows::{
-    ClientRow, ConnectorRow, DeskRow, DirectoryImport, PlanRow, ProductRow, ReasonRow,
+    ClientRow, ConnectorRow, DeskRow, DirectoryImport, NotifyRow, PlanRow, ProductRow, ReasonRow,
+    TemplateRow,
 };
 
 const CONCURRENCY: RangeInclusive<i64> = 1..=10_000;
 const RATE: RangeInclusive<i64> = 0..=100_000;
 const DAY_SECONDS: i64 = 86_400;
 
+/// Minor units at most.
+pub(super) const MONEY: i64 = 999_999_999_999;
+
+/// What is wrong with one row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowProblem {
+    /// `client`, `product`, ….
+    pub section: &'static str,
+    /// Its place among the rows of its section, from 0.
+    pub index: usize,
+    /// `client 1001`.
+    pub name: String,
+    /// `answer_within_ms must be 100 to 60000`.
+    pub problem: String,
+}
+
+impl Display for RowProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.problem)
+    }
+}
+
+/// What others say of a connector.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Side {
+    party: Party,
+    sandbox: bool,
+}
+
 /// The problems of an import into this directory.
-pub(super) fn problems(import: &DirectoryImport, current: &Directory) -> Vec<String> {
-    let mut parties: BTreeMap<&str, Party> =
-        current.connectors.values().map(|c| (c.name.as_str(), c.party)).collect();
-    let mut check = Check { problems: Vec::new() };
-    for row in &import.connectors {
-        let before = parties.insert(&row.name, row.party);
-        check.connector(row, before);
+pub(super) fn problems(import: &DirectoryImport, current: &Directory) -> Vec<RowProblem> {
+    let mut parties: BTreeMap<&str, Side> = current
+        .connectors
+        .values()
+        .map(|c| (c.name.as_str(), Side { party: c.party, sandbox: c.sandbox }))
+        .collect();
+    let mut check = Check { problems: Vec::new(), section: "", index: 0 };
+    for (index, row) in import.connectors.iter().enumerate() {
+        check.at("connector", index);
+        let side = Side { party: row.party, sandbox: row.sandbox };
+        let before = parties.insert(&row.name, side);
+        check.connector(row, before, current.connectors.get(&row.name));
     }
-    check.each_once("connector", import.connectors.iter().map(|row| row.name.clone()));
-    check.each_once("client", import.clients.iter().map(|row| row.client_id));
-    check.each_once("product", import.products.iter().map(|row| row.product_id));
-    check.each_once("plan", import.plans.iter().map(plan_name));
-    for row in &import.clients {
-        check.client(row, &parties);
+    let names = import.connectors.iter().map(|row| row.name.clone());
+    check.each_once("connector", "connector", names);
+    check.each_once("client", "client", import.clients.iter().map(|row| row.client_id));
+    check.each_once("product", "product", import.products.iter().map(|row| row.product_id));
+    check.each_once("plan", "plan", import.plans.iter().map(plan_name));
+    let mut adapters: BTreeMap<&str, &str> =
+        current.connectors.values().map(|c| (c.name.as_str(), c.adapter.as_str())).collect();
+    adapters.extend(import.connectors.iter().map(|row| (row.name.as_str(), row.adapter.as_str())));
+    let is_client = |id: i64| {
+        current.clients.contains_key(&ClientId(id))
+            || import.clients.iter().any(|row| row.client_id == id)
+    };
+    for (index, row) in import.clients.iter().enumerate() {
+        check.at("client", index);
+        check.client(row, &parties, current.clients.get(&ClientId(row.client_id)));
+        if let Some(notify) = &row.notify {
+            check.notify(row, notify, &parties, &adapters);
+        }
     }
-    for row in &import.products {
+    for (index, row) in import.products.iter().enumerate() {
+        check.at("product", index);
         check.product(row, &parties);
     }
-    for row in &import.plans {
+    for (index, row) in import.plans.iter().enumerate() {
+        check.at("plan", index);
         let owner = row.owner.as_str();
-        let is_client = |id: i64| {
-            current.clients.contains_key(&fleet_domain::ClientId(id))
-                || import.clients.iter().any(|row| row.client_id == id)
-        };
         let known =
             owner == "*" || parties.contains_key(owner) || owner.parse().is_ok_and(is_client);
         check.plan(row, known);
     }
-    let reason_name = |row: &ReasonRow| format!("reason of {} {}", row.connector, row.code);
-    check.each_once("reason", import.reasons.iter().map(reason_name));
-    for row in &import.reasons {
-        let name = reason_name(row);
-        let length = i64::try_from(row.code.chars().count()).unwrap_or(i64::MAX);
-        check.range(&name, "code's length", length, 1..=64);
-        if row.connector != "*" && !parties.contains_key(row.connector.as_str()) {
-            check.say(&name, "connector must be a connector or *");
-        }
+    check.reasons_and_sources(import, &parties);
+    check.each_once("template", "", import.templates.iter().map(template_name));
+    for (index, row) in import.templates.iter().enumerate() {
+        check.at("template", index);
+        check.template(row, is_client(row.client_id));
     }
-    for (number, row) in (1_u32..).zip(&import.sources) {
-        let name = format!("source {number}");
-        let length = i64::try_from(bare(row.source.expose_secret()).chars().count());
-        check.range(&name, "source's length", length.unwrap_or(i64::MAX), 1..=32);
-        check.text(&name, "reason", &row.reason);
-    }
+    super::terms::check(&mut check, import, current);
+    super::numbering::check(&mut check, import, current);
     check.problems
 }
 
 /// A plan by what makes it one of its own.
 pub(super) fn plan_name(row: &PlanRow) -> String {
     format!("{} {} {:?}", row.kind, row.owner, row.class)
+}
+
+/// A template by what makes it one of its own.
+pub(super) fn template_name(row: &TemplateRow) -> String {
+    let language = if row.language.is_empty() { "" } else { " in " };
+    format!("template of {} {}{language}{}", row.client_id, row.event.name(), row.language)
 }
 
 /// A buyer's identifier in the form in which orders hold it.
@@ -75,23 +122,57 @@ pub(super) fn bare(source: &str) -> String {
     source.chars().filter(|c| !matches!(c, ' ' | '-')).collect()
 }
 
-struct Check {
-    problems: Vec<String>,
+pub(super) struct Check {
+    problems: Vec<RowProblem>,
+    section: &'static str,
+    index: usize,
 }
 
 impl Check {
-    fn say(&mut self, row: &str, problem: &str) {
-        self.problems.push(format!("{row}: {problem}"));
+    /// What is said from now on is about this row.
+    pub(super) const fn at(&mut self, section: &'static str, index: usize) {
+        self.section = section;
+        self.index = index;
     }
 
-    fn range(&mut self, row: &str, field: &str, value: i64, range: RangeInclusive<i64>) {
+    pub(super) fn say(&mut self, row: &str, problem: &str) {
+        self.problems.push(RowProblem {
+            section: self.section,
+            index: self.index,
+            name: row.to_owned(),
+            problem: problem.to_owned(),
+        });
+    }
+
+    fn reasons_and_sources(&mut self, import: &DirectoryImport, parties: &BTreeMap<&str, Side>) {
+        let reason_name = |row: &ReasonRow| format!("{} {}", row.connector, row.code);
+        self.each_once("reason", "reason of", import.reasons.iter().map(reason_name));
+        for (index, row) in import.reasons.iter().enumerate() {
+            self.at("reason", index);
+            let name = format!("reason of {}", reason_name(row));
+            let length = i64::try_from(row.code.chars().count()).unwrap_or(i64::MAX);
+            self.range(&name, "code's length", length, 1..=64);
+            if row.connector != "*" && !parties.contains_key(row.connector.as_str()) {
+                self.say(&name, "connector must be a connector or *");
+            }
+        }
+        for (index, row) in import.sources.iter().enumerate() {
+            self.at("source", index);
+            let name = format!("source {}", index.saturating_add(1));
+            let length = i64::try_from(bare(row.source.expose_secret()).chars().count());
+            self.range(&name, "source's length", length.unwrap_or(i64::MAX), 1..=32);
+            self.text(&name, "reason", &row.reason);
+        }
+    }
+
+    pub(super) fn range(&mut self, row: &str, field: &str, value: i64, range: RangeInclusive<i64>) {
         if !range.contains(&value) {
             let (least, most) = (range.start(), range.end());
             self.say(row, &format!("{field} must be {least} to {most}"));
         }
     }
 
-    fn text(&mut self, row: &str, field: &str, text: &str) {
+    pub(super) fn text(&mut self, row: &str, field: &str, text: &str) {
         if text.trim().is_empty() || text.chars().count() > 200 {
             self.say(row, &format!("{field} must be 1 to 200 characters"));
         }
@@ -108,39 +189,70 @@ impl Check {
         }
     }
 
-    fn each_once<K: Display>(&mut self, what: &str, keys: impl Iterator<Item = K>) {
+    pub(super) fn each_once<K: Display>(
+        &mut self,
+        section: &'static str,
+        what: &str,
+        keys: impl Iterator<Item = K>,
+    ) {
         let mut seen = HashSet::new();
-        for key in keys.map(|key| key.to_string()) {
+        for (index, key) in keys.map(|key| key.to_string()).enumerate() {
             if !seen.insert(key.clone()) {
-                self.say(&format!("{what} {key}"), "stands twice");
+                self.at(section, index);
+                self.say(format!("{what} {key}").trim_start(), "stands twice");
             }
         }
     }
 
-    fn client(&mut self, row: &ClientRow, parties: &BTreeMap<&str, Party>) {
+    fn client(&mut self, row: &ClientRow, parties: &BTreeMap<&str, Side>, before: Option<&Client>) {
         let name = format!("client {}", row.client_id);
         self.range(&name, "client_id", row.client_id, 1..=i64::MAX);
         self.text(&name, "name", &row.name);
-        if row.api_keys.len() > 4 {
+        if before.is_some_and(|before| before.sandbox != row.sandbox) {
+            self.say(&name, "sandbox must stay what it is: make another client");
+        }
+        let keys = row.api_keys.as_deref().unwrap_or_default();
+        if keys.len() > KEYS_MAX {
             self.say(&name, "api_keys must be at most 4");
         }
-        if row.api_keys.iter().any(|key| key.expose_secret().len() < 12) {
+        if keys.iter().any(|key| key.expose_secret().len() < 12) {
             self.say(&name, "api_keys must have 12 characters or more");
         }
-        if row.signature_required && row.signature_secret.is_none() {
-            self.say(&name, "signature_required needs signature_secret");
+        let secrets = row.oauth_secrets.as_deref();
+        if secrets.is_some_and(|secrets| secrets.len() > KEYS_MAX) {
+            self.say(&name, "oauth_secrets must be at most 4");
         }
-        if row.signature_secret.as_ref().is_some_and(|s| s.expose_secret().is_empty()) {
-            self.say(&name, "signature_secret is empty");
+        let fits = |s: &SecretString| (16..=255).contains(&s.expose_secret().len());
+        if !secrets.unwrap_or_default().iter().all(fits) {
+            self.say(&name, "oauth_secrets must have 16 to 255 characters");
+        }
+        let has_secrets = match secrets {
+            Some(secrets) => !secrets.is_empty(),
+            None => before.is_some_and(|before| !before.oauth_secret_hashes.is_empty()),
+        };
+        if row.token_required && !has_secrets {
+            self.say(&name, "token_required needs oauth_secrets");
+        }
+        let has_secret = match &row.signature_secret {
+            Some(secret) => !secret.expose_secret().is_empty(),
+            None => before.is_some_and(|before| before.signature_secret.is_some()),
+        };
+        if row.signature_required && !has_secret {
+            self.say(&name, "signature_required needs signature_secret");
         }
         self.range(&name, "answer_within_ms", row.answer_within_ms, 100..=60_000);
         self.range(&name, "start_within_seconds", row.start_within_seconds, 1..=DAY_SECONDS);
         self.range(&name, "concurrency", row.concurrency, CONCURRENCY);
         self.range(&name, "rate_per_second", row.rate_per_second, RATE);
-        if let Some(bank) = &row.default_funding_source
-            && parties.get(bank.as_str()) != Some(&Party::Bank)
-        {
-            self.say(&name, "default_funding_source must be a bank among the connectors");
+        if let Some(bank) = &row.default_funding_source {
+            match parties.get(bank.as_str()) {
+                Some(side) if side.party == Party::Bank && side.sandbox == row.sandbox => {}
+                Some(side) if side.party == Party::Bank => {
+                    let problem = "default_funding_source must be in the sandbox iff the client is";
+                    self.say(&name, problem);
+                }
+                _ => self.say(&name, "default_funding_source must be a bank among the connectors"),
+            }
         }
         for (channel, url) in &row.channels {
             self.text(&name, "a channel's name", channel);
@@ -151,13 +263,18 @@ impl Check {
         }
         if let Some(ipn) = &row.ipn {
             self.text(&name, "ipn.account_id", &ipn.account_id);
-            if ipn.key.expose_secret().len() != 16 {
-                self.say(&name, "ipn.key must be 16 bytes");
+            let stored = before.is_some_and(|before| before.ipn.is_some());
+            match &ipn.key {
+                Some(key) if key.expose_secret().len() != 16 => {
+                    self.say(&name, "ipn.key must be 16 bytes");
+                }
+                None if !stored => self.say(&name, "ipn.key is missing, and none is stored"),
+                Some(_) | None => {}
             }
         }
     }
 
-    fn connector(&mut self, row: &ConnectorRow, before: Option<Party>) {
+    fn connector(&mut self, row: &ConnectorRow, before: Option<Side>, stored: Option<&Connector>) {
         let name = format!("connector {}", row.name);
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if row.name.len() > 63
@@ -167,8 +284,11 @@ impl Check {
         {
             self.say(&name, "name must be 1 to 63 of a-z, 0-9 and - and not begin with -");
         }
-        if before.is_some_and(|party| party != row.party) {
+        if before.is_some_and(|before| before.party != row.party) {
             self.say(&name, "party must stay what it is");
+        }
+        if before.is_some_and(|before| before.sandbox != row.sandbox) {
+            self.say(&name, "sandbox must stay what it is: make another connector");
         }
         self.text(&name, "adapter", &row.adapter);
         self.url(&name, "base_url", &row.base_url);
@@ -181,22 +301,73 @@ impl Check {
             let longest = hold.saturating_sub(240);
             self.range(&name, "hold_margin_seconds", row.hold_margin_seconds, 0..=longest);
         }
-        if row.secret.as_ref().is_some_and(|s| s.expose_secret().is_empty()) {
-            self.say(&name, "secret is empty");
-        }
         self.range(&name, "concurrency", row.concurrency, CONCURRENCY);
         self.range(&name, "rate_per_second", row.rate_per_second, RATE);
         if let Some(desk) = &row.desk {
-            self.desk(&name, desk, row.party);
+            self.desk(&name, desk, row.party, stored.and_then(|stored| stored.desk.as_ref()));
+        }
+        if row.party == Party::Channel {
+            if NotifyChannel::from_name(&row.adapter).is_none() {
+                self.say(&name, "adapter of a channel must be sms or email");
+            }
+            if !matches!(row.inquiry, Inquiry::Repeat | Inquiry::None) {
+                self.say(&name, "inquiry of a channel must be repeat or none");
+            }
         }
     }
 
-    fn desk(&mut self, name: &str, row: &DeskRow, party: Party) {
+    fn notify(
+        &mut self,
+        client: &ClientRow,
+        row: &NotifyRow,
+        parties: &BTreeMap<&str, Side>,
+        adapters: &BTreeMap<&str, &str>,
+    ) {
+        let name = &format!("client {}", client.client_id);
+        let named = [(NotifyChannel::Sms, &row.sms), (NotifyChannel::Email, &row.email)];
+        for (channel, connector) in named {
+            let Some(connector) = connector.as_deref() else { continue };
+            let side = Side { party: Party::Channel, sandbox: client.sandbox };
+            let is_channel = parties.get(connector) == Some(&side)
+                && adapters.get(connector) == Some(&channel.name());
+            if !is_channel {
+                let word = channel.name();
+                let problem = format!("notify.{word} must be a channel with the adapter {word}");
+                self.say(name, &problem);
+            }
+        }
+        if let Some(language) = &row.language {
+            self.language(name, "notify.language", language);
+        }
+    }
+
+    fn language(&mut self, row: &str, field: &str, language: &str) {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if !(2..=16).contains(&language.len()) || !language.chars().all(allowed) {
+            self.say(row, &format!("{field} must be 2 to 16 letters, digits or -"));
+        }
+    }
+
+    fn template(&mut self, row: &TemplateRow, client_is_known: bool) {
+        let name = template_name(row);
+        if !client_is_known {
+            self.say(&name, "client_id must be a client's number");
+        }
+        if !row.language.is_empty() {
+            self.language(&name, "language", &row.language);
+        }
+        if let Err(problem) = fleet_contracts::check_template(row.event, &row.text) {
+            self.say(&name, &problem);
+        }
+    }
+
+    fn desk(&mut self, name: &str, row: &DeskRow, party: Party, stored: Option<&DeskRules>) {
         if party != Party::Desk {
             self.say(name, "desk goes with the party desk only");
         }
         let key = row.msisdn_key.as_ref().map(ExposeSecret::expose_secret);
-        if key.is_none() && row.msisdn == MsisdnForm::Encrypted {
+        let has_stored = stored.is_some_and(|stored| stored.msisdn_key.is_some());
+        if key.is_none() && !has_stored && row.msisdn == MsisdnForm::Encrypted {
             self.say(name, "desk.msisdn encrypted needs desk.msisdn_key");
         }
         let is_key = |key: &str| key.len() == 64 && key.bytes().all(|b| b.is_ascii_hexdigit());
@@ -207,23 +378,37 @@ impl Check {
         self.range(name, "desk.validate_within_seconds", within, 1..=DAY_SECONDS);
     }
 
-    fn product(&mut self, row: &ProductRow, parties: &BTreeMap<&str, Party>) {
+    fn product(&mut self, row: &ProductRow, parties: &BTreeMap<&str, Side>) {
         let name = format!("product {}", row.product_id);
         self.range(&name, "product_id", row.product_id, 1..=i64::MAX);
         self.text(&name, "name", &row.name);
         self.text(&name, "product_type", &row.product_type);
-        if parties.get(row.supplier.as_str()) != Some(&Party::Supplier) {
+        self.range(&name, "product_type_id", row.product_type_id, 0..=i64::MAX);
+        self.range(&name, "vendor_id", row.vendor_id, 0..=i64::MAX);
+        for (field, text) in [
+            ("description", &row.description),
+            ("short_description", &row.short_description),
+            ("vendor", &row.vendor),
+        ] {
+            if text.chars().count() > 1_000 || text.chars().any(char::is_control) {
+                self.say(&name, &format!("{field} must be at most 1000 characters on one line"));
+            }
+        }
+        if row.channels.len() > 32 || row.channels.iter().any(|id| !(1..=999).contains(id)) {
+            self.say(&name, "channels must be at most 32 numbers from 1 to 999");
+        }
+        if parties.get(row.supplier.as_str()).map(|side| side.party) != Some(Party::Supplier) {
             self.say(&name, "supplier must be a supplier among the connectors");
         }
         if Currency::from_code(&row.currency).is_err() {
             self.say(&name, "currency must be an ISO 4217 code in upper case");
         }
-        self.range(&name, "min_amount", row.min_amount, 1..=999_999_999_999);
-        self.range(&name, "max_amount", row.max_amount, 1..=999_999_999_999);
+        self.range(&name, "min_amount", row.min_amount, 1..=MONEY);
+        self.range(&name, "max_amount", row.max_amount, 1..=MONEY);
         if row.max_amount < row.min_amount {
             self.say(&name, "max_amount must not be below min_amount");
         }
-        self.range(&name, "fee.fixed", row.fee.fixed, 0..=999_999_999_999);
+        self.range(&name, "fee.fixed", row.fee.fixed, 0..=MONEY);
         self.range(&name, "fee.basis_points", row.fee.basis_points, 0..=10_000);
     }
 

@@ -1,6 +1,6 @@
 //! Imports: checked as a whole, compared with what is there, written in one transaction.
 
-use super::check::problems;
+use super::check::{RowProblem, problems};
 use super::difference::Difference;
 use super::rows::DirectoryImport;
 use crate::pool::{get, no_row};
@@ -31,14 +31,18 @@ pub struct ImportReport {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {
     /// Rows that cannot be: all problems, each with row and field.
-    #[error("{}", problems.join("; "))]
+    #[error("{}", all(problems))]
     Invalid {
         /// `client 1001: answer_within_ms must be 100 to 60000`.
-        problems: Vec<String>,
+        problems: Vec<RowProblem>,
     },
     /// The store did not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+fn all(problems: &[RowProblem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 impl Store {
@@ -57,12 +61,13 @@ impl Store {
             if !problems.is_empty() {
                 return Err(ImportError::Invalid { problems });
             }
-            let difference = Difference::of(self.keyring(), import, &loaded)?;
+            let mut difference = Difference::of(self.keyring(), import, &loaded)?;
+            difference.ported(self.keyring(), import, &self.ported_of(import).await?);
             let seen = loaded.directory.version;
             if mode == ImportMode::DryRun || difference.changes.is_empty() {
                 return Ok(ImportReport { changes: difference.changes, version: seen });
             }
-            if let Some(version) = self.write_import(seen, &difference).await? {
+            if let Some(version) = self.write_import(seen, &difference, &import.actor).await? {
                 return Ok(ImportReport { changes: difference.changes, version });
             }
         }
@@ -71,13 +76,20 @@ impl Store {
     }
 
     /// The new version; `None` when the directory is no longer the one that was compared.
-    async fn write_import(
+    pub(super) async fn write_import(
         &self,
         seen: i64,
         difference: &Difference,
+        actor: &str,
     ) -> Result<Option<i64>, StoreError> {
-        let query =
-            sqlx::query("select fleet_import_v1($1, $2)").bind(seen).bind(difference.rows());
+        let sql = "select fleet_import_v1($1, $2, $3)";
+        let query = sqlx::query(sql).bind(seen).bind(difference.rows()).bind(named(actor));
         get(&self.row(query).await?.ok_or_else(no_row)?, 0)
     }
+}
+
+/// A name that the history takes, whatever the system calls its user.
+fn named(actor: &str) -> String {
+    let plain: String = actor.chars().filter(|c| !c.is_control()).take(64).collect();
+    if plain.is_empty() { "unknown".to_owned() } else { plain }
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use fleet_domain::{
-    Client, ClientId, Connector, Currency, DeskRules, Directory, FailureReason, FeeRule, Inquiry,
-    IpnAccount, Lane, LaneId, MsisdnForm, OnUnavailable, Party, PlanClass, Private, Product,
-    ProductId, RetryPlan, SignedForm, TaskKind, ValidateWhen,
+    Client, ClientId, Connector, Country, Currency, DeskRules, Directory, FailureReason, FeeRule,
+    Inquiry, IpnAccount, Lane, LaneId, MsisdnForm, NotifyChannel, NotifyEvent, NotifyRules,
+    OnUnavailable, Operator, Party, PlanClass, Private, Product, ProductId, RetryPlan, SignedForm,
+    TaskKind, ValidateWhen,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -14,6 +16,8 @@ use sha2::{Digest, Sha256};
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
+use super::numbering::{StoredCountry, StoredOperator};
+use super::terms::StoredTerms;
 use crate::pool::{get, no_row};
 use crate::{Keyring, Store, StoreError};
 
@@ -31,9 +35,14 @@ struct StoredClient {
     client_id: i64,
     name: String,
     active: bool,
+    sandbox: bool,
     api_key_hashes: Vec<String>,
     signature_secret_sealed: Option<String>,
     signature_required: bool,
+    oauth_secret_hashes: Vec<String>,
+    token_required: bool,
+    tokens_valid_from: Option<DateTime<Utc>>,
+    refuse_similar: bool,
     broker_users: Vec<String>,
     answer_within_ms: u64,
     start_within_seconds: u64,
@@ -42,6 +51,22 @@ struct StoredClient {
     ipn_account_id: Option<String>,
     ipn_key_sealed: Option<String>,
     ipn_form: Option<SignedForm>,
+    notify: Option<StoredNotify>,
+}
+
+#[derive(Deserialize)]
+struct StoredNotify {
+    sms: Option<String>,
+    email: Option<String>,
+    language: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct StoredTemplate {
+    client_id: i64,
+    event: NotifyEvent,
+    language: String,
+    text: String,
 }
 
 #[derive(Deserialize)]
@@ -59,6 +84,7 @@ struct StoredConnector {
     secret_sealed: Option<String>,
     codes: BTreeMap<String, String>,
     active: bool,
+    sandbox: bool,
     desk: Option<StoredDesk>,
     desk_msisdn_key_sealed: Option<String>,
 }
@@ -83,6 +109,12 @@ struct StoredProduct {
     product_id: i64,
     name: String,
     product_type: String,
+    product_type_id: i64,
+    description: String,
+    short_description: String,
+    vendor_id: i64,
+    vendor: String,
+    channels: Vec<i32>,
     supplier: String,
     currency: Currency,
     min_amount: i64,
@@ -131,13 +163,28 @@ impl Store {
         Ok(self.load_all().await?.directory)
     }
 
-    /// The number of the present directory; it grows with each import that changes something.
+    /// The number of the present directory, which grows with each change of it, and the database's
+    /// time.
     ///
     /// # Errors
     /// [`StoreError`] while Postgres is away.
-    pub async fn directory_version(&self) -> Result<i64, StoreError> {
-        let row = self.row(sqlx::query("select version from directory_version")).await?;
-        get(&row.ok_or_else(no_row)?, 0)
+    pub async fn directory_version(&self) -> Result<(i64, DateTime<Utc>), StoreError> {
+        let query = sqlx::query("select version, fleet_now() from directory_version");
+        let row = self.row(query).await?.ok_or_else(no_row)?;
+        Ok((get(&row, 0)?, get(&row, 1)?))
+    }
+
+    /// Refuses a client's access tokens made up to now, from the next look at the directory on;
+    /// since when, or `None` when there is no such client.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away: the same again is safe.
+    pub async fn revoke_tokens(
+        &self,
+        client: ClientId,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let query = sqlx::query("select fleet_revoke_tokens_v1($1)").bind(client.0);
+        get(&self.row(query).await?.ok_or_else(no_row)?, 0)
     }
 
     pub(super) async fn load_all(&self) -> Result<Loaded, StoreError> {
@@ -176,6 +223,11 @@ impl Store {
         for stored in list::<StoredReason>(&row, "reasons")? {
             directory.reasons.insert((stored.connector, stored.code), stored.reason);
         }
+        for stored in list::<StoredTemplate>(&row, "templates")? {
+            let key = (ClientId(stored.client_id), stored.event, stored.language);
+            directory.templates.insert(key, stored.text);
+        }
+        catalogue(&row, &mut directory)?;
         let mut reasons = BTreeMap::new();
         for stored in list::<StoredSource>(&row, "sources")? {
             let hash = bytes(&stored.source_hash, "source_blacklist.source_hash")?;
@@ -184,6 +236,25 @@ impl Store {
         }
         Ok(Loaded { directory, reasons })
     }
+}
+
+fn catalogue(row: &PgRow, directory: &mut Directory) -> Result<(), StoreError> {
+    for stored in list::<StoredTerms>(row, "terms")? {
+        let terms = stored.into_terms();
+        directory.terms.insert((terms.client, terms.product), terms);
+    }
+    for stored in list::<StoredCountry>(row, "countries")? {
+        let country = Country::from(stored);
+        directory.numbering.countries.insert(country.code.clone(), country);
+    }
+    for stored in list::<StoredOperator>(row, "operators")? {
+        let operator = Operator::from(stored);
+        directory.numbering.operators.insert(operator.code.clone(), operator);
+    }
+    let prefixes: serde_json::Value = get(row, "prefixes")?;
+    directory.numbering.prefixes = serde_json::from_value(prefixes)
+        .map_err(|_error| StoreError::Unreadable("directory: prefixes".to_owned()))?;
+    Ok(())
 }
 
 /// The row id that a connector's secret is bound to.
@@ -233,12 +304,15 @@ fn secret(
 fn client(keyring: &Keyring, stored: StoredClient) -> Result<Client, StoreError> {
     let id = ClientId(stored.client_id);
     let hashes = stored.api_key_hashes.iter().map(|hash| bytes(hash, "client.api_key_hashes"));
+    let secrets = stored.oauth_secret_hashes.iter();
+    let secrets = secrets.map(|hash| bytes(hash, "client.oauth_secret_hashes"));
     let key = secret(keyring, CLIENT_IPN_KEY, client_row(id), stored.ipn_key_sealed)?;
     let ipn = stored.ipn_account_id.zip(key).zip(stored.ipn_form);
     Ok(Client {
         id,
         name: stored.name,
         active: stored.active,
+        sandbox: stored.sandbox,
         api_key_hashes: hashes.collect::<Result<_, _>>()?,
         signature_secret: secret(
             keyring,
@@ -247,13 +321,24 @@ fn client(keyring: &Keyring, stored: StoredClient) -> Result<Client, StoreError>
             stored.signature_secret_sealed,
         )?,
         signature_required: stored.signature_required,
+        oauth_secret_hashes: secrets.collect::<Result<_, _>>()?,
+        token_required: stored.token_required,
+        tokens_valid_from: stored.tokens_valid_from,
+        refuse_similar: stored.refuse_similar,
         broker_users: stored.broker_users,
         answer_within: Duration::from_millis(stored.answer_within_ms),
         start_within: Duration::from_secs(stored.start_within_seconds),
         default_funding_source: stored.default_funding_source,
         channels: stored.channels,
         ipn: ipn.map(|((account_id, key), form)| IpnAccount { account_id, key, form }),
+        notify: stored.notify.map(notify).unwrap_or_default(),
     })
+}
+
+fn notify(stored: StoredNotify) -> NotifyRules {
+    let named = [(NotifyChannel::Sms, stored.sms), (NotifyChannel::Email, stored.email)];
+    let connectors = named.into_iter().filter_map(|(channel, name)| Some((channel, name?)));
+    NotifyRules { connectors: connectors.collect(), language: stored.language }
 }
 
 fn connector(keyring: &Keyring, stored: StoredConnector) -> Result<Connector, StoreError> {
@@ -280,6 +365,7 @@ fn connector(keyring: &Keyring, stored: StoredConnector) -> Result<Connector, St
         hold_margin: Duration::from_secs(stored.hold_margin_seconds),
         codes: stored.codes,
         active: stored.active,
+        sandbox: stored.sandbox,
     })
 }
 
@@ -288,6 +374,12 @@ fn product(stored: StoredProduct) -> Product {
         id: ProductId(stored.product_id),
         name: stored.name,
         product_type: stored.product_type,
+        product_type_id: stored.product_type_id,
+        description: stored.description,
+        short_description: stored.short_description,
+        vendor_id: stored.vendor_id,
+        vendor: stored.vendor,
+        channels: stored.channels,
         supplier: stored.supplier,
         currency: stored.currency,
         min_amount: stored.min_amount,

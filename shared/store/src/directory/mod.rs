@@ -2,12 +2,24 @@
 
 mod check;
 mod difference;
+mod export;
+mod history;
 mod import;
+mod keys;
 mod load;
+mod numbering;
 mod rows;
+mod terms;
+mod words;
 
+pub use check::RowProblem;
+pub use export::exported;
+pub use history::{HistoryFilter, HistoryRow};
 pub use import::{ImportError, ImportMode, ImportReport};
+pub use keys::KeyOutcome;
+pub use numbering::{CountryRow, OperatorRow, PortedRow, PrefixRow};
 pub use rows::{
-    ClientRow, ConnectorRow, DeskRow, DirectoryImport, IpnRow, PlanRow, ProductRow, ReasonRow,
-    SourceRow,
+    ClientRow, ConnectorRow, DeskRow, DirectoryImport, IpnRow, NotifyRow, PlanRow, ProductRow,
+    ReasonRow, SourceRow, TemplateRow,
 };
+pub use terms::TermsRow;

@@ -3,34 +3,58 @@
 use std::collections::BTreeMap;
 
 use fleet_domain::{
-    FailureReason, FeeRule, Inquiry, MsisdnForm, OnUnavailable, Party, PlanClass, SignedForm,
-    TaskKind, ValidateWhen,
+    FailureReason, FeeRule, Inquiry, MsisdnForm, NotifyEvent, OnUnavailable, Party, PlanClass,
+    SignedForm, TaskKind, ValidateWhen,
 };
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+
+use super::numbering::{CountryRow, OperatorRow, PortedRow, PrefixRow};
+use super::terms::TermsRow;
 
 /// Rows to write; what is not named stays as it is.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DirectoryImport {
+    /// Who imports, for the history.
+    #[serde(skip)]
+    pub actor: String,
     /// `[[client]]`.
-    #[serde(rename = "client")]
+    #[serde(rename = "client", skip_serializing_if = "Vec::is_empty")]
     pub clients: Vec<ClientRow>,
     /// `[[connector]]`.
-    #[serde(rename = "connector")]
+    #[serde(rename = "connector", skip_serializing_if = "Vec::is_empty")]
     pub connectors: Vec<ConnectorRow>,
     /// `[[product]]`.
-    #[serde(rename = "product")]
+    #[serde(rename = "product", skip_serializing_if = "Vec::is_empty")]
     pub products: Vec<ProductRow>,
     /// `[[plan]]`.
-    #[serde(rename = "plan")]
+    #[serde(rename = "plan", skip_serializing)]
     pub plans: Vec<PlanRow>,
     /// `[[source]]`: blacklisted buyers.
-    #[serde(rename = "source")]
+    #[serde(rename = "source", skip_serializing)]
     pub sources: Vec<SourceRow>,
     /// `[[reason]]`: the fraud desk's reasons.
-    #[serde(rename = "reason")]
+    #[serde(rename = "reason", skip_serializing)]
     pub reasons: Vec<ReasonRow>,
+    /// `[[template]]`: clients' own texts of messages.
+    #[serde(rename = "template", skip_serializing)]
+    pub templates: Vec<TemplateRow>,
+    /// `[[terms]]`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub terms: Vec<TermsRow>,
+    /// `[[country]]`.
+    #[serde(rename = "country", skip_serializing_if = "Vec::is_empty")]
+    pub countries: Vec<CountryRow>,
+    /// `[[operator]]`.
+    #[serde(rename = "operator", skip_serializing_if = "Vec::is_empty")]
+    pub operators: Vec<OperatorRow>,
+    /// `[[prefix]]`.
+    #[serde(rename = "prefix", skip_serializing_if = "Vec::is_empty")]
+    pub prefixes: Vec<PrefixRow>,
+    /// `[[ported]]`: numbers that moved to another operator.
+    #[serde(skip_serializing)]
+    pub ported: Vec<PortedRow>,
 }
 
 impl DirectoryImport {
@@ -43,12 +67,18 @@ impl DirectoryImport {
         self.plans.extend(other.plans);
         self.sources.extend(other.sources);
         self.reasons.extend(other.reasons);
+        self.templates.extend(other.templates);
+        self.terms.extend(other.terms);
+        self.countries.extend(other.countries);
+        self.operators.extend(other.operators);
+        self.prefixes.extend(other.prefixes);
+        self.ported.extend(other.ported);
         self
     }
 }
 
-/// A client and its lanes (deliver, notify, and one for each channel with an endpoint of its own).
-#[derive(Debug, Clone, Deserialize)]
+/// A client and its lanes (deliver, and one for each channel with an endpoint of its own).
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientRow {
     /// `clientId`.
@@ -58,15 +88,28 @@ pub struct ClientRow {
     /// Refused when false.
     #[serde(default = "yes")]
     pub active: bool,
-    /// Valid API keys, at most four; stored as hashes.
+    /// Served by connectors of the sandbox only, and no other client by those.
     #[serde(default)]
-    pub api_keys: Vec<SecretString>,
-    /// The shared secret of `Signature`.
-    #[serde(default)]
+    pub sandbox: bool,
+    /// Valid API keys, at most four; stored as hashes. Absent = those that are there.
+    #[serde(default, skip_serializing)]
+    pub api_keys: Option<Vec<SecretString>>,
+    /// The shared secret of `Signature`; absent = the stored one, empty = none any more.
+    #[serde(default, skip_serializing)]
     pub signature_secret: Option<SecretString>,
     /// Refuse requests without a `Signature`.
     #[serde(default)]
     pub signature_required: bool,
+    /// Secrets that get an access token, at most four; stored as hashes. Absent = those that are
+    /// there.
+    #[serde(default, skip_serializing)]
+    pub oauth_secrets: Option<Vec<SecretString>>,
+    /// Refuse requests without a bearer token.
+    #[serde(default)]
+    pub token_required: bool,
+    /// Refuse a purchase while a similar one (source, target, product, amount) is in flight.
+    #[serde(default)]
+    pub refuse_similar: bool,
     /// Broker users that may enqueue for it.
     #[serde(default)]
     pub broker_users: Vec<String>,
@@ -77,7 +120,7 @@ pub struct ClientRow {
     #[serde(default = "six_hundred")]
     pub start_within_seconds: i64,
     /// The bank of scenario B when a request names none.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_funding_source: Option<String>,
     /// Deliveries at the same time.
     #[serde(default = "sixty_four")]
@@ -89,25 +132,59 @@ pub struct ClientRow {
     #[serde(default)]
     pub channels: BTreeMap<String, String>,
     /// What an IPN says and is signed with; the channel `ipn` needs it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipn: Option<IpnRow>,
+    /// Who sends messages to its buyers and recipients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<NotifyRow>,
 }
 
 /// A client's account for IPN.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IpnRow {
     /// `accountID`.
     pub account_id: String,
-    /// The pre-shared key of `verifysign`, 16 characters; stored under seal.
-    pub key: SecretString,
+    /// The pre-shared key of `verifysign`, 16 characters; stored under seal. Absent = the stored one.
+    #[serde(default, skip_serializing)]
+    pub key: Option<SecretString>,
     /// What is encrypted into `verifysign`.
     #[serde(default = "serialised")]
     pub form: SignedForm,
 }
 
-/// An outside party and its lanes.
+/// Who sends a client's messages, each a connector of the party `channel`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotifyRow {
+    /// Short messages.
+    #[serde(default)]
+    pub sms: Option<String>,
+    /// E-mails.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// Which of the client's templates are taken first.
+    #[serde(default)]
+    pub language: Option<String>,
+}
+
+/// A client's own text of a message.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TemplateRow {
+    /// Whose.
+    pub client_id: i64,
+    /// What it tells: `buyer_failed` or `recipient_success`.
+    pub event: NotifyEvent,
+    /// Its language; without one it is taken where none of the client's language is there.
+    #[serde(default)]
+    pub language: String,
+    /// At most 600 characters, with placeholders such as `{{amount}}`.
+    pub text: String,
+}
+
+/// An outside party and its lanes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConnectorRow {
     /// Its name in orders, lanes and commands.
@@ -129,23 +206,26 @@ pub struct ConnectorRow {
     #[serde(default)]
     pub callback_wait_seconds: i64,
     /// How long a bank holds reserved funds.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold_seconds: Option<i64>,
     /// How long before a hold's end, besides a call's lease, the last vend on it may begin.
     #[serde(default = "sixty")]
     pub hold_margin_seconds: i64,
-    /// Its key, password or callback secret.
-    #[serde(default)]
+    /// Its key, password or callback secret; absent = the stored one, empty = none any more.
+    #[serde(default, skip_serializing)]
     pub secret: Option<SecretString>,
     /// Codes beyond the contract's tables, mapped to one that is in them.
     #[serde(default)]
     pub codes: BTreeMap<String, String>,
     /// `[connector.desk]`, for fraud desks only.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub desk: Option<DeskRow>,
     /// No new purchases when false.
     #[serde(default = "yes")]
     pub active: bool,
+    /// No real money, no real goods: for clients of the sandbox only.
+    #[serde(default)]
+    pub sandbox: bool,
     /// Calls at the same time, over all processes.
     #[serde(default = "sixty_four")]
     pub concurrency: i64,
@@ -155,14 +235,14 @@ pub struct ConnectorRow {
 }
 
 /// What a fraud desk is told and asked.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeskRow {
     /// The buyer's MSISDN in reports: `omitted`, `plain` or `encrypted`.
     #[serde(default)]
     pub msisdn: MsisdnForm,
-    /// 64 hex digits: the AES-256 key of the encrypted form.
-    #[serde(default)]
+    /// 64 hex digits: the AES-256 key of the encrypted form; absent = the stored one.
+    #[serde(default, skip_serializing)]
     pub msisdn_key: Option<SecretString>,
     /// Whose tokens are validated before any charge: `never`, `we_reserve` or `always`.
     #[serde(default)]
@@ -189,15 +269,33 @@ pub struct ReasonRow {
 }
 
 /// A product.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProductRow {
     /// `productId`.
     pub product_id: i64,
     /// For people.
     pub name: String,
-    /// `airtime`, `electricity`, `bill`, `lotto`, `data`.
+    /// `airtime`, `electricity`, `bill`, `lotto`, `data` (`productTypeName`).
     pub product_type: String,
+    /// `productTypeId`; 0 = none.
+    #[serde(default)]
+    pub product_type_id: i64,
+    /// For buyers.
+    #[serde(default)]
+    pub description: String,
+    /// For small screens.
+    #[serde(default)]
+    pub short_description: String,
+    /// `vendorId`: whose goods they are; 0 = nobody's.
+    #[serde(default)]
+    pub vendor_id: i64,
+    /// `vendorName`.
+    #[serde(default)]
+    pub vendor: String,
+    /// The channels (`channelId`) on which it is sold; empty = all.
+    #[serde(default)]
+    pub channels: Vec<i32>,
     /// The connector that dispenses it.
     pub supplier: String,
     /// ISO 4217.
@@ -243,7 +341,7 @@ const fn serialised() -> SignedForm {
     SignedForm::Serialised
 }
 
-const fn yes() -> bool {
+pub(super) const fn yes() -> bool {
     true
 }
 
@@ -267,6 +365,6 @@ const fn no_fee() -> FeeRule {
     FeeRule { fixed: 0, basis_points: 0 }
 }
 
-fn all() -> String {
+pub(super) fn all() -> String {
     "*".to_owned()
 }

@@ -17,6 +17,8 @@ pub struct FleetSummary {
     pub money: Vec<MoneyRow>,
     /// Results by state.
     pub deliveries: Vec<Count>,
+    /// Messages to buyers and recipients by state.
+    pub messages: Vec<Count>,
     /// Endpoints that do not acknowledge.
     pub failing: Vec<FailingEndpoint>,
     /// Reports by state.
@@ -113,14 +115,17 @@ impl Store {
     /// # Errors
     /// [`StoreError`] while Postgres is away.
     pub async fn summary(&self) -> Result<FleetSummary, StoreError> {
-        let deliveries =
-            "select state, count(*) as count from delivery group by state order by state";
+        let deliveries = "select state, count(*) as count from delivery where slot < 100 \
+                          group by state order by state";
+        let messages = "select state, count(*) as count from delivery where slot >= 100 \
+                        group by state order by state";
         let reports =
             "select state, count(*) as count from fraud_report group by state order by state";
         Ok(FleetSummary {
             purchases: self.each(include_str!("summary_purchases.sql"), purchase_count).await?,
             money: self.money().await?,
             deliveries: self.each(deliveries, count).await?,
+            messages: self.each(messages, count).await?,
             failing: self.failing_endpoints().await?,
             reports: self.each(reports, count).await?,
             parked: self.each(include_str!("summary_parked.sql"), parked_cause).await?,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use fleet_contracts::AcceptedOrder;
-use fleet_domain::{Progress, PurchaseId, WayIn};
+use fleet_domain::{ClientId, Private, Progress, PurchaseId, WayIn};
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
@@ -33,6 +33,8 @@ pub enum Stored {
     Same(PurchaseId, Box<Progress>),
     /// The client's reference is taken by another content; nothing was stored.
     Conflict,
+    /// A similar purchase of the client, this one, is in flight; nothing was stored.
+    Similar(PurchaseId),
 }
 
 /// A batch that was taken in.
@@ -65,15 +67,51 @@ impl Store {
         }
         let now = get(rows.first().ok_or_else(no_row)?, "db_now")?;
         let mut told = HashSet::new();
-        let stored = rows.iter().map(|row| stored(row, &mut told)).collect::<Result<_, _>>()?;
+        let stored = rows
+            .iter()
+            .zip(batch)
+            .map(|(row, new)| stored(row, new.order.sent_fee, &mut told))
+            .collect::<Result<_, _>>()?;
         Ok(Accepted { stored, now })
     }
 }
 
+impl Store {
+    /// The purchase that a client's reference already has with this content; `None` when there is
+    /// none, or another one.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away.
+    pub async fn accepted_before(
+        &self,
+        client: ClientId,
+        client_txn_ref: &str,
+        content: &Private,
+        sent_fee: Option<i64>,
+    ) -> Result<Option<(PurchaseId, Progress)>, StoreError> {
+        let query = sqlx::query(include_str!("accepted_before.sql"))
+            .bind(client.0)
+            .bind(client_txn_ref)
+            .bind(self.keyring().lookup_hash("content", content.expose()))
+            .bind(sent_fee);
+        let row = self.row(query).await?;
+        row.map(|row| Ok((PurchaseId(get(&row, "purchase")?), read_progress(&row, None)?)))
+            .transpose()
+    }
+}
+
 /// What one row of the answer says. Of equal orders in one batch only the first is new.
-fn stored(row: &PgRow, told: &mut HashSet<Uuid>) -> Result<Stored, StoreError> {
+fn stored(
+    row: &PgRow,
+    sent_fee: Option<i64>,
+    told: &mut HashSet<Uuid>,
+) -> Result<Stored, StoreError> {
+    if let Some(flying) = get(row, "similar_to")? {
+        return Ok(Stored::Similar(PurchaseId(flying)));
+    }
     let id: Uuid = get(row, "purchase")?;
-    if !get::<bool, _>(row, "is_same")? {
+    let fee: i64 = get(row, "fee_amount")?;
+    if !get::<bool, _>(row, "is_same")? || sent_fee.is_some_and(|sent| sent != fee) {
         return Ok(Stored::Conflict);
     }
     let progress = Box::new(read_progress(row, None)?);
@@ -137,7 +175,8 @@ fn bind<'q>(keyring: &Keyring, batch: &[NewPurchase]) -> Result<Query<'q>, Store
         .bind(column!(new => new.order.first_task.lane.0))
         .bind(column!(new => new.order.first_task.start_by))
         .bind(column!(new => new.order.first_task.deadline_at));
-    Ok(bind_tokens(query, keyring, batch))
+    let query = bind_tokens(query, keyring, batch);
+    Ok(query.bind(column!(new => new.order.refuse_similar)))
 }
 
 type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;

@@ -1,6 +1,7 @@
 //! Looking purchases up.
 
-use fleet_domain::{ClientId, Progress, Purchase, PurchaseId};
+use chrono::{DateTime, Utc};
+use fleet_domain::{ClientId, Progress, Purchase, PurchaseId, TaskKind, TaskState};
 use uuid::Uuid;
 
 use super::row::{read_progress, read_purchase};
@@ -19,6 +20,17 @@ pub enum Reference {
     Client(String),
     /// A reservation's (`reserveFundsTxnRef`), whoever holds it.
     Reservation(String),
+}
+
+/// The task that a pending purchase waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenStep {
+    /// What it does.
+    pub kind: TaskKind,
+    /// Where it stands.
+    pub state: TaskState,
+    /// When it is looked at next; while it runs, when its call is over at the latest.
+    pub due_at: DateTime<Utc>,
 }
 
 impl Store {
@@ -58,5 +70,20 @@ impl Store {
         };
         let row = self.row(query.bind(client.0)).await?;
         row.map(|row| read_purchase(self.keyring(), &row)).transpose()
+    }
+
+    /// What is done next, or by a person, before a purchase is decided.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away or when the row cannot be read.
+    pub async fn open_step(&self, id: PurchaseId) -> Result<Option<OpenStep>, StoreError> {
+        let row = self.row(sqlx::query(include_str!("open_step.sql")).bind(id.0)).await?;
+        let Some(row) = row else { return Ok(None) };
+        let unreadable = |column: &str| StoreError::Unreadable(format!("task.{column}"));
+        Ok(Some(OpenStep {
+            kind: TaskKind::from_code(get(&row, "kind")?).ok_or_else(|| unreadable("kind"))?,
+            state: TaskState::from_code(get(&row, "state")?).ok_or_else(|| unreadable("state"))?,
+            due_at: get(&row, "due_at")?,
+        }))
     }
 }

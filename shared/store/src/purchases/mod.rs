@@ -1,11 +1,13 @@
 //! Purchases: taken in, looked up, read.
 
 mod accept;
+mod buyer;
 mod find;
 mod results;
 mod row;
 
 pub use accept::{Accepted, NewPurchase, Stored};
-pub use find::Reference;
+pub use buyer::{OfBuyer, Similar};
+pub use find::{OpenStep, Reference};
 pub use results::StatementOf;
 pub(crate) use row::read_purchase;

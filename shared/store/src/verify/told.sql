@@ -1,10 +1,10 @@
 -- N1 always
--- A result is told of a purchase that has ended, never before.
+-- A result, and a message that follows from it, is told of a purchase that has ended, never before.
 -- Do: the client was told too early; tell it again once the purchase has ended.
 select p.purchase, format('slot %s by %s', d.slot, d.channel) as detail
 from delivery d
 join purchase p on p.purchase = d.purchase
-where p.reserve_state not in ('refused', 'failed')
+where d.slot < 200 and p.reserve_state not in ('refused', 'failed')
   and p.dispense_state not in ('dispensed', 'failed');
 
 -- N2 always
@@ -15,7 +15,8 @@ from delivery d
 where d.state in ('sent', 'disabled') and (d.attempts = 0 or d.first_sent_at is null)
    or d.state = 'failed' and not exists (
       select 1 from journal j
-      where j.purchase = d.purchase and j.kind = 5 and j.slot = d.slot and j.token is not null);
+      where j.purchase = d.purchase and j.kind in (5, 6) and j.slot = d.slot
+        and j.token is not null);
 
 -- N3 always
 -- Acknowledged means a 2xx was seen, disabled means a 410.
@@ -30,7 +31,8 @@ where d.state = 'sent' and coalesce(d.last_status, 0) not between 200 and 299
 -- Do: fleet delivery resend makes the task again.
 select d.purchase, format('slot %s is %s', d.slot, d.state) as detail
 from delivery d
-left join task t on t.purchase = d.purchase and t.kind = 5 and t.slot = d.slot
+left join task t on t.purchase = d.purchase and t.slot = d.slot
+                and t.kind = case when d.slot < 100 then 5 else 6 end
 where (d.state in ('queued', 'retrying')) <> (t.purchase is not null);
 
 -- N5 always
@@ -40,7 +42,8 @@ select d.purchase, format('slot %s: %s attempts, %s lines', d.slot, d.attempts, 
 from delivery d
 cross join lateral (
     select count(*) from journal j
-    where j.purchase = d.purchase and j.kind = 5 and j.slot = d.slot and j.token is not null) lines
+    where j.purchase = d.purchase and j.kind in (5, 6) and j.slot = d.slot
+      and j.token is not null) lines
 where d.attempts > lines.count;
 
 -- N6 always
@@ -61,6 +64,26 @@ select null::uuid as purchase, format('client %s: %s results, numbers up to %s',
 from result r
 group by r.client_id
 having count(r.seq) <> coalesce(max(r.seq), 0);
+
+-- N8 always
+-- Who is told of a success is told of goods that are out, who is told of a failure of none.
+-- Do: tell buyer or recipient the truth; look at the purchase's journal for a late fact.
+select p.purchase, format('slot %s, dispense is %s', d.slot, p.dispense_state) as detail
+from delivery d
+join purchase p on p.purchase = d.purchase
+where d.slot = 100 and p.dispense_state <> 'dispensed'
+   or d.slot = 101 and p.dispense_state = 'dispensed';
+
+-- N9 always
+-- A message that a client asked for has its row, and no such row came another way.
+-- Do: fleet delivery show; a notification without its row was accepted and lost, tell the client.
+select coalesce(n.purchase, d.purchase) as purchase,
+       format('slot %s of client %s', coalesce(n.slot, d.slot),
+              coalesce(n.client_id, d.client_id)) as detail
+from notification n
+full join (select * from delivery where slot >= 200) d
+       on d.purchase = n.purchase and d.slot = n.slot and d.client_id = n.client_id
+where n.purchase is null or d.purchase is null;
 
 -- F1 always
 -- A success that a desk was told of a token stays.

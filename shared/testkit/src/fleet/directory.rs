@@ -16,7 +16,18 @@ pub(super) fn root() -> PathBuf {
 /// The rows of `deploy/local/sample`, at this simulator (an address without a slash at its end).
 pub fn sample(simulator: &str) -> DirectoryImport {
     let mut import = DirectoryImport::default();
-    for name in ["clients", "connectors", "plans", "products", "reasons", "blacklist"] {
+    for name in [
+        "clients",
+        "connectors",
+        "plans",
+        "products",
+        "reasons",
+        "templates",
+        "blacklist",
+        "terms",
+        "numbering",
+        "sandbox",
+    ] {
         let path = root().join(format!("deploy/local/sample/{name}.toml"));
         let text = std::fs::read_to_string(&path)
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));

@@ -33,7 +33,8 @@ pub(super) fn findings(
         let parsed: Value = serde_json::from_str(line).unwrap_or_default();
         // What is no JSON is the last word of a program that ends.
         let quiet = matches!(parsed["level"].as_str(), Some("INFO" | "DEBUG" | "TRACE"))
-            || line.contains(OF_THE_MACHINE);
+            || line.contains(OF_THE_MACHINE)
+            || line.is_empty();
         if !quiet && !allowed.iter().any(|text| line.contains(text.as_str())) {
             found.push(format!("{name}: {line}"));
         }

@@ -16,6 +16,7 @@
 mod amqp;
 mod builder;
 mod checks;
+mod crash;
 mod directory;
 mod http;
 mod logs;
@@ -40,7 +41,7 @@ pub use directory::{client, connector, sample};
 pub use http::{HttpAnswer, REQUIRED_FIELDS, RESERVE_AND_TRANSACT, TRANSACT, key_of, purchase};
 pub use proxy::TcpProxy;
 
-use process::Process;
+use process::{Extra, Process};
 
 /// Every program that serves or works.
 pub const PROGRAMS: [&str; 5] =
@@ -156,11 +157,20 @@ impl TestFleet {
 
     /// Starts one more process of a program.
     fn launch(&self, program: &str) -> usize {
+        let settings = |instance: &str| self.settings_file(program, instance);
+        self.launch_with(program, settings, Extra::default())
+    }
+
+    fn launch_with(
+        &self,
+        program: &str,
+        settings: impl FnOnce(&str) -> PathBuf,
+        extra: Extra<'_>,
+    ) -> usize {
         let mut processes = lock(&self.processes);
         let index = processes.len();
         let instance = format!("{program}-{index}");
-        let settings = self.settings_file(program, &instance);
-        processes.push(Process::start(program, &instance, &settings));
+        processes.push(Process::start(program, &instance, &settings(&instance), extra));
         index
     }
 
@@ -171,11 +181,27 @@ impl TestFleet {
     }
 
     /// Runs a program with settings of the test's own to its end.
-    pub async fn run_with(&self, program: &str, settings: &toml::Table) -> Output {
-        let path = self.folder.join(format!("{program}-own.toml"));
+    pub async fn run_with(
+        &self,
+        program: &str,
+        settings: &toml::Table,
+        arguments: &[&str],
+    ) -> Output {
+        let path = self.own_settings(settings, &format!("{program}-own"));
+        process::run(program, &path, arguments).await
+    }
+
+    /// Starts a program with settings of the test's own that ends by itself; its index.
+    pub fn spawn_with(&self, program: &str, settings: &toml::Table, arguments: &[&str]) -> usize {
+        let path = |instance: &str| self.own_settings(settings, instance);
+        self.launch_with(program, path, Extra { arguments, ends: true, ..Extra::default() })
+    }
+
+    fn own_settings(&self, settings: &toml::Table, instance: &str) -> PathBuf {
+        let path = self.folder.join(format!("{instance}.toml"));
         let text = toml::to_string(settings).expect("settings as text");
         std::fs::write(&path, text).expect("a file of settings");
-        process::run(program, &path, &["--check"]).await
+        path
     }
 
     /// Runs the operators' command and reads its JSON.

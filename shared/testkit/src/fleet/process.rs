@@ -13,8 +13,17 @@ pub(super) struct Process {
     pub(super) name: String,
     pub(super) log: PathBuf,
     child: Child,
-    /// Its end was asked for.
+    /// Its end was asked for, or is expected from the start.
     ended: bool,
+}
+
+/// What not every process is started with.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Extra<'a> {
+    pub(super) arguments: &'a [&'a str],
+    pub(super) crash_point: Option<&'a str>,
+    /// Its end is expected.
+    pub(super) ends: bool,
 }
 
 /// Where cargo puts the programs: beside the folder of the test's own executable.
@@ -47,16 +56,21 @@ pub(super) async fn run(name: &str, settings: &Path, arguments: &[&str]) -> Outp
 
 impl Process {
     /// Starts `name` with a settings file; `instance` tells processes of one program apart.
-    pub(super) fn start(name: &str, instance: &str, settings: &Path) -> Self {
+    pub(super) fn start(name: &str, instance: &str, settings: &Path, extra: Extra<'_>) -> Self {
         let log = settings.with_extension("log");
         let file = File::create(&log).expect("a log file");
         let again = file.try_clone().expect("the same log file");
-        let child = command(name, settings)
+        let mut command = command(name, settings);
+        command.args(extra.arguments);
+        if let Some(point) = extra.crash_point {
+            command.env("FLEET_CRASHPOINT", point);
+        }
+        let child = command
             .stdout(again)
             .stderr(file)
             .spawn()
             .unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
-        Self { name: instance.to_owned(), log, child, ended: false }
+        Self { name: instance.to_owned(), log, child, ended: extra.ends }
     }
 
     /// The numbers of `kill`.

@@ -76,8 +76,8 @@ impl Model {
     fn job(&self, ask: &ClaimAsk, task: &Task, now: chrono::DateTime<chrono::Utc>) -> Option<Job> {
         let row = self.purchases.get(&ask.key.purchase)?;
         let TaskKey { purchase, slot, .. } = ask.key;
-        let is_deliver = ask.key.kind == TaskKind::Deliver;
-        let delivery = self.deliveries.get(&(purchase, slot)).filter(|_| is_deliver);
+        let delivers = matches!(ask.key.kind, TaskKind::Deliver | TaskKind::Notify);
+        let delivery = self.deliveries.get(&(purchase, slot)).filter(|_| delivers);
         let facts = row.facts.iter().filter(|stored| stored.about == Some(ask.key));
         Some(Job {
             task: ClaimedTask {

@@ -5,11 +5,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use fleet_domain::{
     DeliveryState, DueTask, FollowUp, Free, Heartbeat, LaneId, PurchaseId, TaskKey, TaskKind,
-    TaskState, Tick, TickReport, later,
+    TaskState, Tick, TickReport, delivery_kind, later,
 };
 use uuid::Uuid;
 
-use crate::samples::DELIVER_LANE;
+use crate::samples::{DELIVER_LANE, NOTIFY_LANE};
 
 use super::model::{Beat, HINT_TIME, Model, REMINDER, Task};
 
@@ -53,7 +53,8 @@ impl Model {
 
     /// As `fleet_resend_v1`.
     pub(super) fn resend(&mut self, purchase: PurchaseId, slot: i32) -> bool {
-        let key = TaskKey { purchase, kind: TaskKind::Deliver, slot };
+        let kind = delivery_kind(slot);
+        let key = TaskKey { purchase, kind, slot };
         let now = self.now;
         if self.tasks.get(&key).is_some_and(|task| task.state == TaskState::Running) {
             return false;
@@ -64,7 +65,7 @@ impl Model {
         let made = FollowUp {
             kind: key.kind,
             slot,
-            lane: DELIVER_LANE,
+            lane: if kind == TaskKind::Notify { NOTIFY_LANE } else { DELIVER_LANE },
             start_by: None,
             deadline_at: None,
         };
@@ -72,6 +73,7 @@ impl Model {
         task.state = TaskState::Waiting;
         task.due_at = now;
         task.tries = task.tries.max(1);
+        task.start_by = None;
         task.parked = None;
         self.write_journal(key, None, 0, ("resent_by_hand", ""));
         true

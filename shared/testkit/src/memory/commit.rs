@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use fleet_domain::{
-    Change, Commit, CommitVerdict, Decision, Delivery, DeliveryState, DispenseState, Fact, NewFact,
-    Next, Progress, ReportState, ReserveState, SentUntil, SettleState, TaskKey, TaskKind,
-    TaskState, Tries, later,
+    Change, Commit, CommitVerdict, Decision, DeliveryState, DispenseState, Fact, NewFact, Next,
+    Progress, ReportState, ReserveState, SentUntil, SettleState, TaskKey, TaskKind, TaskState,
+    Tries, later,
 };
 use fleet_engine::{Committed, StoreFault};
 use fleet_store::ReportView;
@@ -249,18 +249,8 @@ impl Model {
             self.ledger.insert((id, entry.step()), (*entry, *money));
         }
         for new in &commit.decision.deliveries {
-            self.deliveries.entry((id, new.slot)).or_insert_with(|| DeliveryRow {
-                delivery: Delivery {
-                    slot: new.slot,
-                    channel: new.channel.clone(),
-                    body: new.body.clone(),
-                    state: DeliveryState::Queued,
-                    attempts: 0,
-                    first_sent_at: None,
-                },
-                last_sent_at: None,
-                last_status: None,
-            });
+            let row = || DeliveryRow::new(new.slot, &new.channel, &new.body);
+            self.deliveries.entry((id, new.slot)).or_insert_with(row);
         }
         for task in &commit.decision.follow_ups {
             let key = TaskKey { purchase: id, kind: task.kind, slot: task.slot };

@@ -6,18 +6,20 @@ mod clock;
 mod commit;
 mod facts;
 mod model;
+mod notify;
 mod tokens;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use fleet_contracts::NewNotification;
 use fleet_domain::{
     ClaimGroup, ClaimVerdict, Commit, FactOutcome, Free, Heartbeat, Job, NewFact, Progress,
     PurchaseId, TaskKey, TaskKind, TaskState, Tick, TickReport, later,
 };
 use fleet_engine::{Committed, StoreFault, TaskStore};
-use fleet_store::{Accepted, NewPurchase, PurchaseView};
+use fleet_store::{Accepted, NewPurchase, Notified, PurchaseView};
 use uuid::Uuid;
 
 use self::model::Model;
@@ -58,6 +60,12 @@ impl MemoryStore {
     #[must_use]
     pub fn accept(&self, batch: &[NewPurchase]) -> Accepted {
         self.lock().accept(batch)
+    }
+
+    /// Stores a message that a client asks for.
+    #[must_use]
+    pub fn notify(&self, new: &NewNotification) -> Notified {
+        self.lock().notify(new)
     }
 
     /// Everything about one purchase.

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fleet_domain::{
-    ClaimToken, ClientId, Delivery, Fact, FollowUp, LaneId, LedgerEntry, Money, ParkClass,
-    Progress, Purchase, PurchaseId, TaskKey, TaskKind, TaskState, WayIn, later,
+    ClaimToken, ClientId, Delivery, DeliveryState, Fact, FollowUp, LaneId, LedgerEntry, Money,
+    Order, ParkClass, Private, Progress, Purchase, PurchaseId, PurchaseStatus, TaskKey, TaskKind,
+    TaskState, WayIn, between, later,
 };
 use fleet_store::{
     Accepted, DeliveryView, FactView, JournalView, LedgerView, NewPurchase, PurchaseView,
@@ -14,12 +15,15 @@ use fleet_store::{
 };
 use uuid::Uuid;
 
+use super::notify::NotificationRow;
 use super::tokens::{TokenKey, TokenRow};
 
 /// How long a published hint has before the clock looks at its task.
 pub(super) const HINT_TIME: Duration = Duration::from_secs(10);
 /// When a parked task is brought up again.
 pub(super) const REMINDER: Duration = Duration::from_secs(86_400);
+/// For how long a purchase in flight keeps similar ones away.
+const SIMILAR_FOR: Duration = Duration::from_secs(30 * 86_400);
 
 #[derive(Debug, Clone)]
 pub(super) struct Task {
@@ -92,6 +96,21 @@ pub(super) struct DeliveryRow {
     pub(super) last_status: Option<i32>,
 }
 
+impl DeliveryRow {
+    /// A row that nothing was tried with yet.
+    pub(super) fn new(slot: i32, channel: &str, body: &Private) -> Self {
+        let delivery = Delivery {
+            slot,
+            channel: channel.to_owned(),
+            body: body.clone(),
+            state: DeliveryState::Queued,
+            attempts: 0,
+            first_sent_at: None,
+        };
+        Self { delivery, last_sent_at: None, last_status: None }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct JournalRow {
     pub(super) token: Option<ClaimToken>,
@@ -126,6 +145,7 @@ pub(super) struct Model {
     pub(super) fact_keys: HashSet<FactKey>,
     pub(super) ledger: BTreeMap<(PurchaseId, i16), (LedgerEntry, Money)>,
     pub(super) deliveries: BTreeMap<(PurchaseId, i32), DeliveryRow>,
+    pub(super) notifications: BTreeMap<(ClientId, String), NotificationRow>,
     pub(super) reports: BTreeMap<PurchaseId, ReportView>,
     pub(super) tokens: BTreeMap<TokenKey, TokenRow>,
     pub(super) beats: HashMap<(Uuid, TaskKind), Beat>,
@@ -141,6 +161,7 @@ impl Model {
             fact_keys: HashSet::new(),
             ledger: BTreeMap::new(),
             deliveries: BTreeMap::new(),
+            notifications: BTreeMap::new(),
             reports: BTreeMap::new(),
             tokens: BTreeMap::new(),
             beats: HashMap::new(),
@@ -163,6 +184,9 @@ impl Model {
             let progress = Progress { voucher: None, ..row.purchase.progress.clone() };
             return Stored::Same(row.purchase.order.id, Box::new(progress));
         }
+        if let Some(flying) = self.similar_in_flight(new) {
+            return Stored::Similar(flying);
+        }
         let progress = Progress::new(new.order.reserve, self.now);
         let row = PurchaseRow {
             purchase: Purchase { order: order.clone(), progress: progress.clone() },
@@ -178,6 +202,24 @@ impl Model {
         self.tasks.insert(key, Task::queued(first, self.now));
         self.know_token(order);
         Stored::New(order.id, Box::new(progress))
+    }
+
+    /// The newest purchase that keeps a new one from being stored.
+    fn similar_in_flight(&self, new: &NewPurchase) -> Option<PurchaseId> {
+        if !new.order.refuse_similar {
+            return None;
+        }
+        let what = |order: &Order| {
+            let (source, target) = (order.source.clone(), order.target.clone());
+            (order.client, order.product, order.purchase_amount, source, target)
+        };
+        let wanted = what(&new.order.order);
+        let similar = self.purchases.values().map(|row| &row.purchase).filter(|flying| {
+            between(flying.progress.created_at, self.now) < SIMILAR_FOR
+                && flying.status() == PurchaseStatus::Pending
+                && what(&flying.order) == wanted
+        });
+        similar.max_by_key(|flying| flying.progress.created_at).map(|flying| flying.order.id)
     }
 
     pub(super) fn write_journal(

@@ -14,13 +14,16 @@ pub mod claims;
 pub mod clock;
 pub mod commits;
 pub mod facts;
+pub mod intake;
 pub mod money;
+pub mod notify;
 pub mod tokens;
 
 use std::future::Future;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use fleet_contracts::NewNotification;
 use fleet_domain::{
     Answer, Change, ClaimAsk, ClaimGroup, ClaimToken, ClaimVerdict, Commit, CommitVerdict,
     Decision, DispenseState, FollowUp, Job, LaneId, LedgerEntry, NewFact, Next, Private,
@@ -28,7 +31,7 @@ use fleet_domain::{
     later,
 };
 use fleet_engine::TaskStore;
-use fleet_store::{Accepted, NewPurchase, PurchaseView, Stored, TaskView};
+use fleet_store::{Accepted, NewPurchase, Notified, PurchaseView, Stored, TaskView};
 
 use crate::samples::{DISPENSE_LANE, RESERVE_LANE, new_purchase};
 use crate::{MemoryStore, PostgresTasks};
@@ -44,6 +47,8 @@ pub trait SuiteStore: TaskStore + Clone {
     fn show(&self, id: PurchaseId) -> impl Future<Output = PurchaseView> + Send;
     /// Its time.
     fn now(&self) -> impl Future<Output = DateTime<Utc>> + Send;
+    /// Stores a message that a client asks for.
+    fn notify(&self, new: &NewNotification) -> impl Future<Output = Notified> + Send;
     /// Moves its clock.
     fn advance(&self, by: Duration) -> impl Future<Output = ()> + Send;
     /// The same store as another process sees it.
@@ -61,6 +66,10 @@ impl SuiteStore for MemoryStore {
 
     async fn now(&self) -> DateTime<Utc> {
         Self::now(self)
+    }
+
+    async fn notify(&self, new: &NewNotification) -> Notified {
+        Self::notify(self, new)
     }
 
     async fn advance(&self, by: Duration) {
@@ -83,6 +92,10 @@ impl SuiteStore for PostgresTasks {
 
     async fn now(&self) -> DateTime<Utc> {
         self.store().now().await.unwrap()
+    }
+
+    async fn notify(&self, new: &NewNotification) -> Notified {
+        self.store().notify(new).await.unwrap()
     }
 
     async fn advance(&self, by: Duration) {
@@ -124,12 +137,11 @@ pub(crate) const fn lane_of(kind: TaskKind) -> LaneId {
         TaskKind::Reserve => RESERVE_LANE,
         TaskKind::Settle => crate::samples::SETTLE_LANE,
         TaskKind::Deliver => crate::samples::DELIVER_LANE,
+        TaskKind::Notify => crate::samples::NOTIFY_LANE,
         TaskKind::Case => LaneId(0),
-        TaskKind::Dispense
-        | TaskKind::Refund
-        | TaskKind::Notify
-        | TaskKind::Report
-        | TaskKind::Validate => DISPENSE_LANE,
+        TaskKind::Dispense | TaskKind::Refund | TaskKind::Report | TaskKind::Validate => {
+            DISPENSE_LANE
+        }
     }
 }
 
@@ -373,6 +385,15 @@ macro_rules! task_store_suite {
             free_and_put_back_leave_other_claims_alone,
             processes_of_a_kind_count_each_other,
         );
+        $crate::task_store_suite!(@ $make, notify:
+            a_message_is_claimed_with_what_was_frozen_and_beside_its_result,
+            a_message_counts_attempts_and_ends_in_its_row,
+            a_message_past_its_day_leaves_no_more,
+            a_notification_is_stored_once_with_its_task,
+            a_reference_with_another_content_is_a_conflict_and_stores_nothing,
+            another_clients_purchase_is_not_found,
+            a_purchase_has_so_many_notifications_and_no_more,
+        );
         $crate::task_store_suite!(@ $make, tokens:
             two_purchases_on_one_token_never_report_at_the_same_time,
             two_reports_on_one_token_in_one_group_are_claimed_one_after_the_other,
@@ -387,6 +408,13 @@ macro_rules! task_store_suite {
             the_same_token_at_another_desk_is_another_token,
             what_the_desk_says_of_a_token_is_kept_with_it,
             a_validation_writes_the_reserve_track_only_while_it_stands_there,
+        );
+        $crate::task_store_suite!(@ $make, intake:
+            a_similar_purchase_waits_until_the_one_in_flight_has_ended,
+            a_failed_purchase_and_one_of_long_ago_keep_nobody_away,
+            the_same_reference_again_is_never_similar_to_itself,
+            of_two_similar_ones_in_one_batch_the_first_is_stored,
+            only_clients_that_want_it_are_kept_from_similar_purchases,
         );
         $crate::task_store_suite!(@ $make, money:
             a_hold_is_resolved_once_and_the_group_is_refused,

@@ -85,7 +85,7 @@ impl Bench {
         let stored = self.memory.accept(&batch).stored;
         let key = |stored: Stored| match stored {
             Stored::New(purchase, _) => TaskKey { purchase, kind: TaskKind::Dispense, slot: 0 },
-            Stored::Same(..) | Stored::Conflict => panic!("not new"),
+            Stored::Same(..) | Stored::Conflict | Stored::Similar(_) => panic!("not new"),
         };
         stored.into_iter().map(key).collect()
     }

@@ -8,7 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::bank::Reply;
 use crate::behaviour::AnswerKind;
@@ -67,6 +67,15 @@ pub(super) async fn send(connection: &Connection, kind: &AnswerKind, reply: Repl
 }
 
 fn dirty(mut body: Value) -> Value {
+    if let Some(account) = body.as_object_mut().filter(|body| body.contains_key("customerName")) {
+        let info = json!({
+            "card": "4111 1111 1111 1111", "number": 4_111_111_111_111_111_u64,
+            "road": "1 Sample Road\u{7}", "deep": { "er": [1] }, "<script>": "x",
+        });
+        account.insert("customerInfo".to_owned(), info);
+        account.insert("customerName".to_owned(), "Ada\u{0} Sample\r\n\u{1b}[31m".into());
+        account.insert("responseMessage".to_owned(), "paid with 4111111111111111".into());
+    }
     // A bank wants its own reference back, so what is kept of it must be the same.
     for (field, more) in [("supplierRef", 500), ("reserveFundsTxnRef", 0)] {
         if let Some(Value::String(reference)) = body.get_mut(field) {

@@ -6,6 +6,7 @@ mod client;
 mod control;
 mod desk;
 mod ipn;
+mod message;
 mod supplier;
 
 use std::sync::Arc;
@@ -41,8 +42,10 @@ pub(crate) fn router(world: World) -> Router {
         .route("/{party}/refund", post(bank::refund))
         .route("/{party}/vend", post(supplier::vend))
         .route("/{party}/vend/{reference}", get(supplier::look_up))
+        .route("/{party}/validate", post(supplier::validate))
         .route("/client/{client}/result", post(client::result))
         .route("/client/{client}/ipn", post(ipn::ipn))
+        .route("/{party}/messages", post(message::message))
         .route("/{party}/api/v2/transaction-report/", post(desk::report))
         .route("/{party}/api/v1/token/validate/", post(desk::validate))
         .layer(from_fn_with_state(world.clone(), refuse_when_full));

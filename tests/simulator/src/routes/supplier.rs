@@ -13,7 +13,7 @@ use crate::behaviour::Action;
 use crate::judge;
 use crate::server::Connection;
 use crate::state::{Facts, Visit};
-use crate::supplier::{SupplierKind, VendRequest};
+use crate::supplier::{AccountRequest, SupplierKind, VendRequest};
 use crate::world::World;
 
 const PREFIX: &str = "supplier";
@@ -76,4 +76,28 @@ pub(super) async fn look_up(
     }
     let caller = Caller { world: &world, connection: &connection };
     caller.play(visit, |state, visit, _| state.vend_look_up(visit)).await
+}
+
+/// POST `/{supplier}/validate`: asks about an account, changes nothing.
+pub(super) async fn validate(
+    State(world): State<World>,
+    Extension(connection): Extension<Connection>,
+    path: PartyPath,
+    body: Bytes,
+) -> Response {
+    let Some(party) = party(&path, PREFIX) else { return StatusCode::NOT_FOUND.into_response() };
+    let request = match read(&body, AccountRequest::problem) {
+        Ok(request) => request,
+        Err(detail) => return bad_body(&world, &party, Action::ValidateAccount, detail),
+    };
+    let account: Arc<str> = Arc::from(request.target_identifier.as_str());
+    let visit = Visit {
+        party,
+        action: Action::ValidateAccount,
+        purchase: Arc::from(format!("account:{account}")),
+        reference: Arc::clone(&account),
+        mark: Some(account),
+    };
+    let caller = Caller { world: &world, connection: &connection };
+    caller.play(visit, move |_, _, behaviour| request.answer(behaviour)).await
 }

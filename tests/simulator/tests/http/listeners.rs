@@ -4,7 +4,7 @@ use fleet_simulator::EffectKind;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::world::{World, result, signature, vend};
+use crate::world::{PURCHASE, World, result, signature, vend};
 
 #[tokio::test]
 async fn a_result_is_signed_and_says_the_same_each_time() {
@@ -84,4 +84,27 @@ async fn a_token_is_validated_with_one_timestamp() {
     assert_eq!(validate("t-s9504", "1").await["threat_flags"], "SUSPICIOUS_TOKEN");
     validate("token-1", "2").await;
     assert_eq!(world.rules(), ["timestamp_changed"]);
+}
+
+#[tokio::test]
+async fn a_provider_sends_a_message_once_by_its_reference_and_one_that_forgets_twice() {
+    let world = World::start().await;
+    let message = json!({
+        "reference": format!("{PURCHASE}-n100"), "destination": "27821234567", "text": "hello",
+    });
+    for _ in 0..2 {
+        let answer = world.post("sms/messages", &message).await;
+        assert_eq!(answer.status(), StatusCode::ACCEPTED);
+        world.post("sms-plain/messages", &message).await;
+    }
+    let messages = world.running.world().messages();
+    let of = |party: &str| messages.iter().filter(|sent| &*sent.party == party).count();
+    assert_eq!((of("sms"), of("sms-plain")), (1, 2));
+    assert_eq!(world.rules(), Vec::<&str>::new());
+    let mut changed = message.clone();
+    changed["text"] = "bye".into();
+    world.post("sms/messages", &changed).await;
+    let mail = world.post("mail/messages", &message).await;
+    assert_eq!(mail.status(), StatusCode::BAD_REQUEST, "an e-mail has a subject");
+    assert_eq!(world.rules(), ["message_changed", "bad_body"]);
 }

@@ -2,28 +2,54 @@
 //! purchase; the dispense task decides over all facts.
 
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use fleet_contracts::{BODY_BYTES_MAX, REFERENCE_CHARS_MAX, Rejection, VendReply, plain};
+use fleet_contracts::openapi::{Content, Document, Operation, Parameter, SIGNATURE};
+use fleet_contracts::{REFERENCE_CHARS_MAX, Rejection, VendReply, plain};
 use fleet_domain::{FactOutcome, NewFact, Party, Private, PurchaseId, TaskKey, TaskKind};
 use fleet_outbound::verify_signature;
+use serde_json::json;
 
 use crate::Gateway;
-use crate::problem::Problem;
+use crate::problem::{Problem, fails, whole};
+
+/// What a supplier's confirmation is.
+pub(crate) fn describe(document: &mut Document) -> Operation {
+    let example = json!({
+        "vendRef": "0198f000-0000-7000-8000-000000000000-0000", "responseCode": "0000",
+        "responseMessage": "", "supplierRef": "s-1", "vendAmount": 1500,
+    });
+    let body = Content::json(document.read::<VendReply>()).example("done", example);
+    let operation = Operation::new("supplierConfirmation", "A supplier's confirmation")
+        .about(
+            "Signed with the connector's secret. It may come before the vend's own answer, later, \
+             and more than once.",
+        )
+        .tag("callbacks")
+        .allowed_by(&[SIGNATURE])
+        .parameters([Parameter::path("connector", "the supplier's name")])
+        .body(body)
+        .empty(200, "stored");
+    let problems = [
+        Problem::of_field("body", "is no vend reply of the contract"),
+        Problem::NotAuthorised,
+        Problem::Unavailable,
+    ];
+    fails(operation, document, &problems)
+}
 
 /// POST `/callbacks/suppliers/{connector}`.
 pub(crate) async fn supplier(
     State(gateway): State<Gateway>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<StatusCode, Problem> {
     let directory = gateway.directory.current();
-    let body = body.map_err(|_too_long| Rejection::field("body", "is longer than 65536 bytes"))?;
-    if body.len() > BODY_BYTES_MAX {
-        return Err(Rejection::field("body", "is longer than 65536 bytes").into());
-    }
+    let body = whole(body)?;
+    // A name that cannot be read is nobody's.
+    let name = name.map(|Path(name)| name).unwrap_or_default();
     let connector = directory.connectors.get(&name).filter(|c| c.party == Party::Supplier);
     let secret = connector.and_then(|connector| connector.secret.as_ref());
     let sent = headers.get("signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -32,7 +58,7 @@ pub(crate) async fn supplier(
     if !verified {
         return Err(Problem::NotAuthorised);
     }
-    let reply: VendReply = serde_json::from_slice(&body)
+    let reply = VendReply::from_bytes(&body)
         .map_err(|_error| Rejection::field("body", "is no vend reply of the contract"))?;
     let vend_ref = reply.vend_ref.clone().unwrap_or_default();
     let fact = NewFact {
@@ -47,11 +73,14 @@ pub(crate) async fn supplier(
         external_id: reply.supplier_ref.unwrap_or_default(),
         body: Private::new(String::from_utf8_lossy(&body).into_owned()),
     };
+    fleet_telemetry::crash_point("callback", "fact.before");
     let stored = gateway.store.store_fact(&fact).await?;
+    fleet_telemetry::crash_point("callback", "fact.after");
     if let FactOutcome::Stored { woken: Some(woken) } = stored {
         let now = gateway.store.now().await?;
         gateway.hints.publish_one(woken.key, woken.lane, now).await;
     }
+    fleet_telemetry::crash_point("callback", "answer.before");
     Ok(StatusCode::OK)
 }
 

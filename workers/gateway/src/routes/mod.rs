@@ -1,32 +1,80 @@
 //! The gateway's paths (contracts, section 6): one file a resource.
 
+mod account;
+mod buyer;
 mod callbacks;
+mod catalogue;
 mod lookup;
+mod notification;
+mod numbers;
 mod results;
+mod token;
 mod transact;
 mod transactions;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::get;
 use fleet_contracts::BODY_BYTES_MAX;
+use serde_json::Value;
 
 use crate::Gateway;
+use crate::api::Api;
+use crate::halved::halved;
 
-/// All paths that clients and suppliers call.
-pub fn router(gateway: Gateway) -> Router {
-    Router::new()
-        .route("/transact/4.0", post(transact::transact))
-        .route("/reserveAndTransact/4.0", post(transact::reserve_and_transact))
-        .route("/lookup-api/2.0", get(lookup::transaction))
-        .route(
+/// Every path that clients and suppliers call: its handler, and beside it what it is.
+pub(crate) fn api() -> Api {
+    Api::new()
+        .post("/transact/4.0", transact::transact, transact::describe_transact)
+        .post(
+            "/reserveAndTransact/4.0",
+            transact::reserve_and_transact,
+            transact::describe_reserve_and_transact,
+        )
+        .post("/oauth/token", token::token, token::describe)
+        .get("/lookup-api/2.0", lookup::transaction, lookup::describe)
+        .post("/in-flight-transaction-check/1.0", buyer::in_flight, buyer::describe_in_flight)
+        .post("/customerAccountValidation/1.0", account::validate, account::describe)
+        .get("/userTransactionLookup/1.0", buyer::transactions, buyer::describe_transactions)
+        .get("/tokenLookup/1.0", buyer::tokens, buyer::describe_tokens)
+        .post("/notification/1.0", notification::notify, notification::describe)
+        .get(
+            "/financial-terms/1.0",
+            catalogue::financial_terms,
+            catalogue::describe_financial_terms,
+        )
+        .get("/productLookup/2.0", catalogue::products, catalogue::describe_products)
+        .get("/mnoLookup/1.0", numbers::operator, numbers::describe_operator)
+        .get(
+            "/lookupCountryPrefix/1.0",
+            numbers::country_prefixes,
+            numbers::describe_country_prefixes,
+        )
+        .add(
+            "get",
             "/api/transactions/{id}",
             get(transactions::query).fallback(transactions::wrong_method),
+            transactions::describe,
         )
-        .route("/results", get(results::since))
-        .route("/statements/{date}", get(results::statement))
-        .route("/callbacks/suppliers/{connector}", post(callbacks::supplier))
-        // One byte more than allowed, so that the handler itself can name what is too long.
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX.saturating_add(1)))
-        .with_state(gateway)
+        .get("/results", results::since, results::describe_since)
+        .get("/statements/{date}", results::statement, results::describe_statement)
+        .post("/callbacks/suppliers/{connector}", callbacks::supplier, callbacks::describe)
+}
+
+/// The served router.
+pub fn router(gateway: Gateway) -> Router {
+    let (_, router) = api().finish();
+    // One byte more than allowed, so that the handler itself can name what is too long.
+    let limit = DefaultBodyLimit::max(BODY_BYTES_MAX.saturating_add(1));
+    let router = router.layer(limit).with_state(gateway);
+    if fleet_telemetry::is_armed("gateway", "answer.middle") {
+        return router.layer(axum::middleware::map_response(halved));
+    }
+    router
+}
+
+/// The document that GET `/openapi.json` tells.
+#[must_use]
+pub fn document() -> Value {
+    api().finish().0
 }

@@ -1,30 +1,83 @@
 //! What a client missed: the feed of its results, and a statement of each of its days. Both are
 //! signed with the client's secret, as Transact Result is.
 
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
-use fleet_contracts::{FEED_PAGE_MAX, ResultFeed};
+use fleet_contracts::openapi::{Content, Document, Operation, Parameter};
+use fleet_contracts::{FEED_PAGE_MAX, ResultFeed, Statement};
 use fleet_domain::Client;
 use fleet_outbound::hmac_sha256_base64;
 use fleet_store::StatementOf;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
 use crate::Gateway;
+use crate::api::by_client;
 use crate::caller::caller;
-use crate::problem_json::ProblemJson;
+use crate::problem_json::{ProblemJson, fails_as_problem};
 
 /// The query of the feed; unknown parameters are refused.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Parameters {
+    /// The number of the last result that the client has; 0 at first.
+    #[schemars(with = "Option<i64>", extend("minimum" = 0, "maximum" = i64::MAX))]
     since: Option<String>,
+    /// Results on the page; 100 when absent.
+    #[schemars(with = "Option<i64>", extend("minimum" = 1, "maximum" = FEED_PAGE_MAX))]
     limit: Option<String>,
 }
+
+const SIGNED: &str =
+    "the body's signature, as Transact Result has it, where the client has a secret";
+
+/// What the feed is.
+pub(crate) fn describe_since(document: &mut Document) -> Operation {
+    let query = document.query::<Parameters>();
+    let reply = Content::json(document.written::<ResultFeed>());
+    let operation = Operation::new("results", "Catch-up feed of the client's results")
+        .about(
+            "Every ended purchase of the caller, numbered without a gap, vouchers included. Ask \
+             again with `since` = the answer's `next` while `more` is true.",
+        )
+        .tag("look-ups")
+        .parameters(query)
+        .reply(200, "one page", reply)
+        .header(200, "Signature", SIGNED);
+    let limit = ProblemJson::Parameter("limit", "must be 1 to 500");
+    fails_as_problem(
+        by_client(operation),
+        document,
+        &[limit, ProblemJson::NotAuthorised, ProblemJson::TooMany, ProblemJson::Unavailable],
+    )
+}
+
+/// What a statement is.
+pub(crate) fn describe_statement(document: &mut Document) -> Operation {
+    let reply = Content::json(document.written::<Statement>());
+    let operation = Operation::new("statement", "What a day's results add up to")
+        .about("The same bytes for ever, from five minutes after the end of the day (UTC).")
+        .tag("look-ups")
+        .parameters([Parameter::path_day("date", "the day, as 2026-01-31")])
+        .reply(200, "the day's statement", reply)
+        .header(200, "Signature", SIGNED);
+    let problems = [
+        ProblemJson::Parameter("date", DAY),
+        ProblemJson::NotAuthorised,
+        ProblemJson::NotFound(NOT_OVER),
+        ProblemJson::TooMany,
+        ProblemJson::Unavailable,
+    ];
+    fails_as_problem(by_client(operation), document, &problems)
+}
+
+const DAY: &str = "must be a day, as 2026-01-31";
+const NOT_OVER: &str = "the statement of a day (UTC) can be had five minutes after its end";
 
 /// GET `/results?since={number}&limit={1..500}`.
 pub(crate) async fn since(
@@ -57,19 +110,17 @@ pub(crate) async fn since(
 /// GET `/statements/{yyyy-mm-dd}`.
 pub(crate) async fn statement(
     State(gateway): State<Gateway>,
-    Path(date): Path<String>,
+    date: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, ProblemJson> {
     let directory = gateway.directory.current();
     let client = caller(&directory, &headers).map_err(|_refused| ProblemJson::NotAuthorised)?;
     let _place = admit(&gateway, client)?;
-    let day = day(&date).ok_or(ProblemJson::Parameter("date", "must be a day, as 2026-01-31"))?;
+    let date = date.map(|Path(date)| date).unwrap_or_default();
+    let day = day(&date).ok_or(ProblemJson::Parameter("date", DAY))?;
     match gateway.store.statement(client.id, day).await? {
         StatementOf::Day(text) => Ok(signed(client, text)),
-        StatementOf::NotOver => {
-            let when = "the statement of a day (UTC) can be had five minutes after its end";
-            Err(ProblemJson::NotFound(when))
-        }
+        StatementOf::NotOver => Err(ProblemJson::NotFound(NOT_OVER)),
     }
 }
 

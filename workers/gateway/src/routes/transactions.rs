@@ -1,16 +1,21 @@
 //! Transaction Query: the caller's own purchases, of any age, by the id that the IPN tells.
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use fleet_contracts::openapi::{Content, Document, Operation, Parameter};
 use fleet_contracts::{FrozenIpn, SignKey, TransactionReply};
 use fleet_domain::{Client, PurchaseId};
 use fleet_store::{StoreError, Transaction, TransactionHold};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::Gateway;
+use crate::api::RAW_KEY;
 use crate::caller::client_of;
 
 /// Why a query ends here; the body is `{"error":{"code","message"}}`, the code the HTTP status.
@@ -57,11 +62,18 @@ impl QueryProblem {
     }
 }
 
+impl QueryProblem {
+    fn body(self) -> Value {
+        let (status, message) = self.told();
+        let error = QueryErrorDetail { code: status.as_u16(), message: message.to_owned() };
+        json!(QueryError { error })
+    }
+}
+
 impl IntoResponse for QueryProblem {
     fn into_response(self) -> Response {
-        let (status, message) = self.told();
-        let body = json!({ "error": { "code": status.as_u16(), "message": message } });
-        let mut response = (status, Json(body)).into_response();
+        let (status, _) = self.told();
+        let mut response = (status, Json(self.body())).into_response();
         let extra = match self {
             Self::WrongMethod => Some((header::ALLOW, "GET")),
             Self::TooMany | Self::Unavailable => Some((header::RETRY_AFTER, "1")),
@@ -92,6 +104,61 @@ impl From<StoreError> for QueryProblem {
     }
 }
 
+impl QueryProblem {
+    /// All of them.
+    const ALL: [Self; 10] = [
+        Self::BadId,
+        Self::NotAuthorised,
+        Self::Held,
+        Self::NotFound,
+        Self::WrongMethod,
+        Self::NotJson,
+        Self::Removed,
+        Self::TooMany,
+        Self::Ours,
+        Self::Unavailable,
+    ];
+}
+
+/// The body of an error, as the document has it.
+#[derive(Debug, Serialize, JsonSchema)]
+struct QueryError {
+    error: QueryErrorDetail,
+}
+
+/// What is wrong.
+#[derive(Debug, Serialize, JsonSchema)]
+struct QueryErrorDetail {
+    /// The HTTP status.
+    code: u16,
+    /// For people.
+    message: String,
+}
+
+/// What Transaction Query is.
+pub(crate) fn describe(document: &mut Document) -> Operation {
+    let reply = Content::json(document.written::<TransactionReply>());
+    let mut operation = Operation::new("transactionQuery", "Transaction Query (ClickPayAfrica)")
+        .about("The caller's own purchases, of any age. Other methods are answered 405.")
+        .tag("look-ups")
+        .allowed_by(&[RAW_KEY])
+        .parameters([Parameter::path_reference(
+            "id",
+            "`transactionid` of the IPN, our `raasTxnRef`",
+        )])
+        .reply(200, "found", reply);
+    let shape = document.written::<QueryError>();
+    for problem in QueryProblem::ALL {
+        let (status, message) = problem.told();
+        let content = Content::json(shape.clone()).example("error", problem.body());
+        operation = operation.reply(status.as_u16(), message, content);
+    }
+    for status in [429, 503] {
+        operation = operation.header(status, "Retry-After", "seconds");
+    }
+    operation.header(405, "Allow", "`GET`")
+}
+
 /// Any other method on the path.
 pub(crate) async fn wrong_method() -> QueryProblem {
     QueryProblem::WrongMethod
@@ -100,7 +167,7 @@ pub(crate) async fn wrong_method() -> QueryProblem {
 /// GET `/api/transactions/{id}`.
 pub(crate) async fn query(
     State(gateway): State<Gateway>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Json<TransactionReply>, QueryProblem> {
     let directory = gateway.directory.current();
@@ -112,6 +179,7 @@ pub(crate) async fn query(
     if !accepts_json(&headers) {
         return Err(QueryProblem::NotJson);
     }
+    let Path(id) = id.map_err(|_no_text| QueryProblem::BadId)?;
     let id: PurchaseId = id.parse().map_err(|_error| QueryProblem::BadId)?;
     let _place = gateway.requests.try_acquire().map_err(|_none_left| QueryProblem::Unavailable)?;
     let found = gateway.store.find_transaction(client.id, id).await?;

@@ -1,10 +1,10 @@
 //! `fleet delivery`
 
 use clap::builder::PossibleValuesParser;
-use fleet_domain::{ClientId, DeliveryState, PurchaseId, TaskKind};
+use fleet_domain::{ClientId, DeliveryState, PurchaseId, TaskKind, delivery_kind};
 use fleet_store::{
-    DeliveryFilter, DeliveryRow, DeliveryView, FailingEndpoint, PurchaseView, Resend, Store,
-    TransactionHold,
+    DeliveryFilter, DeliveryRow, DeliveryView, FailingEndpoint, JournalView, PurchaseView, Resend,
+    Store, TransactionHold,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -14,16 +14,16 @@ use crate::output::{Output, table};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Results on their way to clients, newest first
+    /// Results on their way to clients and messages to people, newest first
     List(List),
-    /// The results of one purchase, with every attempt
+    /// The results and messages of one purchase, with every attempt
     Show {
         /// The raasTxnRef, which is the IPN's transactionid
         id: Uuid,
     },
     /// Endpoints that do not acknowledge what they get
     Failing,
-    /// Send a purchase's results once more, now, byte for byte
+    /// Send a purchase's results and messages once more, now, byte for byte
     Resend(ResendArguments),
     /// Keep a transaction from being shown by Transaction Query (403, or 410 when removed)
     Hold(Hold),
@@ -161,7 +161,7 @@ async fn show(id: Uuid, store: &Store, output: Output) -> Result<(), Failure> {
     let view = view(id, store).await?;
     let is_due = |slot: i32| {
         let key = |task: &&fleet_store::TaskView| {
-            task.key.kind == TaskKind::Deliver && task.key.slot == slot
+            task.key.kind == delivery_kind(slot) && task.key.slot == slot
         };
         view.tasks.iter().find(key).map(|task| task.due_at)
     };
@@ -170,8 +170,7 @@ async fn show(id: Uuid, store: &Store, output: Output) -> Result<(), Failure> {
         .iter()
         .map(|row| both(delivery_json(row), json!({ "due_at": is_due(row.slot) })))
         .collect();
-    let attempts = view.journal.iter().filter(|row| row.kind == TaskKind::Deliver);
-    let attempts: Vec<Value> = attempts
+    let attempts: Vec<Value> = attempts(&view)
         .map(|row| {
             json!({
                 "at": row.at, "slot": row.slot, "outcome": row.outcome, "detail": row.detail,
@@ -182,6 +181,12 @@ async fn show(id: Uuid, store: &Store, output: Output) -> Result<(), Failure> {
     let value = json!({ "raas_txn_ref": id, "deliveries": deliveries, "attempts": attempts });
     output.print(&value, || show_text(&view, is_due));
     Ok(())
+}
+
+/// What was tried to deliver a purchase's results and messages.
+fn attempts(view: &PurchaseView) -> impl Iterator<Item = &JournalView> {
+    let kinds = [TaskKind::Deliver, TaskKind::Notify];
+    view.journal.iter().filter(move |row| kinds.contains(&row.kind))
 }
 
 fn show_text(
@@ -201,7 +206,7 @@ fn show_text(
             time(is_due(row.slot)),
         ]
     });
-    let attempts = view.journal.iter().filter(|row| row.kind == TaskKind::Deliver).map(|row| {
+    let attempts = attempts(view).map(|row| {
         let actor = row.actor.clone().unwrap_or_default();
         let at = row.at.format("%F %T%.3f").to_string();
         vec![at, row.slot.to_string(), row.outcome.clone(), row.detail.clone(), actor]

@@ -1,39 +1,69 @@
-//! `fleet import`
+//! `fleet import`, and the imports of each kind of row.
 
 use std::path::PathBuf;
 
-use fleet_store::{DirectoryImport, ImportError, ImportMode, Store};
-use serde_json::json;
+use fleet_store::{ImportError, ImportMode, Store};
+use serde_json::{Value, json};
 
 use crate::Failure;
+use crate::files::{Problem, Sections, read};
 use crate::output::Output;
 
-/// No file of a directory is larger.
-const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Everything that files may hold.
+pub(crate) const ALL: Sections = &[
+    "client",
+    "connector",
+    "product",
+    "plan",
+    "source",
+    "reason",
+    "template",
+    "terms",
+    "country",
+    "operator",
+    "prefix",
+    "ported",
+];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// TOML files; see deploy/local/sample
+    /// TOML or CSV files; see deploy/local/sample
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Say what would change, change nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    who: Who,
+}
+
+/// Who does it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Who {
+    /// Who does it, for the history; the system's user when absent
+    #[arg(long, value_name = "NAME")]
+    actor: Option<String>,
+}
+
+impl Who {
+    pub(crate) fn name(&self) -> String {
+        self.actor.clone().unwrap_or_else(system_user)
+    }
 }
 
 pub(crate) async fn run(
     arguments: &Arguments,
+    sections: Sections,
     store: &Store,
     output: Output,
 ) -> Result<(), Failure> {
-    let mut import = DirectoryImport::default();
-    for file in &arguments.files {
-        import = import.and(read(file)?);
-    }
+    let mut files = read(&arguments.files, sections).map_err(|all| refused(&all, output))?;
+    files.import.actor = arguments.who.name();
     let mode = if arguments.dry_run { ImportMode::DryRun } else { ImportMode::Apply };
-    let report = store.import(&import, mode).await.map_err(|error| match error {
+    let report = store.import(&files.import, mode).await.map_err(|error| match error {
         ImportError::Invalid { problems } => {
-            Failure::Refused(format!("nothing was imported:\n  {}", problems.join("\n  ")))
+            let problems: Vec<Problem> = problems.iter().map(|one| files.placed(one)).collect();
+            refused(&problems, output)
         }
         ImportError::Store(error) => error.into(),
     })?;
@@ -52,19 +82,35 @@ pub(crate) async fn run(
     Ok(())
 }
 
-fn read(file: &PathBuf) -> Result<DirectoryImport, Failure> {
-    let name = file.display();
-    let refused = |text: String| Failure::Refused(format!("{name}: {text}"));
-    let size = std::fs::metadata(file).map_err(|error| refused(error.to_string()))?.len();
-    if size > FILE_BYTES_MAX {
-        return Err(refused(format!("is larger than {FILE_BYTES_MAX} bytes")));
+/// All problems at once; for programs on the output too, where they expect JSON.
+fn refused(problems: &[Problem], output: Output) -> Failure {
+    if output.is_json() {
+        let rows: Vec<Value> = problems
+            .iter()
+            .map(|problem| {
+                let place = problem.place.as_ref();
+                json!({
+                    "file": place.map(|place| &place.file), "row": place.map(|place| place.row),
+                    "line": place.and_then(|place| place.line), "problem": problem.text,
+                })
+            })
+            .collect();
+        output.print(&json!({ "problems": rows }), String::new);
     }
-    let text = std::fs::read_to_string(file).map_err(|error| refused(error.to_string()))?;
-    // toml's full text would quote the line, and a line may hold a secret.
-    toml::from_str(&text).map_err(|error| {
-        let line = error.span().map_or(0, |span| {
-            text.bytes().take(span.start).filter(|byte| *byte == b'\n').count().saturating_add(1)
-        });
-        refused(format!("line {line}: {}", error.message()))
-    })
+    let lines: Vec<String> = problems.iter().map(Problem::line).collect();
+    Failure::Refused(format!("nothing was imported:\n  {}", lines.join("\n  ")))
+}
+
+/// The user that this process runs as; what the environment says can be anything.
+fn system_user() -> String {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(process) = std::fs::metadata("/proc/self") else { return "unknown".to_owned() };
+    let id = process.uid().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == id).then(|| name.to_owned())
+    });
+    name.unwrap_or_else(|| format!("uid {id}"))
 }

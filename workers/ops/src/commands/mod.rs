@@ -2,6 +2,7 @@
 
 pub(crate) mod dead;
 pub(crate) mod delivery;
+pub(crate) mod directory;
 pub(crate) mod import;
 pub(crate) mod purchase;
 pub(crate) mod summary;

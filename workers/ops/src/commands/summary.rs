@@ -65,6 +65,9 @@ fn broken(summary: &FleetSummary, backlog: &[BacklogRow]) -> Vec<String> {
         if row.kind == TaskKind::Deliver && row.state == TaskState::Queued && row.tasks > 0 {
             broken.push(format!("{} results have not been tried", row.tasks));
         }
+        if row.kind == TaskKind::Notify && row.state == TaskState::Queued && row.tasks > 0 {
+            broken.push(format!("{} messages have not been tried", row.tasks));
+        }
     }
     let parked: i64 = summary.parked.iter().map(|row| row.tasks).sum();
     let pending: i64 = summary
@@ -107,7 +110,8 @@ fn to_json(summary: &FleetSummary, backlog: &[BacklogRow], broken: &[String]) ->
             "kept": row.kept, "refunded": row.refunded, "owed": row.owed,
             "undecided": row.undecided,
         })).collect::<Vec<_>>(),
-        "deliveries": counts(&summary.deliveries), "reports": counts(&summary.reports),
+        "deliveries": counts(&summary.deliveries), "messages": counts(&summary.messages),
+        "reports": counts(&summary.reports),
         "failing": summary.failing.iter().map(super::delivery::failing_json).collect::<Vec<_>>(),
         "parked": summary.parked.iter().map(|row| json!({
             "class": row.class.name(), "cause": row.cause, "tasks": row.tasks,
@@ -167,6 +171,7 @@ fn to_text(summary: &FleetSummary, backlog: &[BacklogRow]) -> String {
         if words.is_empty() { "none".to_owned() } else { words.join(", ") }
     };
     text.push_str(&format!("\nresults   {}\n", counts(&summary.deliveries)));
+    text.push_str(&format!("messages  {}\n", counts(&summary.messages)));
     text.push_str(&format!("reports   {}\n", counts(&summary.reports)));
     let unfinished: Vec<_> = backlog
         .iter()

@@ -1,26 +1,87 @@
-//! Channels of results. A new one is one file here, one row in [`CHANNELS`] and its arm below.
+//! Channels of results, and providers of messages. A new one is one file here, one row in
+//! [`CHANNELS`] and its arm below.
 
+mod email;
 mod ipn;
+mod sms;
 mod transact_result;
 
 use fleet_boot::{Answer, Exchange};
-use fleet_contracts::{IPN, TRANSACT_RESULT};
-use fleet_domain::{Client, Delivery};
-use fleet_engine::{Attempt, CallError, Refusal};
+use fleet_contracts::{IPN, Message, TRANSACT_RESULT, message_ref};
+use fleet_domain::{Client, Connector, Delivery, Directory, Job, Party};
+use fleet_engine::{Attempt, CallError, Refusal, connectors};
 
 use crate::Acknowledged;
 
-/// Every channel, by its name in delivery rows and clients' settings.
-pub const CHANNELS: &[(&str, Channel)] =
-    &[(TRANSACT_RESULT, Channel::TransactResult), (IPN, Channel::Ipn)];
+/// Every channel, by its name in delivery rows and clients' settings; a provider's is also that of
+/// its adapter.
+pub const CHANNELS: &[(&str, Channel)] = &[
+    (TRANSACT_RESULT, Channel::TransactResult),
+    (IPN, Channel::Ipn),
+    ("sms", Channel::Sms),
+    ("email", Channel::Email),
+];
 
-/// How a result is sent.
+/// How a result or a message is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Channel {
     /// Transact Result of the contract.
     TransactResult,
     /// IPN of the contract.
     Ipn,
+    /// A provider of short messages.
+    Sms,
+    /// A provider of e-mail.
+    Email,
+}
+
+/// The name of the connector that a message goes by: its lane's, whatever the client has set up
+/// since, because only that one knows the reference.
+#[must_use]
+pub fn provider_name<'d>(directory: &'d Directory, job: &Job) -> &'d str {
+    directory.lanes.get(&job.task.lane).map_or("", |lane| lane.owner.as_str())
+}
+
+/// The connector that a message goes by.
+///
+/// # Errors
+/// `NotSent` when it is not in the directory.
+pub fn provider<'d>(directory: &'d Directory, job: &Job) -> Result<&'d Connector, CallError> {
+    let found = connectors::connector(directory, provider_name(directory, job))?;
+    if found.party != Party::Channel {
+        return Err(not_sent(format!("connector {} is no channel", found.name)));
+    }
+    Ok(found)
+}
+
+/// Sends one message; any 2xx takes it.
+///
+/// # Errors
+/// `Refused` for good with any other 4xx; for now with 429 and what means the same.
+pub async fn notify(
+    exchange: &Exchange,
+    directory: &Directory,
+    job: &Job,
+    attempt: Attempt,
+) -> Result<Acknowledged, CallError> {
+    let provider = provider(directory, job)?;
+    let delivery = job.delivery.as_ref().ok_or_else(|| not_sent("the delivery row is missing"))?;
+    let message = Message::from_text(delivery.body.expose());
+    let message = message.ok_or_else(|| not_sent("the frozen message is unreadable"))?;
+    let reference = message_ref(job.purchase.order.id, delivery.slot);
+    let answer = match connectors::adapter(CHANNELS, provider)? {
+        Channel::Sms => sms::send(exchange, provider, reference, &message, attempt).await?,
+        Channel::Email => email::send(exchange, provider, reference, &message, attempt).await?,
+        Channel::TransactResult | Channel::Ipn => {
+            return Err(not_sent(format!("connector {} sends no messages", provider.name)));
+        }
+    };
+    match answer.status {
+        200..300 => Ok(Acknowledged(answer.status)),
+        408 | 425 | 429 => Err(refused(&answer)),
+        400..500 => Err(CallError::Refused { refusal: refusal(&answer, false) }),
+        status => Err(CallError::Unknown { cause: format!("HTTP status {status}") }),
+    }
 }
 
 /// Sends one result.
@@ -43,6 +104,7 @@ pub async fn send(
             transact_result::send(exchange, client, url, delivery, attempt).await
         }
         Channel::Ipn => ipn::send(exchange, client, url, delivery, attempt).await,
+        Channel::Sms | Channel::Email => Err(not_sent("a result does not go to a person")),
     }
 }
 
@@ -52,12 +114,15 @@ fn not_sent(cause: impl Into<String>) -> CallError {
 
 /// An answer that acknowledges nothing; the same is sent again later.
 fn refused(answer: &Answer) -> CallError {
-    let refusal = Refusal {
+    CallError::Refused { refusal: refusal(answer, true) }
+}
+
+fn refusal(answer: &Answer, retryable: bool) -> Refusal {
+    Refusal {
         code: answer.status.to_string(),
         own_code: None,
-        retryable: true,
+        retryable,
         reference_used: false,
         retry_after: answer.retry_after,
-    };
-    CallError::Refused { refusal }
+    }
 }

@@ -1,6 +1,6 @@
 //! Imports and the directory.
 
-use fleet_domain::{Inquiry, Party, PlanClass, TaskKind};
+use fleet_domain::{Inquiry, NotifyChannel, NotifyEvent, Party, PlanClass, TaskKind};
 use fleet_store::{DirectoryImport, ImportError, ImportMode, Store};
 use fleet_testkit::TestDatabase;
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ fn sample() -> Value {
             "signature_secret": "shared-secret", "broker_users": ["svc-shop"],
             "default_funding_source": "bank-a", "concurrency": 8, "rate_per_second": 5,
             "channels": { "transact_result": "http://127.0.0.1:21080/result" },
+            "notify": { "sms": "texter", "language": "fr" },
         }],
         "connector": [
             { "name": "bank-a", "party": "bank", "adapter": "bank", "base_url": "http://127.0.0.1/b",
@@ -25,6 +26,8 @@ fn sample() -> Value {
               "base_url": "http://127.0.0.1/v", "inquiry": "callback", "call_deadline_ms": 20000,
               "callback_wait_seconds": 3600, "secret": "callback-secret",
               "codes": { "VAS_BARRED": "2214" } },
+            { "name": "texter", "party": "channel", "adapter": "sms", "inquiry": "repeat",
+              "base_url": "http://127.0.0.1/t", "call_deadline_ms": 10000, "concurrency": 4 },
             { "name": "desk", "party": "desk", "adapter": "fraudstop",
               "base_url": "http://127.0.0.1/d", "inquiry": "repeat", "call_deadline_ms": 15000 },
         ],
@@ -34,6 +37,11 @@ fn sample() -> Value {
             "fee": { "fixed": 50, "basis_points": 0 },
         }],
         "plan": [{ "kind": "dispense", "class": "not_done", "delays_seconds": [1, 2, 5] }],
+        "template": [
+            { "client_id": 1001, "event": "buyer_failed", "text": "No {{product}}" },
+            { "client_id": 1001, "event": "buyer_failed", "language": "fr", "text": "Pas {{product}}" },
+            { "client_id": 1001, "event": "recipient_success", "text": "{{voucher}}" },
+        ],
         "source": [{ "source": "+27 82 000 0666", "reason": "sample" }],
     })
 }
@@ -49,11 +57,19 @@ async fn an_import_is_read_back_as_a_directory() {
     let report = apply(&store, sample()).await;
     assert_eq!(report.version, 2);
     let directory = store.load_directory().await.unwrap();
-    assert_eq!((directory.version, store.directory_version().await.unwrap()), (2, 2));
+    assert_eq!((directory.version, store.directory_version().await.unwrap().0), (2, 2));
     let client = directory.clients.values().next().unwrap();
     assert_eq!(client.signature_secret.as_ref().unwrap().expose(), "shared-secret");
     assert_eq!(client.api_key_hashes[0].len(), 32);
     assert_eq!(client.channels["transact_result"], "http://127.0.0.1:21080/result");
+    let rules = &client.notify;
+    assert_eq!(rules.connectors[&NotifyChannel::Sms], "texter");
+    let text = |event| directory.template(client.id, event);
+    assert_eq!(text(NotifyEvent::BuyerFailed), Some("Pas {{product}}"));
+    assert_eq!(text(NotifyEvent::RecipientSuccess), Some("{{voucher}}"), "of any language");
+    let lane = directory.notify_lane(client.id, NotifyChannel::Sms);
+    assert_eq!(lane, directory.lane_of(TaskKind::Notify, "texter"));
+    assert_eq!(directory.notify_lane(client.id, NotifyChannel::Email), None);
     let vendor = &directory.connectors["vendor"];
     assert_eq!((vendor.party, vendor.inquiry), (Party::Supplier, Inquiry::Callback));
     assert_eq!(vendor.secret.as_ref().unwrap().expose(), "callback-secret");
@@ -72,7 +88,7 @@ async fn an_import_is_read_back_as_a_directory() {
             (TaskKind::Settle, "bank-a", 128, 0),
             (TaskKind::Refund, "bank-a", 128, 0),
             (TaskKind::Deliver, "1001", 8, 5),
-            (TaskKind::Notify, "1001", 8, 5),
+            (TaskKind::Notify, "texter", 4, 0),
             (TaskKind::Report, "desk", 64, 0),
             (TaskKind::Validate, "desk", 64, 0),
         ]
@@ -113,6 +129,7 @@ async fn only_what_differs_is_changed_and_plans_get_new_versions() {
     changed["client"][0]["channels"] = json!({ "other": "https://shop.example/r" });
     changed["plan"][0]["delays_seconds"] = json!([1, 2]);
     changed["source"][0]["reason"] = json!("known");
+    changed["template"][1]["text"] = json!("Rien");
     let report = apply(&store, changed).await;
     assert_eq!(report.version, 3);
     assert_eq!(
@@ -124,6 +141,7 @@ async fn only_what_differs_is_changed_and_plans_get_new_versions() {
             "connector vendor changed",
             "client 1001 changed",
             "plan dispense * NotDone version 2 added",
+            "template of 1001 buyer_failed in fr changed",
             "a blacklisted source changed",
         ]
     );
@@ -147,24 +165,38 @@ async fn all_problems_of_an_import_are_told_and_nothing_is_written() {
     wrong["connector"][0]["base_url"] = json!("ftp://bank");
     wrong["product"][0]["supplier"] = json!("bank-a");
     wrong["product"][0]["max_amount"] = json!(100);
+    wrong["connector"][2]["inquiry"] = json!("callback");
+    wrong["client"][0]["notify"] = json!({ "sms": "vendor", "email": "texter", "language": "?" });
+    wrong["template"][0]["text"] = json!("{{msisdn}}");
+    wrong["template"][2]["text"] = json!("{{reason}}");
+    wrong["template"][1]["client_id"] = json!(7);
     wrong["plan"][0]["delays_seconds"] = json!([]);
     wrong["plan"].as_array_mut().unwrap().push(sample()["plan"][0].clone());
     let error = store.import(&import_of(wrong), ImportMode::Apply).await.unwrap_err();
     let ImportError::Invalid { problems } = error else { panic!("{error}") };
+    let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(
-        problems,
+        texts,
         [
             "connector bank-a: base_url must be an http or https url",
+            "connector texter: inquiry of a channel must be repeat or none",
             "plan dispense * NotDone: stands twice",
             "client 1001: signature_required needs signature_secret",
             "client 1001: answer_within_ms must be 100 to 60000",
             "client 1001: default_funding_source must be a bank among the connectors",
+            "client 1001: notify.sms must be a channel with the adapter sms",
+            "client 1001: notify.email must be a channel with the adapter email",
+            "client 1001: notify.language must be 2 to 16 letters, digits or -",
             "product 101: supplier must be a supplier among the connectors",
             "product 101: max_amount must not be below min_amount",
             "plan dispense * NotDone: the number of delays_seconds must be 1 to 200",
+            "template of 1001 buyer_failed: {{msisdn}} is not one of product, amount, currency, \
+             voucher, raasTxnRef, clientTxnRef, reason",
+            "template of 7 buyer_failed in fr: client_id must be a client's number",
+            "template of 1001 recipient_success: {{reason}} has no value in recipient_success",
         ]
     );
-    assert_eq!(store.directory_version().await.unwrap(), 1);
+    assert_eq!(store.directory_version().await.unwrap().0, 1);
     assert!(store.load_directory().await.unwrap().connectors.is_empty());
 }
 

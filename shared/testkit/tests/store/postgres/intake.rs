@@ -18,6 +18,7 @@ fn words(stored: &[Stored]) -> Vec<&'static str> {
         Stored::New(..) => "new",
         Stored::Same(..) => "same",
         Stored::Conflict => "conflict",
+        Stored::Similar(_) => "similar",
     };
     stored.iter().map(word).collect()
 }
@@ -25,7 +26,7 @@ fn words(stored: &[Stored]) -> Vec<&'static str> {
 fn id_of(stored: &Stored) -> PurchaseId {
     match stored {
         Stored::New(id, _) | Stored::Same(id, _) => *id,
-        Stored::Conflict => panic!("a conflict has no id"),
+        Stored::Conflict | Stored::Similar(_) => panic!("it is not stored"),
     }
 }
 
@@ -119,6 +120,43 @@ async fn concurrent_batches_of_the_same_references_store_each_once() {
     }
     assert_eq!(ids.len(), 60);
     assert!(ids.values().all(|new| *new == 1));
+}
+
+#[tokio::test]
+async fn of_similar_purchases_that_come_at_the_same_time_one_is_stored() {
+    let database = TestDatabase::create().await.unwrap();
+    let store = database.store();
+    let mut batches = tokio::task::JoinSet::new();
+    for number in 0..8 {
+        let mut batch = Vec::new();
+        // Two that are similar to all others, and two that are similar to the other batches' alone.
+        for (part, amount) in [(0, 3_400), (1, 3_400), (2, 5_000), (3, 6_000)] {
+            let mut new =
+                order(&store, &format!("ref-{number}-{part}"), Scenario::ClientReserved).await;
+            new.order.order.purchase_amount = amount;
+            new.order.refuse_similar = true;
+            batch.push(new);
+        }
+        if number % 2 == 1 {
+            batch.reverse();
+        }
+        let store = store.clone();
+        batches.spawn(async move { store.accept(&batch).await.unwrap().stored });
+    }
+    let mut told: Vec<_> = Vec::new();
+    while let Some(stored) = batches.join_next().await {
+        told.extend(stored.unwrap());
+    }
+    let stored: Vec<_> = told.iter().filter(|one| matches!(one, Stored::New(..))).collect();
+    assert_eq!(stored.len(), 3, "one of each amount: {:?}", words(&told));
+    let ids: Vec<_> = stored.into_iter().map(id_of).collect();
+    for one in &told {
+        match one {
+            Stored::New(..) => {}
+            Stored::Similar(flying) => assert!(ids.contains(flying)),
+            Stored::Same(..) | Stored::Conflict => panic!("each has a reference of its own"),
+        }
+    }
 }
 
 #[tokio::test]

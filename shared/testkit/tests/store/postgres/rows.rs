@@ -25,7 +25,7 @@ async fn dispensing(store: &Store, count: usize) -> Vec<TaskKey> {
     let accepted = store.accept(&batch).await.unwrap();
     let id = |stored: &Stored| match stored {
         Stored::New(id, _) => *id,
-        Stored::Same(..) | Stored::Conflict => panic!("not new"),
+        Stored::Same(..) | Stored::Conflict | Stored::Similar(_) => panic!("not new"),
     };
     accepted
         .stored

@@ -1,0 +1,159 @@
+//! Messages to buyer and recipient (contracts, section 1, "Notification"): what the end of a purchase
+//! makes of the client's templates, what a client asks for by the API, and what providers get.
+
+mod request;
+mod template;
+
+use chrono::{DateTime, Utc};
+use fleet_domain::{
+    Directory, FollowUp, LaneId, MESSAGE_SLOTS, NewDelivery, NotifyChannel, NotifyEvent, Private,
+    Purchase, PurchaseId, TaskKind, later,
+};
+use serde::{Deserialize, Serialize};
+
+pub use request::{
+    EMAIL_CHANNEL_ID, NOTIFICATIONS_MAX, NewNotification, NotificationBody, NotificationReply,
+    SMS_CHANNEL_ID, accept_notification,
+};
+pub use template::check_template;
+
+use crate::Outcome;
+
+/// The most characters of an SMS' text, as the documents' provider takes them.
+const SMS_CHARS_MAX: usize = 1_600;
+/// Nothing new is sent of a message after this: late news is of no use to anybody.
+const SEND_FOR: std::time::Duration = std::time::Duration::from_secs(86_400);
+
+/// A message as it is frozen: the same each time it is sent.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Message {
+    /// An MSISDN or an e-mail address.
+    pub destination: String,
+    /// Of e-mails only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The whole text.
+    pub text: String,
+}
+
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Message([private])")
+    }
+}
+
+impl Message {
+    /// The text to freeze.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// What was frozen; `None` for anything else.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+}
+
+/// What a provider gets, by `POST {base}/messages` [ours].
+#[derive(Serialize)]
+#[expect(missing_debug_implementations, reason = "it holds personal data and lives for one line")]
+pub struct ProviderMessage<'m> {
+    /// The message's reference, by which a provider deduplicates.
+    pub reference: String,
+    /// An MSISDN or an e-mail address.
+    pub destination: &'m str,
+    /// Of e-mails only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<&'m str>,
+    /// The whole text.
+    pub text: &'m str,
+}
+
+/// The reference of a message at its provider: the purchase's and the message's number within it.
+#[must_use]
+pub fn message_ref(purchase: PurchaseId, slot: i32) -> String {
+    format!("{purchase}-n{slot}")
+}
+
+/// The task that sends a message which is made now.
+pub(crate) fn send_task(slot: i32, lane: LaneId, now: DateTime<Utc>) -> FollowUp {
+    let until = Some(later(now, SEND_FOR));
+    FollowUp { kind: TaskKind::Notify, slot, lane, start_by: until, deadline_at: until }
+}
+
+/// What the end of a purchase tells buyer or recipient, where the order asks for it and says by
+/// which number.
+pub(crate) fn messages(
+    directory: &Directory,
+    purchase: &Purchase,
+    outcome: &Outcome,
+    now: DateTime<Utc>,
+) -> Option<(NewDelivery, FollowUp)> {
+    let order = &purchase.order;
+    // An order knows no e-mail address, so only an SMS can follow from it.
+    let channel = NotifyChannel::Sms;
+    if !order.details.notify.iter().any(|name| name == channel.name()) {
+        return None;
+    }
+    let lane = directory.notify_lane(order.client, channel)?;
+    let product = directory.products.get(&order.product)?;
+    let buyer = || msisdn(order.source.expose());
+    let (slot, event, destination) = if outcome.code == crate::codes::OK {
+        // A meter's or an account's number may look like a stranger's phone. Who bought for it is
+        // told in the recipient's place.
+        let is_phone = !matches!(product.product_type.as_str(), "electricity" | "bill");
+        let target = msisdn(order.target.expose()).filter(|_| is_phone);
+        (MESSAGE_SLOTS, NotifyEvent::RecipientSuccess, target.or_else(buyer)?)
+    } else {
+        (MESSAGE_SLOTS.saturating_add(1), NotifyEvent::BuyerFailed, buyer()?)
+    };
+    let own = directory.template(order.client, event);
+    let text = template::render(own, event, purchase, &product.name, outcome);
+    let text = text.chars().take(SMS_CHARS_MAX).collect();
+    let message = Message { destination, subject: None, text };
+    let delivery = NewDelivery {
+        slot,
+        channel: channel.name().to_owned(),
+        body: Private::new(message.to_text()),
+    };
+    Some((delivery, send_task(slot, lane, now)))
+}
+
+/// An MSISDN in its bare form: 8 to 15 digits, the first no 0; a `+`, blanks and dashes may stand in
+/// it.
+fn msisdn(text: &str) -> Option<String> {
+    let text = text.trim();
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let bare: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
+    let digits = bare.bytes().all(|byte| byte.is_ascii_digit());
+    (digits && (8..=15).contains(&bare.len()) && !bare.starts_with('0')).then_some(bare)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_cannot_be_called_is_no_msisdn() {
+        assert_eq!(msisdn("+27 82-123 4567").as_deref(), Some("27821234567"));
+        for no in ["", "0821234567", "1234567", "1234567890123456", "meter12345678", "+", "++27821"]
+        {
+            assert_eq!(msisdn(no), None, "{no}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_thawed_as_it_was_frozen_and_never_printed() {
+        let message = Message {
+            destination: "27821234567".to_owned(),
+            subject: Some("A subject".to_owned()),
+            text: "Hi \"you\"\n1234".to_owned(),
+        };
+        assert_eq!(Message::from_text(&message.to_text()), Some(message.clone()));
+        assert_eq!(format!("{message:?}"), "Message([private])");
+        assert_eq!(Message::from_text("{}"), None);
+    }
+}

@@ -1,0 +1,62 @@
+//! API keys of clients: made one by one, kept as hashes.
+
+use fleet_domain::{Client, ClientId, Private};
+use sha2::{Digest, Sha256};
+
+use super::difference::Difference;
+use crate::{Store, StoreError};
+
+/// Keys that a client may have at the same time.
+pub(super) const KEYS_MAX: usize = 4;
+/// How often the client is read again because an import came in between.
+const COMPARED_MAX: usize = 5;
+
+/// What became of a new key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyOutcome {
+    /// It is valid; the client has so many now.
+    Added {
+        /// This one included.
+        keys: usize,
+    },
+    /// There is no such client.
+    NoClient,
+    /// The client has four already.
+    Full,
+}
+
+impl Store {
+    /// Adds an API key of a client, in place of all others if so wished.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away.
+    pub async fn add_api_key(
+        &self,
+        client: ClientId,
+        key: &Private,
+        remove_others: bool,
+        actor: &str,
+    ) -> Result<KeyOutcome, StoreError> {
+        for _ in 0..COMPARED_MAX {
+            let loaded = self.load_all().await?;
+            let Some(before) = loaded.directory.clients.get(&client) else {
+                return Ok(KeyOutcome::NoClient);
+            };
+            let mut hashes = if remove_others { Vec::new() } else { before.api_key_hashes.clone() };
+            hashes.push(Sha256::digest(key.expose()).to_vec());
+            let keys = hashes.len();
+            if keys > KEYS_MAX {
+                return Ok(KeyOutcome::Full);
+            }
+            let wanted = Client { api_key_hashes: hashes, ..before.clone() };
+            let mut difference = Difference::default();
+            difference.keys(self.keyring(), &loaded.directory, &wanted);
+            let version = loaded.directory.version;
+            if self.write_import(version, &difference, actor).await?.is_some() {
+                return Ok(KeyOutcome::Added { keys });
+            }
+        }
+        let cause = "imports come in between all the time".to_owned();
+        Err(StoreError::Retry { cause })
+    }
+}
