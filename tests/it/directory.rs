@@ -44,6 +44,21 @@ async fn version(fleet: &TestFleet) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_takes_every_sample_file_and_the_same_again_changes_nothing() {
+    let fleet = TestFleet::builder().workers(&[]).start().await;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/local/sample");
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let files: Vec<String> = files.map(|path| path.display().to_string()).collect();
+    assert!(files.len() >= 10, "{files:?}");
+    let mut arguments = vec!["import"];
+    arguments.extend(files.iter().map(String::as_str));
+    let first = fleet.operator(&arguments).await;
+    assert_ne!(first["changes"], json!([]), "the samples' own addresses: {first}");
+    let again = fleet.operator(&arguments).await;
+    assert_eq!(again["changes"], json!([]), "{again}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_wrong_row_is_told_with_what_to_do_and_nothing_is_written() {
     let fleet = TestFleet::builder().workers(&[]).start().await;
     let (folder, before) = (Folder::new(), version(&fleet).await);

@@ -79,6 +79,7 @@ impl Files {
             "plan" => push(&mut import.plans, raw),
             "source" => push(&mut import.sources, raw),
             "reason" => push(&mut import.reasons, raw),
+            "template" => push(&mut import.templates, raw),
             "terms" => push(&mut import.terms, raw),
             "country" => push(&mut import.countries, raw),
             "operator" => push(&mut import.operators, raw),
