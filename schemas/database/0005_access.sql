@@ -58,17 +58,21 @@ begin
 end $$;
 
 -- Access tokens made up to now are refused from now on; null when there is no such client.
-create function fleet_revoke_tokens_v1(p_client bigint) returns timestamptz
+create function fleet_revoke_tokens_v1(p_client bigint, p_actor text) returns timestamptz
 language plpgsql volatile as $$
 declare
     v_from timestamptz;
+    v_version bigint;
 begin
     -- First, as imports do.
     perform 1 from directory_version for update;
     update client set tokens_valid_from = fleet_now() where client_id = p_client
     returning tokens_valid_from into v_from;
     if v_from is not null then
-        update directory_version set version = version + 1;
+        update directory_version set version = version + 1 returning version into v_version;
+        insert into directory_history (version, actor, section, key, change_kind, fields)
+        values (v_version, p_actor, 'client', p_client::text, 'changed',
+                '{"access_tokens": "changed"}');
     end if;
     return v_from;
 end $$;

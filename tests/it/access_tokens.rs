@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fleet_store::DirectoryImport;
 use fleet_testkit::TestFleet;
 use fleet_testkit::fleet::{HttpAnswer, client, key_of, purchase};
 use secrecy::SecretString;
@@ -44,6 +45,12 @@ fn of_client(id: i64) -> Value {
     let mut body = purchase("0000");
     body["clientId"] = id.into();
     body
+}
+
+/// Client 1011 gets tokens too.
+fn with_a_second_client(import: &mut DirectoryImport) {
+    let secret = SecretString::from("sample-oauth-secret-1011");
+    client(import, 1011).oauth_secrets = Some(vec![secret]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -123,8 +130,7 @@ async fn a_token_is_needed_where_the_client_says_so_and_must_be_its_own_everywhe
         .workers(&["gateway"])
         .directory(|import| {
             client(import, 1001).token_required = true;
-            client(import, 1011).oauth_secrets =
-                Some(vec![SecretString::from("sample-oauth-secret-1011")]);
+            with_a_second_client(import);
         })
         .start()
         .await;
@@ -213,20 +219,16 @@ async fn every_gateway_takes_a_token_until_its_five_minutes_are_over() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn revoked_tokens_are_refused_within_moments_and_new_ones_are_not() {
-    let fleet = TestFleet::builder()
-        .workers(&["gateway"])
-        .directory(|import| {
-            client(import, 1011).oauth_secrets =
-                Some(vec![SecretString::from("sample-oauth-secret-1011")]);
-        })
-        .start()
-        .await;
+    let fleet =
+        TestFleet::builder().workers(&["gateway"]).directory(with_a_second_client).start().await;
     let own = format!("Bearer {}", token(&fleet, "1001").await);
     let others = format!("Bearer {}", token(&fleet, "1011").await);
     let body = of_client(1001);
     transact(&fleet, &body, Some(&own)).await.accepted();
     let told = fleet.operator(&["client", "revoke-tokens", "1001"]).await;
     assert_eq!(told["client_id"], 1001);
+    let history = fleet.operator(&["client", "history", "1001", "--limit", "1"]).await;
+    assert_eq!(history["changes"][0]["fields"]["access_tokens"], "changed", "{history}");
     let refused = async || transact(&fleet, &body, Some(&own)).await.status == 401;
     fleet.until_within(Duration::from_secs(5), "the old token to be refused", refused).await;
     let renewed = format!("Bearer {}", token(&fleet, "1001").await);

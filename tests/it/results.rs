@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use fleet_domain::PurchaseId;
 use fleet_outbound::verify_signature;
+use fleet_simulator::EffectKind;
 use fleet_store::Holds;
 use fleet_testkit::TestFleet;
 use fleet_testkit::fleet::{HttpAnswer, key_of, purchase};
@@ -78,11 +79,16 @@ async fn the_feed_tells_each_ended_purchase_once_in_order_as_it_was_delivered() 
         assert_eq!(feed(&fleet, client, 2, 100).await, results[2..], "from any number on");
     }
     // What was pushed is told in the same words.
-    let pushed = fleet.store().results_since(fleet_domain::ClientId(1002), 0, 10).await.unwrap();
-    for result in pushed {
-        let id: PurchaseId = result.result.raas_txn_ref.parse().unwrap();
-        let told = fleet.effects(id).into_iter().find_map(|effect| effect.told);
-        assert!(told.is_some(), "{id} was delivered");
+    for result in feed(&fleet, 1002, 0, 10).await {
+        let id = result["raasTxnRef"].as_str().unwrap();
+        let pushed = fleet.simulator().results_of(id);
+        let pushed = pushed.iter().find(|seen| seen.whose == "client").unwrap();
+        assert_eq!(result["settlementAmount"], pushed.settlement, "{id}");
+        assert_eq!(result["clientShareAmount"], pushed.client_share, "{id}");
+        assert_eq!(result["vendorShareAmount"], pushed.vendor_share, "{id}");
+        let effects = fleet.effects(id.parse().unwrap());
+        let told = effects.iter().find(|effect| effect.kind == EffectKind::Result).unwrap();
+        assert_eq!(result["responseCode"], told.told.as_deref().unwrap(), "{id}");
     }
     // The bytes are signed with the client's secret.
     let answer = get(&fleet, 1002, "/results").await;
@@ -145,6 +151,8 @@ async fn a_days_statement_adds_its_results_up_and_never_changes() {
         let signature = answer.headers["signature"].to_str().unwrap();
         assert!(verify_signature("sample-signature-1002", answer.text.as_bytes(), signature));
         assert_eq!(get(&fleet, 1002, &path).await.text, answer.text, "the same bytes again");
+        let others = tokio::join!(get(&fleet, 1011, &path), get(&fleet, 1011, &path));
+        assert_eq!((others.0.status, &others.0.text), (200, &others.1.text), "asked at once");
         let statement = answer.json();
         assert_eq!(statement["date"], day.to_string());
         sums[0] += statement["results"].as_i64().unwrap();

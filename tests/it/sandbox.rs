@@ -44,6 +44,19 @@ async fn a_sandbox_client_is_served_by_the_sandbox_only_and_nobody_else_is() {
     assert_eq!(fleet.summary().await.purchases, []);
     assert_eq!(fleet.wait_letters(4).await.len(), 4);
 
+    // Nor is a supplier of the other side asked about an account.
+    for (client, product) in [(1091, 101), (1001, 901)] {
+        let body = json!({
+            "clientId": client, "productId": product, "purchaseAmount": 1500,
+            "targetIdentifier": "27821234567",
+        });
+        let answer = fleet.post("/customerAccountValidation/1.0", &body).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "4000"), "{answer:?}");
+        assert!(answer.message().starts_with("productId is "), "{answer:?}");
+        assert!(answer.message().contains("sandbox"), "{answer:?}");
+    }
+    assert_eq!(fleet.simulator().calls(), []);
+
     let id = fleet.reserve_and_transact(&order(1091, 901)).await.accepted();
     assert_eq!(fleet.wait_final(id).await.purchase.status(), PurchaseStatus::Success);
     fleet.assert_all_ended().await;

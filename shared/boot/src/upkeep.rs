@@ -91,11 +91,13 @@ async fn look_at_invariants(
     for invariant in invariants().iter().filter(|one| one.live) {
         let found = store.violations(invariant, VIOLATIONS_MAX, INVARIANT_WITHIN).await?;
         metrics.violations(invariant.code, u64::try_from(found.len()).unwrap_or(u64::MAX));
-        let again = !found.is_empty() && !before.insert(invariant.code);
-        if found.is_empty() {
-            before.remove(invariant.code);
-        }
-        if let Some(first) = found.first().filter(|_| again || invariant.holds == Holds::Always) {
+        let was_broken = if found.is_empty() {
+            before.remove(invariant.code)
+        } else {
+            !before.insert(invariant.code)
+        };
+        let is_alarm = was_broken || invariant.holds == Holds::Always;
+        if let Some(first) = found.first().filter(|_| is_alarm) {
             let purchase = first.purchase.map(|id| id.to_string()).unwrap_or_default();
             let Invariant { code, says, .. } = invariant;
             let rows = found.len();

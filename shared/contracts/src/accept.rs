@@ -5,11 +5,14 @@ use chrono::{DateTime, Utc};
 use fleet_domain::{
     Amounts, Client, ClientId, Connector, Currency, Directory, FollowUp, FraudDetails, FundingType,
     NotifyChannel, Order, OrderDetails, Party, Private, Product, ProductId, PurchaseId,
-    ReserveState, Scenario, TaskKind, later, looks_like_a_card_number,
+    ReserveState, Scenario, TaskKind, bare, later, looks_like_a_card_number,
 };
 
 use crate::timestamp::is_iso_8601;
 use crate::{PurchaseBody, Rejection, codes};
+
+/// Minor units of a purchase at most (contracts, section 1: 12 digits).
+pub const PURCHASE_AMOUNT_MAX: i64 = 999_999_999_999;
 
 /// An order that may be stored, with its first task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +48,7 @@ pub fn accept(
     check_texts(body)?;
     let client = client_of(directory, body)?;
     check_notify(client, body)?;
-    let product = product_of(directory, client, body)?;
+    let (product, _) = product_for(directory, client, ProductId(body.product_id))?;
     let currency = currency_of(body, product)?;
     let amounts = amounts_of(directory, client, product, body.purchase_amount)?;
     if body.fee_amount.is_some_and(|sent| sent != amounts.fee_amount) {
@@ -105,10 +108,28 @@ pub fn amounts_of(
     product: &Product,
     amount: i64,
 ) -> Result<Amounts, Rejection> {
-    if !(1..=999_999_999_999).contains(&amount) {
-        let problem = "must be 1 to 999999999999 minor units";
-        return Err(Rejection::field("purchaseAmount", problem));
+    check_amount(product, amount)?;
+    directory.amounts(client.id, product, amount).ok_or_else(|| unavailable("productId"))
+}
+
+/// Refuses what is no amount of a purchase at all.
+///
+/// # Errors
+/// [`Rejection`] that names the field.
+pub fn check_any_amount(amount: i64) -> Result<(), Rejection> {
+    if (1..=PURCHASE_AMOUNT_MAX).contains(&amount) {
+        return Ok(());
     }
+    let problem = format!("must be 1 to {PURCHASE_AMOUNT_MAX} minor units");
+    Err(Rejection::field("purchaseAmount", &problem))
+}
+
+/// Refuses an amount that the product does not allow.
+///
+/// # Errors
+/// [`Rejection`] that names the field and the limit.
+pub fn check_amount(product: &Product, amount: i64) -> Result<(), Rejection> {
+    check_any_amount(amount)?;
     if amount > product.max_amount {
         let problem = format!("is above the maximum of {}", product.max_amount);
         return Err(Rejection::code(codes::ABOVE_MAX, "purchaseAmount", &problem));
@@ -117,7 +138,7 @@ pub fn amounts_of(
         let problem = format!("is below the minimum of {}", product.min_amount);
         return Err(Rejection::code(codes::BELOW_MIN, "purchaseAmount", &problem));
     }
-    directory.amounts(client.id, product, amount).ok_or_else(|| unavailable("productId"))
+    Ok(())
 }
 
 /// Whether a connector may serve a client: the sandbox and the real world never meet.
@@ -126,7 +147,7 @@ pub const fn may_serve(connector: &Connector, client: &Client) -> bool {
     connector.sandbox == client.sandbox
 }
 
-/// The product of a client's request.
+/// The product of a client's request, with its supplier.
 ///
 /// # Errors
 /// [`Rejection`] for one that is not there, not active, or not for this client.
@@ -134,7 +155,7 @@ pub fn product_for<'d>(
     directory: &'d Directory,
     client: &Client,
     product: ProductId,
-) -> Result<&'d Product, Rejection> {
+) -> Result<(&'d Product, &'d Connector), Rejection> {
     let product = directory
         .products
         .get(&product)
@@ -145,7 +166,7 @@ pub fn product_for<'d>(
     if !may_serve(supplier, client) {
         return Err(Rejection::field("productId", wrong_side(client)));
     }
-    Ok(product)
+    Ok((product, supplier))
 }
 
 /// What is wrong with a connector of the other side.
@@ -193,14 +214,6 @@ fn client_of<'d>(directory: &'d Directory, body: &PurchaseBody) -> Result<&'d Cl
     client
         .filter(|client| client.active)
         .ok_or_else(|| Rejection::field("clientId", "is not an active client"))
-}
-
-fn product_of<'d>(
-    directory: &'d Directory,
-    client: &Client,
-    body: &PurchaseBody,
-) -> Result<&'d Product, Rejection> {
-    product_for(directory, client, ProductId(body.product_id))
 }
 
 fn channel_of(product: &Product, body: &PurchaseBody) -> Result<i32, Rejection> {
@@ -268,9 +281,7 @@ fn funding_source(
 /// # Errors
 /// [`Rejection`] that names the field.
 pub fn identifier(field: &str, text: &str) -> Result<String, Rejection> {
-    let bare = text.trim_matches(' ');
-    let bare = bare.strip_prefix('+').unwrap_or(bare);
-    let kept: String = bare.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
+    let kept = bare(text.trim_matches(' '));
     let allowed = kept.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if kept.is_empty() || text.len() > 32 || !allowed {
         return Err(Rejection::field(field, "must be 1 to 32 letters or digits"));

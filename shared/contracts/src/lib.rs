@@ -13,6 +13,7 @@ mod desk;
 mod feed;
 mod hint;
 mod ipn;
+mod maybe;
 mod notify;
 pub mod number;
 mod oauth;
@@ -30,7 +31,8 @@ mod unknown;
 mod yaml;
 
 pub use accept::{
-    AcceptedOrder, accept, amounts_of, content_of, first_task, identifier, may_serve, product_for,
+    AcceptedOrder, PURCHASE_AMOUNT_MAX, accept, amounts_of, check_amount, check_any_amount,
+    content_of, first_task, identifier, may_serve, product_for,
 };
 pub use account::{AccountQuery, AccountReply, AccountValidation};
 pub use asyncapi::asyncapi;

@@ -3,15 +3,28 @@
 use std::fmt;
 
 use schemars::{Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserializer, Error, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, Visitor};
+
+use crate::maybe::maybe;
+
+/// What is read, in errors.
+const EXPECTED: &str = "an integer or a string of digits";
 
 struct Integer;
+
+impl<'de> DeserializeSeed<'de> for Integer {
+    type Value = i64;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<i64, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
 
 impl Visitor<'_> for Integer {
     type Value = i64;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an integer or a string of digits")
+        f.write_str(EXPECTED)
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<i64, E> {
@@ -43,7 +56,7 @@ impl Visitor<'_> for Integer {
 /// # Errors
 /// The deserializer's, for anything else; the value is never repeated in the message.
 pub fn required<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-    deserializer.deserialize_any(Integer)
+    Integer.deserialize(deserializer)
 }
 
 /// Reads an integer that may be absent or null.
@@ -51,27 +64,7 @@ pub fn required<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Er
 /// # Errors
 /// As [`required`].
 pub fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    struct Maybe;
-    impl<'de> Visitor<'de> for Maybe {
-        type Value = Option<i64>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            Integer.expecting(f)
-        }
-
-        fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
-            Ok(None)
-        }
-
-        fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-            Ok(None)
-        }
-
-        fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<Self::Value, D::Error> {
-            required(inner).map(Some)
-        }
-    }
-    deserializer.deserialize_option(Maybe)
+    maybe(deserializer, Integer, EXPECTED)
 }
 
 pub(crate) fn schema(_: &mut SchemaGenerator) -> Schema {
@@ -83,7 +76,7 @@ pub(crate) fn schema(_: &mut SchemaGenerator) -> Schema {
 
 pub(crate) fn amount_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "anyOf": [
-        { "type": "integer", "minimum": 1, "maximum": 999_999_999_999_i64 },
+        { "type": "integer", "minimum": 1, "maximum": crate::PURCHASE_AMOUNT_MAX },
         { "type": "string", "pattern": "^[1-9][0-9]{0,11}$" },
     ] })
 }

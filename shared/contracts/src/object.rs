@@ -5,9 +5,9 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::{MapAccessDeserializer, StringDeserializer};
-use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor,
-};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+
+use crate::maybe::maybe;
 
 /// An object, and the fields that are not read.
 struct Object<T>(&'static [&'static str], PhantomData<T>);
@@ -21,6 +21,14 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
         T::deserialize(MapAccessDeserializer::new(Without(self.0, map)))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Object<T> {
+    type Value = T;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
+        deserializer.deserialize_map(self)
     }
 }
 
@@ -48,53 +56,23 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Without<A> {
     }
 }
 
-/// Reads an object.
-///
-/// # Errors
-/// The deserializer's, for anything else.
-pub(crate) fn required<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    without(&[], deserializer)
-}
-
 /// Reads an object as if it had no fields of these names.
 ///
 /// # Errors
-/// As [`required`].
+/// The deserializer's, for anything else.
 pub(crate) fn without<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     names: &'static [&'static str],
     deserializer: D,
 ) -> Result<T, D::Error> {
-    deserializer.deserialize_map(Object(names, PhantomData))
+    Object(names, PhantomData).deserialize(deserializer)
 }
 
 /// Reads an object that may be absent or null.
 ///
 /// # Errors
-/// As [`required`].
+/// As [`without`].
 pub(crate) fn optional<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
-    struct Maybe<T>(PhantomData<T>);
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for Maybe<T> {
-        type Value = Option<T>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object or null")
-        }
-
-        fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
-            Ok(None)
-        }
-
-        fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-            Ok(None)
-        }
-
-        fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<Self::Value, D::Error> {
-            required(inner).map(Some)
-        }
-    }
-    deserializer.deserialize_option(Maybe(PhantomData))
+    maybe(deserializer, Object::<T>(&[], PhantomData), "an object or null")
 }

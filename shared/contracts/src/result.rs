@@ -114,16 +114,13 @@ impl TransactResult {
     #[must_use]
     pub fn of_ended(purchase: &Purchase, ended_at: DateTime<Utc>) -> Option<Self> {
         let progress = &purchase.progress;
-        let code = match purchase.status() {
+        let code = match progress.status() {
             PurchaseStatus::Pending => return None,
-            PurchaseStatus::Success => Some(crate::codes::OK.to_owned()),
-            PurchaseStatus::Failed if progress.dispense == DispenseState::Failed => {
-                progress.dispense_code.clone()
-            }
-            PurchaseStatus::Failed => progress.reserve_code.clone(),
+            PurchaseStatus::Success => crate::codes::OK,
+            PurchaseStatus::Failed => progress.failure_code().unwrap_or(crate::codes::UNKNOWN),
         };
         let outcome = Outcome {
-            code: code.unwrap_or_else(|| crate::codes::UNKNOWN.to_owned()),
+            code: code.to_owned(),
             vend_amount: progress.vend_amount,
             voucher: progress.voucher.clone(),
             reservation: None,

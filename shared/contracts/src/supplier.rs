@@ -82,7 +82,7 @@ impl VendReply {
     /// serde's, for anything but an object of these fields.
     pub fn from_bytes(body: &[u8]) -> Result<Self, serde_json::Error> {
         let mut deserializer = serde_json::Deserializer::from_slice(body);
-        let reply = crate::object::required(&mut deserializer)?;
+        let reply = crate::object::without(&[], &mut deserializer)?;
         deserializer.end()?;
         Ok(reply)
     }

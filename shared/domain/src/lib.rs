@@ -28,7 +28,7 @@ pub use notify::{
     MESSAGE_SLOTS, NOTIFICATION_SLOTS, NotifyChannel, NotifyEvent, NotifyRules, delivery_kind,
 };
 pub use numbering::{Country, NUMBER_DIGITS_MAX, Numbering, Operator};
-pub use personal::{Private, looks_like_a_card_number, masked};
+pub use personal::{Private, bare, looks_like_a_card_number, masked};
 pub use purchase::{
     DELIVER_FOR, Delivery, DeskToken, Fact, FraudDetails, Job, NewFact, Order, OrderDetails,
     Progress, Purchase,

@@ -88,6 +88,13 @@ fn passes_luhn(digits: &[u32]) -> bool {
     sum.is_multiple_of(10)
 }
 
+/// An identifier as it is kept and compared: without a `+` in front, blanks and dashes.
+#[must_use]
+pub fn bare(text: &str) -> String {
+    let text = text.strip_prefix('+').unwrap_or(text);
+    text.chars().filter(|c| !matches!(c, ' ' | '-')).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -202,6 +202,26 @@ impl Progress {
     }
 }
 
+impl Progress {
+    /// `transactionStatus`.
+    #[must_use]
+    pub const fn status(&self) -> PurchaseStatus {
+        PurchaseStatus::of(self.reserve, self.dispense)
+    }
+
+    /// Why the purchase failed, in the word of whoever ended it; `None` while it has not failed.
+    #[must_use]
+    pub fn failure_code(&self) -> Option<&str> {
+        match self.status() {
+            PurchaseStatus::Pending | PurchaseStatus::Success => None,
+            PurchaseStatus::Failed if self.dispense == DispenseState::Failed => {
+                self.dispense_code.as_deref()
+            }
+            PurchaseStatus::Failed => self.reserve_code.as_deref(),
+        }
+    }
+}
+
 /// A purchase as workers and look-ups see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Purchase {
@@ -215,7 +235,7 @@ impl Purchase {
     /// `transactionStatus`.
     #[must_use]
     pub const fn status(&self) -> PurchaseStatus {
-        PurchaseStatus::of(self.progress.reserve, self.progress.dispense)
+        self.progress.status()
     }
 
     /// The reservation's reference, whoever holds it.

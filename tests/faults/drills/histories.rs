@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
@@ -62,9 +63,13 @@ fn all(first: u64, count: u64) -> Found {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let (next, found) = (AtomicU64::new(0), Mutex::new(Found::default()));
     let bar = bar(count);
+    let (working, ended) = std::sync::mpsc::channel::<()>();
     std::thread::scope(|scope| {
         for _ in 0..threads {
-            scope.spawn(|| {
+            let working = working.clone();
+            let (next, found, bar) = (&next, &found, &bar);
+            scope.spawn(move || {
+                let _working = working;
                 let mut own = Found::default();
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
@@ -84,7 +89,10 @@ fn all(first: u64, count: u64) -> Found {
                 found.violations.extend(own.violations);
             });
         }
-        scope.spawn(|| lines(&bar, count));
+        // The last thread that ends closes the channel.
+        drop(working);
+        let bar = &bar;
+        scope.spawn(move || lines(bar, count, &ended));
     });
     bar.finish_and_clear();
     found.into_inner().unwrap_or_default()
@@ -104,19 +112,17 @@ fn bar(count: u64) -> ProgressBar {
     bar
 }
 
-fn lines(bar: &ProgressBar, count: u64) {
+/// Says how far it is, until nobody makes histories any more.
+fn lines(bar: &ProgressBar, count: u64, ended: &Receiver<()>) {
     let began = Instant::now();
-    let mut told = began;
-    while bar.position() < count {
-        std::thread::sleep(Duration::from_millis(50));
-        if bar.is_hidden() && told.elapsed() >= LINES_APART {
-            told = Instant::now();
-            let done = bar.position();
-            let spent = began.elapsed().as_secs().max(1);
-            let rate = (done / spent).max(1);
-            let left = (count - done) / rate;
-            println!("{done} of {count} histories, {rate}/s, ETA {left} s");
+    while ended.recv_timeout(LINES_APART) == Err(RecvTimeoutError::Timeout) {
+        let done = bar.position();
+        if !bar.is_hidden() {
+            continue;
         }
+        let rate = (done / began.elapsed().as_secs().max(1)).max(1);
+        let left = (count - done) / rate;
+        println!("{done} of {count} histories, {rate}/s, ETA {left} s");
     }
 }
 

@@ -147,24 +147,23 @@ impl Copy {
             .stderr(writer)
             .process_group(0)
             .spawn()?;
-        let said = std::thread::spawn(move || {
+        // It has ended when nobody of it can say anything any more.
+        let (tell, told) = std::sync::mpsc::channel();
+        let reading = std::thread::spawn(move || {
             let mut text = String::new();
-            reader.read_to_string(&mut text).map(|_| text)
+            drop(tell.send(reader.read_to_string(&mut text).map(|_| text)));
         });
-        let began = Instant::now();
-        let status = loop {
-            match child.try_wait()? {
-                Some(status) => break Some(status.success()),
-                None if began.elapsed() > limit => {
-                    let group = format!("-{}", child.id());
-                    Command::new("kill").args(["-KILL", "--", &group]).status()?;
-                    child.wait()?;
-                    break None;
-                }
-                None => std::thread::sleep(Duration::from_millis(50)),
-            }
+        let in_time = told.recv_timeout(limit).ok();
+        let status = if in_time.is_some() {
+            Some(child.wait()?.success())
+        } else {
+            let group = format!("-{}", child.id());
+            Command::new("kill").args(["-KILL", "--", &group]).status()?;
+            child.wait()?;
+            None
         };
-        let text = said.join().ok().context("what cargo said")??;
+        let text = in_time.or_else(|| told.recv().ok()).context("what cargo said")??;
+        reading.join().ok().context("the reader of what cargo said")?;
         Ok((status, text))
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::parties::{self, Ask};
 use super::process::Process;
-use super::world::World;
+use super::world::{World, pass};
 
 /// An answer that is lost took so long at most to have its effect; less than the settle time.
 const LATE_EFFECT_MS: u64 = 2_500;
@@ -143,7 +143,7 @@ impl Sent {
                 };
                 world.late_effects.fetch_add(1, Ordering::Relaxed);
                 tokio::spawn(async move {
-                    tokio::time::sleep(late).await;
+                    pass(late).await;
                     drop(parties::serve(&world, &sent.ask()));
                     world.late_effects.fetch_sub(1, Ordering::Relaxed);
                 });
@@ -151,7 +151,7 @@ impl Sent {
             }
             Way::Well | Way::LostAfter | Way::Unreadable | Way::ServerError => {
                 let answer = parties::serve(world, &self.ask());
-                tokio::time::sleep(slow).await;
+                pass(slow).await;
                 match way {
                     Way::LostAfter => None,
                     // A listener acknowledges by its status alone.

@@ -29,7 +29,7 @@ use super::knobs::Knobs;
 use super::parties::{self, Account};
 use super::process::{Process, short};
 use super::script::{Confirms, Script};
-use super::world::World;
+use super::world::{World, pass};
 
 /// A history that has not ended after so much time of its own is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(1_200);
@@ -91,7 +91,7 @@ async fn live(world: &Arc<World>) {
     while world.memory.open() > 0 || world.is_troubled() {
         let wait =
             if world.is_troubled() { Duration::from_millis(500) } else { Duration::from_secs(1) };
-        tokio::time::sleep(wait).await;
+        pass(wait).await;
         world.now();
         let over = began.elapsed() >= Duration::from_secs(world.knobs.trouble_seconds);
         if over || world.memory.open() == 0 && began.elapsed() > Duration::from_secs(4) {
@@ -192,7 +192,7 @@ fn purchase(world: &World, directory: &Directory, number: u32) -> NewPurchase {
 
 /// The gateway stores a purchase, and may die before its hint is out.
 async fn take_in(world: Arc<World>, new: NewPurchase, after: Duration) {
-    tokio::time::sleep(after).await;
+    pass(after).await;
     let now = world.now();
     let accepted = world.memory.accept(std::slice::from_ref(&new));
     let first = &new.order.first_task;
@@ -212,7 +212,7 @@ pub(super) fn confirm_later(
 ) {
     let (world, reference) = (Arc::clone(world), reference.to_owned());
     tokio::spawn(async move {
-        tokio::time::sleep(confirms.after).await;
+        pass(confirms.after).await;
         parties::decide(&world, id, &reference, confirms.done);
         if confirms.never {
             return;
@@ -223,7 +223,7 @@ pub(super) fn confirm_later(
         }
         for _ in 0..confirms.times {
             confirm(&world, &reference, confirms.done).await;
-            tokio::time::sleep(world.millis(0, 3_000)).await;
+            pass(world.millis(0, 3_000)).await;
         }
         if confirms.contradicts {
             if let Some(account) = world.parties().accounts.get_mut(&id) {
@@ -275,7 +275,7 @@ async fn confirm(world: &World, reference: &str, done: bool) {
 /// Every second: the broker, the clock, the operator.
 async fn trouble(world: Arc<World>, ids: Vec<PurchaseId>) {
     while world.is_troubled() {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        pass(Duration::from_secs(1)).await;
         if world.chance(world.knobs.blocked) {
             world.block_broker(world.millis(500, 15_000));
         }
@@ -302,7 +302,7 @@ async fn keep_running(world: Arc<World>, directory: watch::Receiver<Arc<Director
         let stop = CancellationToken::new();
         let mut engines = start(&process, &directory, &stop);
         loop {
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            pass(Duration::from_secs(1)).await;
             if process.is_dead() {
                 break;
             }
@@ -317,7 +317,7 @@ async fn keep_running(world: Arc<World>, directory: watch::Receiver<Arc<Director
             }
         }
         engines.abort_all();
-        tokio::time::sleep(world.millis(100, 5_000)).await;
+        pass(world.millis(100, 5_000)).await;
     }
 }
 

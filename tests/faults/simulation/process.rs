@@ -15,7 +15,7 @@ use fleet_testkit::MemoryStore;
 use tokio::time::Instant;
 
 use super::judge;
-use super::world::World;
+use super::world::{World, pass};
 
 /// A statement that is given up has a client that waited so long.
 const GIVEN_UP: Duration = Duration::from_secs(2);
@@ -117,13 +117,13 @@ impl Process {
         }
         if world.chance(knobs.ghost) {
             world.reach("fault statement after its time-out");
-            tokio::time::sleep(GIVEN_UP).await;
+            pass(GIVEN_UP).await;
             return Way::AfterItsTimeOut;
         }
         if world.chance(knobs.late) {
             world.reach("fault statement late");
             // Longer than some leases: whoever waits for a lock may come in after another claim.
-            tokio::time::sleep(world.millis(100, 20_000)).await;
+            pass(world.millis(100, 20_000)).await;
             world.now();
         }
         if world.chance(knobs.answer_lost) {
@@ -146,7 +146,7 @@ impl Process {
             Way::AfterItsTimeOut => {
                 let (world, after) = (Arc::clone(&self.world), self.world.millis(1, 3_000));
                 tokio::spawn(async move {
-                    tokio::time::sleep(after).await;
+                    pass(after).await;
                     world.now();
                     drop(write(&world));
                 });

@@ -20,6 +20,11 @@ use super::coverage::Coverage;
 use super::knobs::Knobs;
 use super::parties::Parties;
 
+/// Lets simulated time pass. The clock is paused and jumps to whoever is due next: nobody waits.
+pub(super) async fn pass(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
 /// Everything of one history.
 pub(super) struct World {
     pub(super) knobs: Knobs,

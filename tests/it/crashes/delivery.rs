@@ -4,6 +4,7 @@ use fleet_domain::PurchaseStatus::Success;
 use fleet_simulator::{Action, AnswerKind, Behaviour, EffectKind};
 use fleet_testkit::TestFleet;
 use fleet_testkit::fleet::purchase;
+use serde_json::json;
 
 use super::{buy, calls, ended, killed_at, killed_while_asking, take_over, target, without};
 
@@ -64,5 +65,26 @@ async fn a28_a_result_whose_acknowledgement_was_not_committed_is_sent_once_more(
 async fn a29_a_result_whose_acknowledgement_was_committed_is_not_sent_again() {
     let fleet = without("result-delivery").start().await;
     assert_eq!(delivered(&fleet, "deliver/commit.after").await, 1);
+    fleet.assert_all_ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_is_told_once_under_one_reference_wherever_its_sender_dies() {
+    let fleet = without("result-delivery").start().await;
+    for (point, calls_made) in [
+        ("notify/claim.after", 1),
+        ("notify/call.before", 1),
+        ("notify/call.answered", 2),
+        ("notify/commit.before", 2),
+        ("notify/commit.after", 1),
+    ] {
+        let mut body = purchase("0000");
+        body["additionalData"] = json!({ "notify": ["sms"] });
+        let id = killed_at(&fleet, "result-delivery", point, &body).await;
+        let view = ended(&fleet, "result-delivery", id, (Success, point)).await;
+        assert!(view.deliveries.iter().all(|row| row.state == "sent"), "{point}: {view:?}");
+        assert_eq!(calls(&fleet, id, Action::Message).len(), calls_made, "{point}");
+        assert_eq!(fleet.count(id, EffectKind::Message), 1, "{point}");
+    }
     fleet.assert_all_ended().await;
 }

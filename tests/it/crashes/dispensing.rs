@@ -1,74 +1,54 @@
 //! The dispensing program dies while it vends.
 
-use fleet_domain::PurchaseStatus::Success;
 use fleet_domain::{DispenseState, ParkClass, PurchaseId, SettleState, TaskKind};
 use fleet_simulator::{Action, EffectKind};
 use fleet_testkit::TestFleet;
 use fleet_testkit::fleet::purchase;
 
-use super::{LEASE, asked, calls, ended, killed_at, killed_while_asking, without};
+use super::{LEASE, Stage, asked, calls, killed_at, killed_while_asking, without};
 use crate::unknown::at_plain;
 
-const VEND: [Action; 2] = [Action::Vend, Action::VendLookUp];
-
-/// Dies at a point; how often the supplier was asked for the vend, and looked up.
-async fn vended(fleet: &TestFleet, point: &str) -> [usize; 2] {
-    let id = killed_at(fleet, "dispensing", point, &purchase("0000")).await;
-    ended(fleet, "dispensing", id, (Success, point)).await;
-    asked(fleet, id, VEND)
-}
+const VEND: Stage = Stage {
+    program: "dispensing",
+    kind: "dispense",
+    ask: [Action::Vend, Action::VendLookUp],
+    effect: EffectKind::Vend,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a16_a_death_before_the_claim_of_a_vend_leaves_no_trace() {
     let fleet = without("dispensing").start().await;
-    assert_eq!(vended(&fleet, "dispense/claim.before").await, [1, 0]);
+    VEND.is_asked_once(&fleet, &["claim.before"]).await;
     fleet.assert_all_ended().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a17_a_vend_that_was_claimed_and_not_sent_is_looked_up_before_it_is_sent() {
     let fleet = without("dispensing").start().await;
-    for point in ["dispense/claim.after", "dispense/call.before"] {
-        let [sent, looked_up] = vended(&fleet, point).await;
-        assert_eq!(sent, 1, "{point}");
-        assert!(looked_up > 0, "{point}: it may have been out");
-    }
+    VEND.is_sent_once_and_looked_up(&fleet, &["claim.after", "call.before"]).await;
     fleet.assert_all_ended().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a18_a_vend_that_was_out_is_looked_up_and_sent_again_only_if_nothing_came_of_it() {
     let fleet = without("dispensing").start().await;
-    for (effect, sent) in [(Some(EffectKind::Vend), 1), (None, 2)] {
-        let ask = (Action::Vend, effect);
-        let id = killed_while_asking(&fleet, "dispensing", ask, &purchase("0000")).await;
-        let what = format!("with {effect:?}");
-        ended(&fleet, "dispensing", id, (Success, &what)).await;
-        let [calls, looked_up] = asked(&fleet, id, VEND);
-        assert_eq!(calls, sent, "{what}");
-        assert!(looked_up > 0, "{what}");
-    }
+    VEND.is_sent_again_only_without_effect(&fleet).await;
     fleet.assert_all_ended().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a19_a_vend_that_was_answered_and_not_committed_is_looked_up_and_never_sent_again() {
     let fleet = without("dispensing").start().await;
-    for point in ["dispense/call.answered", "dispense/commit.before"] {
-        let [sent, looked_up] = vended(&fleet, point).await;
-        assert_eq!(sent, 1, "{point}");
-        assert!(looked_up > 0, "{point}");
-    }
+    VEND.is_sent_once_and_looked_up(&fleet, &["call.answered", "commit.before"]).await;
     fleet.assert_all_ended().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a20_a_vend_that_was_committed_is_never_asked_for_again() {
     let fleet = without("dispensing").start().await;
-    assert_eq!(vended(&fleet, "dispense/commit.after").await, [1, 0]);
-    let [sent, looked_up] = vended(&fleet, "dispense/ack.before").await;
-    assert_eq!(sent, 1, "claimed, and its message is still with the broker");
-    assert!(looked_up > 0);
+    VEND.is_asked_once(&fleet, &["commit.after"]).await;
+    // Claimed, and its message is still with the broker.
+    VEND.is_sent_once_and_looked_up(&fleet, &["ack.before"]).await;
     fleet.assert_all_ended().await;
 }
 

@@ -9,7 +9,7 @@
 //! | A10 - A15 | [`reservation`], the intake of messages too |
 //! | A16 - A21 | [`dispensing`] |
 //! | A22 - A25 | [`settlement`] |
-//! | A26 - A29 | [`delivery`] |
+//! | A26 - A29 | [`delivery`]; messages to people too |
 //! | A30 | [`reports`] |
 //! | A33 | [`migration`] |
 //! | A34 | [`stops`]; with Postgres and the broker in turn: `make drill ARGS=kills` |
@@ -36,7 +36,9 @@ use fleet_domain::{PurchaseId, PurchaseStatus};
 use fleet_simulator::{Action, AnswerKind, Behaviour, EffectKind};
 use fleet_store::PurchaseView;
 use fleet_testkit::TestFleet;
-use fleet_testkit::fleet::{Builder, HttpAnswer, PROGRAMS, RESERVE_AND_TRANSACT, client, key_of};
+use fleet_testkit::fleet::{
+    Builder, HttpAnswer, PROGRAMS, RESERVE_AND_TRANSACT, client, key_of, purchase,
+};
 use serde_json::Value;
 
 use crate::unknown::{calls, impatient, target};
@@ -100,6 +102,57 @@ async fn killed_while_asking(
         take_over(fleet, program).await;
     })
     .await
+}
+
+/// A step whose outcome can be looked up, and the program that dies in it.
+struct Stage {
+    program: &'static str,
+    /// The kind of its task, which begins the names of its points.
+    kind: &'static str,
+    /// The call, and the look-up of what came of it.
+    ask: [Action; 2],
+    effect: EffectKind,
+}
+
+impl Stage {
+    /// Dies at a point and ends; how often the party was asked, and looked up.
+    async fn dies_at(&self, fleet: &TestFleet, point: &str) -> [usize; 2] {
+        let id = killed_at(fleet, self.program, point, &purchase("0000")).await;
+        ended(fleet, self.program, id, (PurchaseStatus::Success, point)).await;
+        asked(fleet, id, self.ask)
+    }
+
+    /// Dies at each of these points of its own: it may have been out, so it is looked up, and it is
+    /// sent once.
+    async fn is_sent_once_and_looked_up(&self, fleet: &TestFleet, points: &[&str]) {
+        for point in points {
+            let point = format!("{}/{point}", self.kind);
+            let [sent, looked_up] = self.dies_at(fleet, &point).await;
+            assert_eq!(sent, 1, "{point}");
+            assert!(looked_up > 0, "{point}: it may have been out");
+        }
+    }
+
+    /// Dies at each of these points of its own: the party is asked once, and nothing is looked up.
+    async fn is_asked_once(&self, fleet: &TestFleet, points: &[&str]) {
+        for point in points {
+            let point = format!("{}/{point}", self.kind);
+            assert_eq!(self.dies_at(fleet, &point).await, [1, 0], "{point}");
+        }
+    }
+
+    /// Dies while the call is out, with the effect and without it.
+    async fn is_sent_again_only_without_effect(&self, fleet: &TestFleet) {
+        for (effect, sent) in [(Some(self.effect), 1), (None, 2)] {
+            let ask = (self.ask[0], effect);
+            let id = killed_while_asking(fleet, self.program, ask, &purchase("0000")).await;
+            let what = format!("with {effect:?}");
+            ended(fleet, self.program, id, (PurchaseStatus::Success, &what)).await;
+            let [calls, looked_up] = asked(fleet, id, self.ask);
+            assert_eq!(calls, sent, "{what}");
+            assert!(looked_up > 0, "{what}");
+        }
+    }
 }
 
 /// The leases of the dead end, and a fresh process starts.

@@ -3,81 +3,58 @@
 use fleet_contracts::RequestedOutcome;
 use fleet_domain::PurchaseStatus::Success;
 use fleet_simulator::{Action, EffectKind};
-use fleet_testkit::TestFleet;
 use fleet_testkit::fleet::{Letter, purchase};
 
-use super::{asked, ended, killed_at, killed_while_asking, take_over, without};
+use super::{Stage, ended, take_over, without};
 
-const RESERVE: [Action; 2] = [Action::Reserve, Action::ReservationLookUp];
-
-/// Dies at a point; how often the bank was asked to reserve, and looked up.
-async fn reserved(fleet: &TestFleet, point: &str) -> [usize; 2] {
-    let id = killed_at(fleet, "reservation", point, &purchase("0000")).await;
-    ended(fleet, "reservation", id, (Success, point)).await;
-    asked(fleet, id, RESERVE)
-}
+const RESERVE: Stage = Stage {
+    program: "reservation",
+    kind: "reserve",
+    ask: [Action::Reserve, Action::ReservationLookUp],
+    effect: EffectKind::Reserve,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a10_a_death_before_the_claim_leaves_no_trace() {
     let fleet = without("reservation").start().await;
-    assert_eq!(reserved(&fleet, "reserve/claim.before").await, [1, 0]);
+    RESERVE.is_asked_once(&fleet, &["claim.before"]).await;
     fleet.assert_all_ended().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a11_a_reserve_that_was_claimed_and_not_sent_is_looked_up_before_it_is_sent() {
     let fleet = without("reservation").start().await;
-    for point in ["reserve/claim.after", "reserve/call.before"] {
-        let [sent, looked_up] = reserved(&fleet, point).await;
-        assert_eq!(sent, 1, "{point}");
-        assert!(looked_up > 0, "{point}: it may have been out");
-    }
+    RESERVE.is_sent_once_and_looked_up(&fleet, &["claim.after", "call.before"]).await;
     fleet.assert_all_ended().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a12_a_reserve_that_was_out_is_looked_up_and_sent_again_only_if_it_took_no_effect() {
     let fleet = without("reservation").start().await;
-    for (effect, sent) in [(Some(EffectKind::Reserve), 1), (None, 2)] {
-        let ask = (Action::Reserve, effect);
-        let id = killed_while_asking(&fleet, "reservation", ask, &purchase("0000")).await;
-        let what = format!("with {effect:?}");
-        ended(&fleet, "reservation", id, (Success, &what)).await;
-        let [calls, looked_up] = asked(&fleet, id, RESERVE);
-        assert_eq!(calls, sent, "{what}");
-        assert!(looked_up > 0, "{what}");
-    }
+    RESERVE.is_sent_again_only_without_effect(&fleet).await;
     fleet.assert_all_ended().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a13_a_reserve_that_was_answered_and_not_committed_is_looked_up_and_never_sent_again() {
     let fleet = without("reservation").start().await;
-    for point in ["reserve/call.answered", "reserve/commit.before"] {
-        let [sent, looked_up] = reserved(&fleet, point).await;
-        assert_eq!(sent, 1, "{point}");
-        assert!(looked_up > 0, "{point}");
-    }
+    RESERVE.is_sent_once_and_looked_up(&fleet, &["call.answered", "commit.before"]).await;
     fleet.assert_all_ended().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a14_a_reserve_that_was_committed_is_never_asked_for_again() {
     let fleet = without("reservation").start().await;
-    for point in ["reserve/commit.after", "reserve/publish.after"] {
-        assert_eq!(reserved(&fleet, point).await, [1, 0], "{point}");
-    }
+    RESERVE.is_asked_once(&fleet, &["commit.after", "publish.after"]).await;
     // Claimed, and its message is still with the broker: it comes again beside the clock's.
-    let [sent, looked_up] = reserved(&fleet, "reserve/ack.before").await;
-    assert_eq!(sent, 1);
-    assert!(looked_up > 0);
+    RESERVE.is_sent_once_and_looked_up(&fleet, &["ack.before"]).await;
     fleet.assert_all_ended().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a15_a_reserve_whose_message_is_gone_is_brought_back_by_its_lease() {
     let fleet = without("reservation").start().await;
-    let [sent, _] = reserved(&fleet, "broker/ack.sent").await;
+    let [sent, _] = RESERVE.dies_at(&fleet, "broker/ack.sent").await;
     assert_eq!(sent, 1);
     fleet.assert_all_ended().await;
 }

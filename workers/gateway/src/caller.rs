@@ -1,7 +1,6 @@
 //! Who calls: the client of an API key, whose bearer token it is, and whether it signed the body.
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use fleet_contracts::Rejection;
 use fleet_domain::{Client, ClientId, Directory};
 use fleet_outbound::verify_signature;
 use sha2::{Digest, Sha256};
@@ -74,15 +73,6 @@ pub(crate) fn client_of_secret<'d>(
         matches |= stored.map_or(nobody.as_slice(), Vec::as_slice).ct_eq(hash.as_slice()) & is_one;
     }
     client.filter(|_| bool::from(matches))
-}
-
-/// Checks a `clientId` among a query's parameters: another client's has nothing to be found.
-pub(crate) fn own_number(client: &Client, sent: Option<&str>) -> Result<(), Problem> {
-    match sent.unwrap_or_default().parse::<i64>() {
-        Ok(id) if id == client.id.0 => Ok(()),
-        Ok(_) => Err(Problem::NotFound),
-        Err(_) => Err(Rejection::field("clientId", "is missing or no number").into()),
-    }
 }
 
 /// Checks `Signature` over the raw body: required when the client says so, valid whenever sent.

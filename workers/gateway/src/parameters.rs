@@ -7,6 +7,8 @@ use axum::extract::rejection::QueryRejection;
 use fleet_contracts::Rejection;
 use fleet_domain::Client;
 
+use crate::problem::Problem;
+
 /// The parameters, when they can be read at all; unknown ones are ignored.
 pub(crate) fn read<T>(parameters: Result<Query<T>, QueryRejection>) -> Result<T, Rejection> {
     let Query(parameters) =
@@ -20,6 +22,15 @@ pub(crate) fn check_client(client: &Client, sent: Option<&str>) -> Result<(), Re
         return Ok(());
     }
     Err(Rejection::field("clientId", "is not the client of this API key"))
+}
+
+/// The same where something is looked for: nothing of another client's is found.
+pub(crate) fn own_number(client: &Client, sent: Option<&str>) -> Result<(), Problem> {
+    match sent.unwrap_or_default().parse::<i64>() {
+        Ok(id) if id == client.id.0 => Ok(()),
+        Ok(_) => Err(Problem::NotFound),
+        Err(_) => Err(Rejection::field("clientId", "is missing or no number").into()),
+    }
 }
 
 /// A number that must be there.

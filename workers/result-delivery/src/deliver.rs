@@ -4,9 +4,7 @@
 use std::time::Duration;
 
 use fleet_boot::Exchange;
-use fleet_domain::{
-    Answer, Decision, Delivery, DeliveryState, Directory, Fact, Job, Next, TaskKind, Tries,
-};
+use fleet_domain::{Answer, Decision, DeliveryState, Directory, Fact, Job, Next, TaskKind, Tries};
 use fleet_engine::{Attempt, CallError, Learnt, LookUp, Step};
 
 use crate::channels;
@@ -51,9 +49,10 @@ impl Step for Deliver {
         job: &Job,
         attempt: Attempt,
     ) -> Result<Acknowledged, CallError> {
-        let delivery = row(job)?;
+        let delivery = channels::row(job)?;
         let client = directory.clients.get(&job.purchase.order.client);
-        let client = client.ok_or_else(|| not_sent("the client is not in the directory"))?;
+        let client =
+            client.ok_or_else(|| channels::not_sent("the client is not in the directory"))?;
         channels::send(&self.exchange, client, delivery, attempt).await
     }
 
@@ -93,12 +92,4 @@ impl Step for Deliver {
     fn as_fact(&self, _: &Job, _: &Learnt<Acknowledged>) -> Option<Answer> {
         None
     }
-}
-
-fn not_sent(cause: &str) -> CallError {
-    CallError::NotSent { cause: cause.to_owned(), retry_after: None }
-}
-
-fn row(job: &Job) -> Result<&Delivery, CallError> {
-    job.delivery.as_ref().ok_or_else(|| not_sent("the delivery row is missing"))
 }

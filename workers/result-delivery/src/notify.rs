@@ -14,9 +14,7 @@ use fleet_engine::{Attempt, CallError, Learnt, LookUp, Step, connectors};
 
 use crate::Acknowledged;
 use crate::channels;
-
-/// Characters of a cause that the journal keeps.
-const DETAIL_CHARACTERS_MAX: usize = 200;
+use crate::plan::DETAIL_CHARACTERS_MAX;
 
 /// Sends messages.
 #[derive(Debug, Clone)]
@@ -118,7 +116,7 @@ fn again(
 ) -> Decision {
     let owner = channels::provider_name(directory, job);
     let wait = next_wait(directory, job, owner, PlanClass::NotDone, asked);
-    let status = cause.strip_prefix("HTTP status ").unwrap_or(cause).parse().ok();
+    let status = cause.parse().ok();
     let decision = match wait {
         Some(wait) => Decision {
             change: change(job, DeliveryState::Retrying, status),

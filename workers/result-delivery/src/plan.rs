@@ -14,7 +14,7 @@ use fleet_engine::LEASE_EXTRA;
 use crate::Deliver;
 
 /// Characters of a cause that the journal keeps.
-const DETAIL_CHARACTERS_MAX: usize = 200;
+pub(crate) const DETAIL_CHARACTERS_MAX: usize = 200;
 
 /// One delivery's plan, at the end of one exchange.
 pub(crate) struct Plan<'j> {

@@ -7,7 +7,7 @@ mod template;
 use chrono::{DateTime, Utc};
 use fleet_domain::{
     Directory, FollowUp, LaneId, MESSAGE_SLOTS, NewDelivery, NotifyChannel, NotifyEvent, Private,
-    Purchase, PurchaseId, TaskKind, later,
+    Purchase, PurchaseId, TaskKind, bare, later,
 };
 use serde::{Deserialize, Serialize};
 
@@ -125,9 +125,7 @@ pub(crate) fn messages(
 /// An MSISDN in its bare form: 8 to 15 digits, the first no 0; a `+`, blanks and dashes may stand in
 /// it.
 fn msisdn(text: &str) -> Option<String> {
-    let text = text.trim();
-    let text = text.strip_prefix('+').unwrap_or(text);
-    let bare: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
+    let bare = bare(text.trim());
     let digits = bare.bytes().all(|byte| byte.is_ascii_digit());
     (digits && (8..=15).contains(&bare.len()) && !bare.starts_with('0')).then_some(bare)
 }

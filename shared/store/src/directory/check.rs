@@ -117,9 +117,7 @@ pub(super) fn template_name(row: &TemplateRow) -> String {
 
 /// A buyer's identifier in the form in which orders hold it.
 pub(super) fn bare(source: &str) -> String {
-    let source = source.trim();
-    let source = source.strip_prefix('+').unwrap_or(source);
-    source.chars().filter(|c| !matches!(c, ' ' | '-')).collect()
+    fleet_domain::bare(source.trim())
 }
 
 pub(super) struct Check {

@@ -17,11 +17,11 @@ use super::export;
 use super::load::{
     CLIENT_IPN_KEY, CLIENT_SECRET, CONNECTOR_SECRET, DESK_KEY, Loaded, client_row, connector_row,
 };
+use super::products::{product_json, wanted_product};
 use super::rows::{
     ClientRow, ConnectorRow, DeskRow, DirectoryImport, NotifyRow, PlanRow, ProductRow, ReasonRow,
     SourceRow, TemplateRow,
 };
-use super::terms::{product_json, wanted_product};
 use crate::{Keyring, StoreError};
 
 /// Rows to write, and what they change in words.

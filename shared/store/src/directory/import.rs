@@ -7,7 +7,7 @@ use crate::pool::{get, no_row};
 use crate::{Store, StoreError};
 
 /// How often an import is compared again because another one came in between.
-const COMPARED_MAX: usize = 5;
+pub(super) const COMPARED_MAX: usize = 5;
 
 /// Write, or only say what would be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,8 +71,7 @@ impl Store {
                 return Ok(ImportReport { changes: difference.changes, version });
             }
         }
-        let cause = "other imports come in between all the time".to_owned();
-        Err(StoreError::Retry { cause }.into())
+        Err(overtaken().into())
     }
 
     /// The new version; `None` when the directory is no longer the one that was compared.
@@ -88,8 +87,13 @@ impl Store {
     }
 }
 
+/// Each comparison was overtaken by another import.
+pub(super) fn overtaken() -> StoreError {
+    StoreError::Retry { cause: "other imports come in between all the time".to_owned() }
+}
+
 /// A name that the history takes, whatever the system calls its user.
-fn named(actor: &str) -> String {
+pub(super) fn named(actor: &str) -> String {
     let plain: String = actor.chars().filter(|c| !c.is_control()).take(64).collect();
     if plain.is_empty() { "unknown".to_owned() } else { plain }
 }

@@ -1,15 +1,17 @@
-//! API keys of clients: made one by one, kept as hashes.
+//! What opens the door to a client: API keys, made one by one and kept as hashes; access tokens, which
+//! can be revoked.
 
+use chrono::{DateTime, Utc};
 use fleet_domain::{Client, ClientId, Private};
 use sha2::{Digest, Sha256};
 
 use super::difference::Difference;
+use super::import::{COMPARED_MAX, named, overtaken};
+use crate::pool::{get, no_row};
 use crate::{Store, StoreError};
 
 /// Keys that a client may have at the same time.
 pub(super) const KEYS_MAX: usize = 4;
-/// How often the client is read again because an import came in between.
-const COMPARED_MAX: usize = 5;
 
 /// What became of a new key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +28,21 @@ pub enum KeyOutcome {
 }
 
 impl Store {
+    /// Refuses a client's access tokens made up to now, from the next look at the directory on;
+    /// since when, or `None` when there is no such client.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away: the same again is safe.
+    pub async fn revoke_tokens(
+        &self,
+        client: ClientId,
+        actor: &str,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let query = sqlx::query("select fleet_revoke_tokens_v1($1, $2)");
+        let query = query.bind(client.0).bind(named(actor));
+        get(&self.row(query).await?.ok_or_else(no_row)?, 0)
+    }
+
     /// Adds an API key of a client, in place of all others if so wished.
     ///
     /// # Errors
@@ -56,7 +73,6 @@ impl Store {
                 return Ok(KeyOutcome::Added { keys });
             }
         }
-        let cause = "imports come in between all the time".to_owned();
-        Err(StoreError::Retry { cause })
+        Err(overtaken())
     }
 }

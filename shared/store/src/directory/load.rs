@@ -174,19 +174,6 @@ impl Store {
         Ok((get(&row, 0)?, get(&row, 1)?))
     }
 
-    /// Refuses a client's access tokens made up to now, from the next look at the directory on;
-    /// since when, or `None` when there is no such client.
-    ///
-    /// # Errors
-    /// [`StoreError`] while Postgres is away: the same again is safe.
-    pub async fn revoke_tokens(
-        &self,
-        client: ClientId,
-    ) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let query = sqlx::query("select fleet_revoke_tokens_v1($1)").bind(client.0);
-        get(&self.row(query).await?.ok_or_else(no_row)?, 0)
-    }
-
     pub(super) async fn load_all(&self) -> Result<Loaded, StoreError> {
         let row = self.row(sqlx::query(include_str!("load.sql"))).await?.ok_or_else(no_row)?;
         let mut directory = Directory { version: get(&row, "version")?, ..Directory::default() };

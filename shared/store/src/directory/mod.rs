@@ -8,6 +8,7 @@ mod import;
 mod keys;
 mod load;
 mod numbering;
+mod products;
 mod rows;
 mod terms;
 mod words;

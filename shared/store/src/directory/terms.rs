@@ -1,17 +1,14 @@
 //! Financial terms in an import and in the directory.
 
-use fleet_domain::{
-    ClientId, Currency, Directory, FeeRule, Product, ProductId, Settlement, ShareRule, Terms,
-};
+use fleet_domain::{ClientId, Directory, FeeRule, ProductId, Settlement, ShareRule, Terms};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::check::{Check, MONEY};
 use super::difference::{Difference, Entry};
 use super::load::Loaded;
-use super::rows::{DirectoryImport, ProductRow, all, yes};
+use super::rows::{DirectoryImport, all, yes};
 use super::words::text_or_number;
-use crate::StoreError;
 
 /// What a client and we agreed on for a product. Another content is a new version; the old ones
 /// stay, and purchases keep those that held when they were accepted.
@@ -164,38 +161,4 @@ pub(super) fn difference(difference: &mut Difference, row: &TermsRow, loaded: &L
         "share_fee_basis_points": share.fee_basis_points,
         "settlement": row.settlement.name(), "active": row.active,
     }));
-}
-
-/// A product as a checked row says.
-pub(super) fn wanted_product(row: &ProductRow) -> Result<Product, StoreError> {
-    Ok(Product {
-        id: ProductId(row.product_id),
-        name: row.name.clone(),
-        product_type: row.product_type.clone(),
-        product_type_id: row.product_type_id,
-        description: row.description.clone(),
-        short_description: row.short_description.clone(),
-        vendor_id: row.vendor_id,
-        vendor: row.vendor.clone(),
-        channels: row.channels.clone(),
-        supplier: row.supplier.clone(),
-        currency: Currency::from_code(&row.currency)
-            .map_err(|_error| StoreError::misuse("the import was not checked"))?,
-        min_amount: row.min_amount,
-        max_amount: row.max_amount,
-        fee: row.fee,
-        active: row.active,
-    })
-}
-
-pub(super) fn product_json(row: &ProductRow) -> Value {
-    json!({
-        "product_id": row.product_id, "name": row.name, "product_type": row.product_type,
-        "product_type_id": row.product_type_id, "description": row.description,
-        "short_description": row.short_description, "vendor_id": row.vendor_id,
-        "vendor": row.vendor, "channels": row.channels, "supplier": row.supplier,
-        "currency": row.currency, "min_amount": row.min_amount, "max_amount": row.max_amount,
-        "fee_fixed": row.fee.fixed, "fee_basis_points": row.fee.basis_points,
-        "active": row.active,
-    })
 }

@@ -31,6 +31,7 @@ const POINTS: &[(&str, &[&str])] = &[
     ("settle", ENGINE),
     ("refund", ENGINE),
     ("deliver", ENGINE),
+    ("notify", ENGINE),
     ("report", ENGINE),
     ("broker", &["publish.sent", "ack.sent"]),
     ("requested", &["insert.before", "insert.after", "ack.before"]),

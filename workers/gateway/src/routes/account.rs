@@ -7,9 +7,10 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use fleet_contracts::openapi::{Content, Document, Operation};
 use fleet_contracts::{
-    AccountQuery, AccountReply, AccountValidation, Rejection, codes, identifier, read_body,
+    AccountQuery, AccountReply, AccountValidation, Rejection, check_amount, codes, identifier,
+    product_for, read_body,
 };
-use fleet_domain::{Directory, Party, Product, ProductId};
+use fleet_domain::ProductId;
 use serde_json::json;
 
 use crate::Gateway;
@@ -62,11 +63,8 @@ pub(crate) async fn validate(
     let target = identifier("targetIdentifier", &asked.target_identifier)?;
     let source = asked.source_identifier.as_deref();
     let source = source.map(|text| identifier("sourceIdentifier", text)).transpose()?;
-    let product = product(&present, &asked)?;
-    let supplier = present.connectors.get(&product.supplier);
-    let supplier = supplier.filter(|one| one.active && one.party == Party::Supplier);
-    let supplier =
-        supplier.ok_or_else(|| Rejection::field("productId", "is not available at the moment"))?;
+    let (product, supplier) = product_for(&present, client, ProductId(asked.product_id))?;
+    check_amount(product, asked.purchase_amount)?;
     let query = AccountQuery {
         product_id: product.id.0,
         target_identifier: &target,
@@ -81,28 +79,4 @@ pub(crate) async fn validate(
         StatusCode::OK
     };
     Ok((status, [(header::CACHE_CONTROL, "no-store")], Json(reply)))
-}
-
-/// The product, when this amount of it can be bought.
-fn product<'d>(
-    directory: &'d Directory,
-    asked: &AccountValidation,
-) -> Result<&'d Product, Rejection> {
-    let product = directory.products.get(&ProductId(asked.product_id));
-    let product = product
-        .filter(|product| product.active)
-        .ok_or_else(|| Rejection::field("productId", "is not an active product"))?;
-    if !(1..=999_999_999_999).contains(&asked.purchase_amount) {
-        let problem = "must be 1 to 999999999999 minor units";
-        return Err(Rejection::field("purchaseAmount", problem));
-    }
-    if asked.purchase_amount > product.max_amount {
-        let problem = format!("is above the maximum of {}", product.max_amount);
-        return Err(Rejection::code(codes::ABOVE_MAX, "purchaseAmount", &problem));
-    }
-    if asked.purchase_amount < product.min_amount {
-        let problem = format!("is below the minimum of {}", product.min_amount);
-        return Err(Rejection::code(codes::BELOW_MIN, "purchaseAmount", &problem));
-    }
-    Ok(product)
 }

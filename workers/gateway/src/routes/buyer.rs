@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderName, header};
 use fleet_contracts::openapi::{Content, Document, Operation};
 use fleet_contracts::{
     Attribute, BoughtToken, IDENTIFIER, InFlight, InFlightCheck, InFlightReply, Rejection,
-    TokensReply, UserTransaction, UserTransactionsReply, identifier, read_body,
+    TokensReply, UserTransaction, UserTransactionsReply, check_any_amount, identifier, read_body,
 };
 use fleet_domain::{Client, Directory, ProductId, Purchase};
 use fleet_store::{OfBuyer, Similar};
@@ -18,7 +18,8 @@ use serde_json::json;
 
 use crate::Gateway;
 use crate::api::by_client;
-use crate::caller::{caller, own_number};
+use crate::caller::caller;
+use crate::parameters::{own_number, read};
 use crate::problem::{Problem, fails, whole};
 
 /// Rows of an answer when the query names no limit.
@@ -45,10 +46,7 @@ pub(crate) async fn in_flight(
     let asked: InFlightCheck = read_body(&body)?;
     let source = identifier("sourceIdentifier", &asked.source_identifier)?;
     let target = identifier("targetIdentifier", &asked.target_identifier)?;
-    if !(1..=999_999_999_999).contains(&asked.purchase_amount) {
-        let problem = "must be 1 to 999999999999 minor units";
-        return Err(Rejection::field("purchaseAmount", problem).into());
-    }
+    check_any_amount(asked.purchase_amount)?;
     let product = ProductId(asked.product_id);
     if asked.client_id != client.id.0 || !present.products.contains_key(&product) {
         return Err(Problem::NotFound);
@@ -158,8 +156,7 @@ impl Asked {
         client: &Client,
         parameters: Result<Query<Parameters>, QueryRejection>,
     ) -> Result<Self, Problem> {
-        let Query(sent) =
-            parameters.map_err(|_error| Rejection::field("query", "is not readable"))?;
+        let sent = read(parameters)?;
         own_number(client, sent.client_id.as_deref())?;
         let source = sent.source_identifier.as_deref();
         let source = source.ok_or_else(|| Rejection::field("sourceIdentifier", "is missing"))?;

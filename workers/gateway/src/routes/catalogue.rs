@@ -7,7 +7,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use fleet_contracts::openapi::{Content, Document, Operation};
 use fleet_contracts::{
-    FinancialTermsReply, ProductEntry, Rejection, amounts_of, codes, may_serve, product_for,
+    FinancialTermsReply, PURCHASE_AMOUNT_MAX, ProductEntry, Rejection, amounts_of, codes,
+    may_serve, product_for,
 };
 use fleet_domain::{Client, Directory, Product, ProductId};
 use schemars::JsonSchema;
@@ -30,7 +31,7 @@ pub(crate) struct TermsParameters {
     #[schemars(required, with = "i64", extend("minimum" = 1, "maximum" = i64::MAX))]
     product_id: Option<String>,
     /// Minor units, without the fee.
-    #[schemars(required, with = "i64", extend("minimum" = 1, "maximum" = 999_999_999_999_i64))]
+    #[schemars(required, with = "i64", extend("minimum" = 1, "maximum" = PURCHASE_AMOUNT_MAX))]
     purchase_amount: Option<String>,
 }
 
@@ -66,7 +67,7 @@ pub(crate) async fn financial_terms(
     check_client(client, parameters.client_id.as_deref())?;
     let product: i64 = required("productId", parameters.product_id.as_deref())?;
     let amount = required("purchaseAmount", parameters.purchase_amount.as_deref())?;
-    let product = product_for(&directory, client, ProductId(product))?;
+    let (product, _) = product_for(&directory, client, ProductId(product))?;
     let amounts = amounts_of(&directory, client, product, amount).map_err(Problem::BadRequest)?;
     Ok(Json(FinancialTermsReply::of(product, &amounts)))
 }

@@ -13,7 +13,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::api::by_client;
-use crate::caller::{caller, own_number};
+use crate::caller::caller;
+use crate::parameters::{own_number, read};
 use crate::problem::{Problem, fails};
 use crate::{Gateway, Present};
 
@@ -60,8 +61,7 @@ pub(crate) async fn transaction(
 ) -> Result<Json<LookupReply>, Problem> {
     let directory = gateway.directory.current();
     let client = caller(&directory, &headers)?;
-    let Query(parameters) =
-        parameters.map_err(|_error| Rejection::field("query", "is not readable"))?;
+    let parameters = read(parameters)?;
     own_number(client, parameters.client_id.as_deref())?;
     let Some(reference) = reference(&parameters)? else { return Err(Problem::NotFound) };
     let found = gateway.store.find_purchase(client.id, &reference).await?;

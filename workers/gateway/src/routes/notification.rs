@@ -55,8 +55,7 @@ pub(crate) async fn notify(
     let _place = gateway.requests.try_acquire().map_err(|_none_left| Problem::Unavailable)?;
     let body = whole(body)?;
     let body = NotificationBody::from_bytes(&body)?;
-    let now = gateway.store.now().await?;
-    let new = accept_notification(&directory, client, &body, now)?;
+    let new = accept_notification(&directory, client, &body, directory.now())?;
     let (store, hints) = (gateway.store.clone(), gateway.hints.clone());
     // Its own task: a caller that hangs up must not keep the hint back.
     let stored = tokio::spawn(async move {

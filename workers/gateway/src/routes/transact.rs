@@ -8,9 +8,7 @@ use axum::http::HeaderMap;
 use fleet_boot::{Intake, IntakeOutcome, similar_in_flight};
 use fleet_contracts::openapi::{Content, Document, Operation, Parameter, TransactBody};
 use fleet_contracts::{PurchaseBody, Rejection, TransactReply, codes, message_of};
-use fleet_domain::{
-    Client, DispenseState, Progress, PurchaseId, PurchaseStatus, ReserveState, Scenario, WayIn,
-};
+use fleet_domain::{Client, Progress, PurchaseId, PurchaseStatus, ReserveState, Scenario, WayIn};
 use serde_json::json;
 
 use crate::Gateway;
@@ -125,16 +123,9 @@ struct Accepted {
 
 impl Accepted {
     fn of(id: PurchaseId, progress: &Progress) -> Self {
-        let status = PurchaseStatus::of(progress.reserve, progress.dispense);
-        let code = match status {
-            PurchaseStatus::Pending | PurchaseStatus::Success => None,
-            PurchaseStatus::Failed if progress.dispense == DispenseState::Failed => {
-                progress.dispense_code.clone()
-            }
-            PurchaseStatus::Failed => progress.reserve_code.clone(),
-        };
+        let status = progress.status();
         let fallback = if status == PurchaseStatus::Failed { codes::UNKNOWN } else { codes::OK };
-        let code = code.unwrap_or_else(|| fallback.to_owned());
+        let code = progress.failure_code().unwrap_or(fallback).to_owned();
         Self { id, reserve: progress.reserve, status, code }
     }
 

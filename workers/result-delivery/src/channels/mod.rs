@@ -6,7 +6,7 @@ mod ipn;
 mod sms;
 mod transact_result;
 
-use fleet_boot::{Answer, Exchange};
+use fleet_boot::{Answer, Exchange, Request};
 use fleet_contracts::{IPN, Message, TRANSACT_RESULT, message_ref};
 use fleet_domain::{Client, Connector, Delivery, Directory, Job, Party};
 use fleet_engine::{Attempt, CallError, Refusal, connectors};
@@ -65,22 +65,24 @@ pub async fn notify(
     attempt: Attempt,
 ) -> Result<Acknowledged, CallError> {
     let provider = provider(directory, job)?;
-    let delivery = job.delivery.as_ref().ok_or_else(|| not_sent("the delivery row is missing"))?;
+    let delivery = row(job)?;
     let message = Message::from_text(delivery.body.expose());
     let message = message.ok_or_else(|| not_sent("the frozen message is unreadable"))?;
     let reference = message_ref(job.purchase.order.id, delivery.slot);
-    let answer = match connectors::adapter(CHANNELS, provider)? {
-        Channel::Sms => sms::send(exchange, provider, reference, &message, attempt).await?,
-        Channel::Email => email::send(exchange, provider, reference, &message, attempt).await?,
+    let body = match connectors::adapter(CHANNELS, provider)? {
+        Channel::Sms => sms::body(reference, &message),
+        Channel::Email => email::body(reference, &message),
         Channel::TransactResult | Channel::Ipn => {
             return Err(not_sent(format!("connector {} sends no messages", provider.name)));
         }
     };
+    let request = Request::post(provider, "messages").json(&body);
+    let answer = exchange.send(request.signed_by(provider.secret.as_ref()), attempt).await?;
     match answer.status {
         200..300 => Ok(Acknowledged(answer.status)),
         408 | 425 | 429 => Err(refused(&answer)),
         400..500 => Err(CallError::Refused { refusal: refusal(&answer, false) }),
-        status => Err(CallError::Unknown { cause: format!("HTTP status {status}") }),
+        status => Err(CallError::Unknown { cause: status.to_string() }),
     }
 }
 
@@ -108,7 +110,12 @@ pub async fn send(
     }
 }
 
-fn not_sent(cause: impl Into<String>) -> CallError {
+/// The row that a task sends.
+pub(crate) fn row(job: &Job) -> Result<&Delivery, CallError> {
+    job.delivery.as_ref().ok_or_else(|| not_sent("the delivery row is missing"))
+}
+
+pub(crate) fn not_sent(cause: impl Into<String>) -> CallError {
     CallError::NotSent { cause: cause.into(), retry_after: None }
 }
 

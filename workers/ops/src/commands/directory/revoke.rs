@@ -4,6 +4,7 @@ use fleet_domain::ClientId;
 use fleet_store::Store;
 use serde_json::json;
 
+use super::import::Who;
 use crate::Failure;
 use crate::output::Output;
 
@@ -11,6 +12,8 @@ use crate::output::Output;
 pub(crate) struct Arguments {
     /// The client's number
     client_id: i64,
+    #[command(flatten)]
+    who: Who,
 }
 
 pub(crate) async fn run(
@@ -19,7 +22,7 @@ pub(crate) async fn run(
     output: Output,
 ) -> Result<(), Failure> {
     let id = arguments.client_id;
-    let Some(from) = store.revoke_tokens(ClientId(id)).await? else {
+    let Some(from) = store.revoke_tokens(ClientId(id), &arguments.who.name()).await? else {
         return Err(Failure::No(format!("there is no client {id}")));
     };
     let value = json!({ "client_id": id, "tokens_valid_from": from });
