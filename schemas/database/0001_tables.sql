@@ -42,6 +42,8 @@ create table client (
     default_funding_source text,
     ipn_account_id text,
     ipn_key_sealed bytea,
+    -- what is paid by card, and at whose page
+    card jsonb,
     ipn_form text check (ipn_form in ('serialised', 'raw')),
     check ((ipn_account_id is null) = (ipn_key_sealed is null)
            and (ipn_key_sealed is null) = (ipn_form is null))
@@ -70,6 +72,9 @@ create table connector (
     -- what a fraud desk is told and asked; null for other parties
     desk jsonb,
     desk_msisdn_key_sealed bytea,
+    -- what an SMS charge says of us, and our account at a card payment's page; null for others
+    mo jsonb,
+    account text,
     active boolean not null default true,
     sandbox boolean not null default false
 );
@@ -138,7 +143,8 @@ create table purchase (
     fingerprint bytea not null,
     way_in text not null check (way_in in ('http', 'amqp')),
     scenario text not null check (scenario in ('client_reserved', 'we_reserve')),
-    funding text not null check (funding in ('client', 'bank', 'mo_charge', 'card_sale')),
+    funding text not null check (funding in ('client', 'bank', 'mo_charge', 'card_sale',
+                                            'card_payment')),
     funding_source text not null,
     product_id bigint not null,
     supplier text not null,

@@ -140,6 +140,17 @@ create function fleet_contradiction(
             then 'the supplier says refused, but the purchase had been dispensed'
         when p_type = 'reserve' and p_status = '0000' and p.reserve_state in ('refused', 'failed')
             then 'the funding source says reserved, but the purchase had ended without funds'
+        -- Nobody signs these: a person asks the funding source first.
+        when p_type in ('mo_charge', 'card_payment') and p_status in ('CHARGED', 'success')
+             and p.reserve_state in ('refused', 'failed')
+            then 'the buyer was charged, they say, but the purchase had ended without funds'
+        when p_type in ('mo_charge', 'card_payment') and p_status in ('CHARGED', 'success')
+             and p.reserve_state = 'charged' and p_external <> p.reservation
+            then 'the buyer was charged twice, they say'
+        when p_type in ('mo_charge', 'card_payment')
+             and p_status not in ('CHARGED', 'success', 'PIN_USED', 'PIN_EXPIRED', 'PIN_NOT_FOUND')
+             and p.reserve_state = 'charged'
+            then 'the charge failed, they say, but the funding source had confirmed it'
         end
     from purchase p
     left join lateral (
@@ -285,13 +296,14 @@ begin
              as c (verdict, purchase, track, code, ref, hold_ms)
         where p.purchase = c.purchase and c.track is not null
           and (c.verdict = 1 or c.verdict in (3, 4) and c.track = 'reservation_unknown'
-               and p.reserve_state = 'pending');
+               and p.reserve_state in ('pending', 'buyer_asked'));
         insert into reservation_reference (client_id, reference, purchase)
         select p.client_id, c.ref, p.purchase
         from unnest(v_verdict, p_purchase, p_ref) as c (verdict, purchase, ref)
         join purchase p on p.purchase = c.purchase
         where c.verdict = 1 and c.ref is not null
         on conflict do nothing;
+        perform fleet_charged_v1(p_purchase, v_verdict, p_track, p_ref, p_voucher);
     elsif p_kind = 2 then
         if exists (
             select 1 from unnest(v_verdict, p_purchase, p_settle_as)

@@ -113,20 +113,20 @@ begin
                              signature_required, broker_users, answer_within_ms,
                              start_within_seconds, default_funding_source, ipn_account_id,
                              ipn_key_sealed, ipn_form, oauth_secret_hashes, token_required,
-                             refuse_similar)
+                             refuse_similar, card)
     select r.client_id, r.name, r.active, r.sandbox,
            array(select decode(h, 'hex') from unnest(r.api_key_hashes) h),
            decode(r.signature_secret_sealed, 'hex'), r.signature_required, r.broker_users,
            r.answer_within_ms, r.start_within_seconds, r.default_funding_source, r.ipn_account_id,
            decode(r.ipn_key_sealed, 'hex'), r.ipn_form,
            array(select decode(h, 'hex') from unnest(r.oauth_secret_hashes) h), r.token_required,
-           r.refuse_similar
+           r.refuse_similar, r.card
     from jsonb_to_recordset(p_rows -> 'clients') as r (
         client_id bigint, name text, active boolean, sandbox boolean, api_key_hashes text[],
         signature_secret_sealed text, signature_required boolean, broker_users text[],
         answer_within_ms integer, start_within_seconds integer, default_funding_source text,
         ipn_account_id text, ipn_key_sealed text, ipn_form text, oauth_secret_hashes text[],
-        token_required boolean, refuse_similar boolean)
+        token_required boolean, refuse_similar boolean, card jsonb)
     on conflict (client_id) do update
     set name = excluded.name, active = excluded.active, sandbox = excluded.sandbox,
         api_key_hashes = excluded.api_key_hashes,
@@ -137,7 +137,8 @@ begin
         default_funding_source = excluded.default_funding_source,
         ipn_account_id = excluded.ipn_account_id, ipn_key_sealed = excluded.ipn_key_sealed,
         ipn_form = excluded.ipn_form, oauth_secret_hashes = excluded.oauth_secret_hashes,
-        token_required = excluded.token_required, refuse_similar = excluded.refuse_similar;
+        token_required = excluded.token_required, refuse_similar = excluded.refuse_similar,
+        card = excluded.card;
     delete from client_channel h
     using jsonb_to_recordset(p_rows -> 'clients') as r (client_id bigint)
     where h.client_id = r.client_id;
@@ -149,17 +150,17 @@ begin
     insert into connector (name, party, adapter, base_url, inquiry, settle_time_seconds,
                            call_deadline_ms, callback_wait_seconds, hold_seconds,
                            hold_margin_seconds, secret_sealed, codes, active, sandbox, desk,
-                           desk_msisdn_key_sealed)
+                           desk_msisdn_key_sealed, mo, account)
     select r.name, r.party, r.adapter, r.base_url, r.inquiry, r.settle_time_seconds,
            r.call_deadline_ms, r.callback_wait_seconds, r.hold_seconds, r.hold_margin_seconds,
            decode(r.secret_sealed, 'hex'), r.codes, r.active, r.sandbox, r.desk,
-           decode(r.desk_msisdn_key_sealed, 'hex')
+           decode(r.desk_msisdn_key_sealed, 'hex'), r.mo, r.account
     from jsonb_to_recordset(p_rows -> 'connectors') as r (
         name text, party text, adapter text, base_url text, inquiry text,
         settle_time_seconds integer, call_deadline_ms integer, callback_wait_seconds integer,
         hold_seconds integer, hold_margin_seconds integer, secret_sealed text, codes jsonb,
         active boolean, sandbox boolean, desk jsonb,
-        desk_msisdn_key_sealed text)
+        desk_msisdn_key_sealed text, mo jsonb, account text)
     on conflict (name) do update
     set party = excluded.party, adapter = excluded.adapter, base_url = excluded.base_url,
         inquiry = excluded.inquiry, settle_time_seconds = excluded.settle_time_seconds,
@@ -169,7 +170,8 @@ begin
         hold_margin_seconds = excluded.hold_margin_seconds, secret_sealed = excluded.secret_sealed,
         codes = excluded.codes, active = excluded.active, sandbox = excluded.sandbox,
         desk = excluded.desk,
-        desk_msisdn_key_sealed = excluded.desk_msisdn_key_sealed;
+        desk_msisdn_key_sealed = excluded.desk_msisdn_key_sealed, mo = excluded.mo,
+        account = excluded.account;
 
     -- After the connectors, which it names.
     delete from client_notify n

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use fleet_domain::{Connector, Private};
 use fleet_engine::{Attempt, CallError, Refusal, mark_sent};
@@ -11,6 +13,7 @@ use fleet_outbound::{AddressPolicy, Body, Call, Carry, Method, Reuse, SendError}
 use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use url::form_urlencoded;
 
 /// The sender that all steps of a process share.
 #[derive(Debug, Clone)]
@@ -50,13 +53,65 @@ impl Request {
     /// A POST to a client's own endpoint: only public addresses, unless the settings allow more.
     #[must_use]
     pub fn to_client(url: &str) -> Self {
+        Self::of_client(Method::Post, url)
+    }
+
+    /// A GET of a client's own endpoint, as [`Self::to_client`].
+    #[must_use]
+    pub fn get_of_client(url: &str) -> Self {
+        Self::of_client(Method::Get, url)
+    }
+
+    fn of_client(method: Method, url: &str) -> Self {
         Self {
-            method: Method::Post,
+            method,
             url: url.to_owned(),
             body: Body::Empty,
             headers: Vec::new(),
             to_client: true,
         }
+    }
+
+    /// A query; texts are escaped.
+    #[must_use]
+    pub fn query(mut self, fields: &[(&'static str, String)]) -> Self {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(fields);
+        self.url = format!("{}?{}", self.url, query.finish());
+        self
+    }
+
+    /// A query that is text already, behind one that stands in the URL.
+    #[must_use]
+    pub fn raw_query(mut self, query: &str) -> Self {
+        let joint = if self.url.contains('?') { '&' } else { '?' };
+        self.url = format!("{}{joint}{query}", self.url);
+        self
+    }
+
+    /// `Authorization: Basic`.
+    #[must_use]
+    pub fn basic(mut self, user: &str, password: Option<&Private>) -> Self {
+        let password = password.map(Private::expose).unwrap_or_default();
+        let text = BASE64_STANDARD.encode(format!("{user}:{password}"));
+        self.headers.push(("authorization", SecretString::from(format!("Basic {text}"))));
+        self
+    }
+
+    /// The key itself as `Authorization`.
+    #[must_use]
+    pub fn raw_key(mut self, key: Option<&Private>) -> Self {
+        if let Some(key) = key {
+            self.headers.push(("authorization", SecretString::from(key.expose().to_owned())));
+        }
+        self
+    }
+
+    /// `Accept: application/json`.
+    #[must_use]
+    pub fn accepts_json(mut self) -> Self {
+        self.headers.push(("accept", SecretString::from("application/json".to_owned())));
+        self
     }
 
     /// A JSON body.

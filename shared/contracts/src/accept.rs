@@ -94,7 +94,8 @@ pub fn accept(
         None => (ReserveState::NotNeeded, first_task),
     };
     let (content, sent_fee) = (content_of_order(&order), body.fee_amount);
-    let refuse_similar = client.refuse_similar;
+    // Buyers who pay by card are not told apart.
+    let refuse_similar = client.refuse_similar && !body.by_card;
     Ok(AcceptedOrder { order, content, sent_fee, reserve, first_task, refuse_similar })
 }
 
@@ -251,8 +252,9 @@ fn funding_source(
     let funding = body.funding_type(scenario)?;
     match (scenario, funding) {
         (Scenario::ClientReserved, FundingType::Client) => return Ok(String::new()),
-        (Scenario::WeReserve, FundingType::Bank) => {}
-        (Scenario::WeReserve, FundingType::MoCharge | FundingType::CardSale) => {
+        (Scenario::WeReserve, FundingType::MoCharge) => check_msisdn(body)?,
+        (Scenario::WeReserve, FundingType::Bank | FundingType::CardPayment) => {}
+        (Scenario::WeReserve, FundingType::CardSale) => {
             return Err(Rejection::field("fundingSource.type", "is not offered to this client"));
         }
         (Scenario::ClientReserved, _) | (Scenario::WeReserve, FundingType::Client) => {
@@ -271,9 +273,22 @@ fn funding_source(
         Some(connector) if !may_serve(connector, client) => {
             Err(Rejection::field("fundingSourceId", wrong_side(client)))
         }
+        Some(connector) if connector.funding() != funding => {
+            let problem = format!("is a source of the type {}", connector.funding());
+            Err(Rejection::field("fundingSourceId", &problem))
+        }
         Some(connector) => Ok(connector.name.clone()),
         None => Err(Rejection::field("fundingSourceId", "is not an active funding source")),
     }
+}
+
+/// An operator charges numbers only.
+fn check_msisdn(body: &PurchaseBody) -> Result<(), Rejection> {
+    let number = identifier("sourceIdentifier", &body.source_identifier)?;
+    if (7..=15).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(());
+    }
+    Err(Rejection::field("sourceIdentifier", "must be an MSISDN of 7 to 15 digits"))
 }
 
 /// An MSISDN, meter or account number: `+`, blanks and dashes go, then 1 to 32 letters or digits.

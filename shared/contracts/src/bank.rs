@@ -111,3 +111,16 @@ pub struct BankReply {
     #[serde(default)]
     pub resolution: Option<String>,
 }
+
+impl BankReply {
+    /// What a confirmed charge comes to: its transaction is the reservation.
+    #[must_use]
+    pub fn charged(transaction_id: &str) -> Self {
+        Self {
+            response_code: crate::codes::OK.to_owned(),
+            response_message: String::new(),
+            reserve_funds_txn_ref: Some(transaction_id.to_owned()),
+            resolution: None,
+        }
+    }
+}

@@ -7,6 +7,7 @@ mod asyncapi;
 mod bank;
 mod buyer;
 mod catalogue;
+mod charge;
 pub mod codes;
 mod dead;
 mod desk;
@@ -42,6 +43,11 @@ pub use buyer::{
     UserTransactionsReply,
 };
 pub use catalogue::{CountryPrefix, FinancialTermsReply, MnoReply, ProductEntry, PublicProduct};
+pub use charge::{
+    CardCompletion, CardPayment, CardPaymentUrl, CardTransaction, ChargeCheck, ChargeReply,
+    Differs, MoNotification, MoStatus, NOTIFICATION_BYTES_MAX, PAYMENT_PAGE_BYTES_MAX,
+    charge_query, check_query, payment_page,
+};
 pub use dead::{
     CAUSE_HEADER, CORRELATION_HEADER, DETAIL_HEADER, DeadCause, QUEUE_HEADER, REPLY_HEADER,
     USER_HEADER,
@@ -66,7 +72,9 @@ pub use order::{
 pub use plain::{REFERENCE_CHARS_MAX, plain};
 pub use queues::{DEAD_EXCHANGE, EXCHANGE, Queue};
 pub use reply::{LookupReply, PendingReason, RequestedOutcome, RequestedReply, TransactReply};
-pub use result::{Outcome, REPORT_WEEK, TRANSACT_RESULT, TransactResult, conclude, message_of};
+pub use result::{
+    CARD_GET, Outcome, REPORT_WEEK, TRANSACT_RESULT, TransactResult, conclude, message_of,
+};
 pub use schemas::{files, json_schemas};
 pub use supplier::{VendReply, VendRequest};
 pub use unknown::unknown_fields;

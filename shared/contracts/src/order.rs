@@ -101,6 +101,9 @@ pub struct PurchaseBody {
     pub fraud: Option<FraudBlock>,
     /// Over HTTP: `fundingSource`, `deliver`, `notify` and `fraud` sit in here.
     pub additional_data: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Asked for as a card payment: told by the path, never by a body.
+    #[serde(skip)]
+    pub by_card: bool,
 }
 
 impl std::fmt::Debug for PurchaseBody {
@@ -275,15 +278,18 @@ impl PurchaseBody {
     /// # Errors
     /// [`Rejection`] for a word that is none.
     pub fn funding_type(&self, scenario: Scenario) -> Result<FundingType, Rejection> {
+        if self.by_card {
+            return Ok(FundingType::CardPayment);
+        }
         match (&self.funding_source, scenario) {
             (None, Scenario::ClientReserved) => Ok(FundingType::Client),
             (None, Scenario::WeReserve) => Ok(FundingType::Bank),
-            (Some(source), _) => FundingType::from_name(&source.funding_type).ok_or_else(|| {
-                Rejection::field(
-                    "fundingSource.type",
-                    "must be one of client, bank, mo_charge, card_sale",
-                )
-            }),
+            (Some(source), _) => FundingType::from_name(&source.funding_type)
+                .filter(|funding| *funding != FundingType::CardPayment)
+                .ok_or_else(|| {
+                    let problem = "must be one of client, bank, mo_charge, card_sale";
+                    Rejection::field("fundingSource.type", problem)
+                }),
         }
     }
 }

@@ -89,6 +89,8 @@ pub enum PendingReason {
     WaitingForFraudDesk,
     /// The funding source's decision.
     WaitingForFundingSource,
+    /// The buyer's agreement, by SMS or on the funding source's page.
+    WaitingForBuyer,
     /// The supplier's decision.
     WaitingForSupplier,
     /// An answer got lost, and it is found out what became of the request.
@@ -109,6 +111,7 @@ impl PendingReason {
             (ReserveState::Unknown, _) | (_, DispenseState::Unknown) => Self::OutcomeUnknown,
             (ReserveState::Validating, _) => Self::WaitingForFraudDesk,
             (ReserveState::Pending, _) => Self::WaitingForFundingSource,
+            (ReserveState::Asked, _) => Self::WaitingForBuyer,
             (
                 ReserveState::NotNeeded
                 | ReserveState::Reserved

@@ -2,16 +2,19 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use fleet_domain::{
-    Directory, DispenseState, FollowUp, LaneId, NewDelivery, Order, Private, Purchase,
+    Directory, DispenseState, FollowUp, FundingType, LaneId, NewDelivery, Order, Private, Purchase,
     PurchaseStatus, TaskKind, later,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{FrozenIpn, IPN};
+use crate::{CardCompletion, FrozenIpn, IPN};
 
 /// The channel of Transact Result in a client's settings and in delivery rows.
 pub const TRANSACT_RESULT: &str = "transact_result";
+
+/// The channel of a card payment's end in a client's settings and in delivery rows.
+pub const CARD_GET: &str = "card_get";
 
 /// How a purchase ended, for the one whose task ends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -189,12 +192,21 @@ fn bodies(
 ) -> Vec<(i32, &'static str, String)> {
     let mut bodies = Vec::new();
     let Some(client) = directory.clients.get(&purchase.order.client) else { return bodies };
+    let is_success = outcome.code == crate::codes::OK;
+    // Who asked for a card payment knows nothing of purchases: it is told as the document says.
+    if purchase.order.funding == FundingType::CardPayment {
+        if client.channels.contains_key(CARD_GET) {
+            let told = CardCompletion::of(&purchase.order, is_success);
+            bodies.push((3, CARD_GET, told.query()));
+        }
+        return bodies;
+    }
     if client.channels.contains_key(TRANSACT_RESULT) {
         bodies.push((1, TRANSACT_RESULT, TransactResult::of(purchase, outcome, now).to_text()));
     }
     // Its body has no status: it tells of completed payments only.
     if let (Some(url), Some(account)) = (client.channels.get(IPN), &client.ipn)
-        && outcome.code == crate::codes::OK
+        && is_success
     {
         bodies.push((2, IPN, FrozenIpn::of(purchase, url, &account.account_id).to_text()));
     }

@@ -57,6 +57,8 @@ pub enum Change {
         reservation: Option<String>,
         /// How long it holds the funds, from the commit on.
         hold: Option<Duration>,
+        /// Where the buyer pays.
+        page: Option<Private>,
     },
     /// The dispense track. `settle_as` is written here, once, by the commit that decides it.
     Dispense {
@@ -119,6 +121,12 @@ pub struct TokenVerdict {
 }
 
 impl Change {
+    /// The reserve track in this state, and nothing more told.
+    #[must_use]
+    pub const fn reserve(state: ReserveState) -> Self {
+        Self::Reserve { state, code: None, reservation: None, hold: None, page: None }
+    }
+
     /// The dispense track in this state, and nothing more told.
     #[must_use]
     pub const fn dispense(state: DispenseState) -> Self {

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ClientId, Currency, FailureReason, LaneId, NotifyChannel, NotifyEvent, NotifyRules, Numbering,
-    Private, ProductId, Scenario, TaskKind, Terms,
+    ClientId, Currency, FailureReason, FundingType, LaneId, NotifyChannel, NotifyEvent,
+    NotifyRules, Numbering, Private, ProductId, Scenario, TaskKind, Terms,
 };
 
 /// A client of ours.
@@ -48,8 +48,22 @@ pub struct Client {
     pub channels: BTreeMap<String, String>,
     /// What an IPN says and is signed with; the channel `ipn` needs it.
     pub ipn: Option<IpnAccount>,
+    /// What it sells by card payment, if it may.
+    pub card: Option<CardAccount>,
     /// What goes to buyers and recipients, and by whom.
     pub notify: NotifyRules,
+}
+
+/// A client's account for card payments (contracts, section 2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardAccount {
+    /// `account_id`.
+    pub account_id: String,
+    /// What is sold; its limits and its terms hold.
+    pub product_id: i64,
+    /// The connector at whose page buyers pay.
+    pub funding_source: String,
 }
 
 /// A client's account for IPN (contracts, section 2).
@@ -195,10 +209,31 @@ pub struct Connector {
     pub codes: BTreeMap<String, String>,
     /// What a desk is told and asked; `None` means as a desk without a row of its own.
     pub desk: Option<DeskRules>,
+    /// What an SMS charge says of us; only with the adapter `mo-charge`.
+    pub mo: Option<MoAccount>,
+    /// Our account where buyers pay by card; only with the adapter `card-payment`.
+    pub account: Option<String>,
     /// No new purchases when false.
     pub active: bool,
     /// No real money, no real goods: for clients of the sandbox only.
     pub sandbox: bool,
+}
+
+/// What an operator's SMS charge says of us (contracts, section 3). The connector's secret is the
+/// password.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MoAccount {
+    /// `campaign:<hex>`: the service.
+    pub campaign: String,
+    /// `partner:<uuid>`: the merchant.
+    pub merchant: String,
+    /// `production` or `test`: charges of any other are not believed.
+    pub environment: String,
+    /// The user of Basic auth.
+    pub user: String,
+    /// What stands on the customer's bill.
+    pub description: String,
 }
 
 /// In which form a desk gets the buyer's MSISDN.
@@ -266,6 +301,18 @@ impl DeskRules {
 }
 
 impl Connector {
+    /// The type of a funding source.
+    #[must_use]
+    pub const fn funding(&self) -> FundingType {
+        if self.mo.is_some() {
+            FundingType::MoCharge
+        } else if self.account.is_some() {
+            FundingType::CardPayment
+        } else {
+            FundingType::Bank
+        }
+    }
+
     /// The contract's code for a code of this party: its own map first, then the code itself.
     #[must_use]
     pub fn code<'c>(&'c self, code: &'c str) -> &'c str {

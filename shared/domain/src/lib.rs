@@ -19,8 +19,9 @@ pub use decision::{
     Answer, Change, Commit, Decision, FollowUp, LedgerEntry, NewDelivery, Next, TokenVerdict, Tries,
 };
 pub use directory::{
-    Client, Connector, DeskRules, Directory, FeeRule, Inquiry, IpnAccount, Lane, MsisdnForm,
-    OnUnavailable, Party, PlanClass, Product, RetryPlan, SignedForm, ValidateWhen, endpoint,
+    CardAccount, Client, Connector, DeskRules, Directory, FeeRule, Inquiry, IpnAccount, Lane,
+    MoAccount, MsisdnForm, OnUnavailable, Party, PlanClass, Product, RetryPlan, SignedForm,
+    ValidateWhen, endpoint,
 };
 pub use ids::{ClaimToken, ClientId, LaneId, ProductId, PurchaseId};
 pub use money::{Currency, Money, MoneyError};

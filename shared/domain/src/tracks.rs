@@ -80,6 +80,8 @@ words! {
         MoCharge => "mo_charge",
         /// A card sale on a device: money is taken at once.
         CardSale => "card_sale",
+        /// A card payment on the source's own page: money is taken at once.
+        CardPayment => "card_payment",
     }
 }
 
@@ -92,6 +94,8 @@ words! {
         Validating => "validating",
         /// To be reserved.
         Pending => "pending",
+        /// The source has asked the buyer, who has not answered: nothing is charged so far.
+        Asked => "buyer_asked",
         /// Nobody knows whether they are reserved.
         Unknown => "reservation_unknown",
         /// Reserved.
@@ -116,6 +120,8 @@ words! {
         Reserved => "reserved",
         /// It took the money at once.
         Charged => "charged",
+        /// It asked the buyer, who decides.
+        Asked => "buyer_asked",
         /// It refused.
         Refused => "refused",
         /// The answer got lost.
@@ -143,10 +149,12 @@ impl ReserveState {
                 ReserveEvent::GaveUp => Ok(Self::Failed),
                 ReserveEvent::Reserved
                 | ReserveEvent::Charged
+                | ReserveEvent::Asked
                 | ReserveEvent::Lost
                 | ReserveEvent::NotDone => refuse(),
             },
-            Self::Pending | Self::Unknown => match event {
+            Self::Pending | Self::Asked | Self::Unknown => match event {
+                ReserveEvent::Asked => Ok(Self::Asked),
                 ReserveEvent::Reserved => Ok(Self::Reserved),
                 ReserveEvent::Charged => Ok(Self::Charged),
                 ReserveEvent::Refused => Ok(Self::Refused),
@@ -388,6 +396,7 @@ impl PurchaseStatus {
                 ReserveState::NotNeeded
                 | ReserveState::Validating
                 | ReserveState::Pending
+                | ReserveState::Asked
                 | ReserveState::Unknown
                 | ReserveState::Reserved
                 | ReserveState::Charged,

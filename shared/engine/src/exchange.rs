@@ -55,6 +55,7 @@ impl<T> Exchanged<T> {
             Learnt::Refused(_) => "refused",
             Learnt::Unknown { .. } => "unknown",
             Learnt::Pending => "pending",
+            Learnt::Asked { .. } => "asked",
             Learnt::NotSent { .. } => "not_sent",
             Learnt::NotDone => "not_done",
             Learnt::CannotTell => "cannot_tell",
@@ -120,6 +121,9 @@ fn called<T>(reply: Result<T, CallError>, job: &Job) -> Exchanged<T> {
             (Learnt::Refused(refusal), SentUntil::Clear, Health::Answered)
         }
         Err(CallError::Pending) => (Learnt::Pending, SentUntil::Keep, Health::Answered),
+        Err(CallError::Asked { page }) => {
+            (Learnt::Asked { page }, SentUntil::Keep, Health::Answered)
+        }
         Err(CallError::NotSent { cause, retry_after }) => {
             (Learnt::NotSent { cause, retry_after }, restored(job), Health::Failed)
         }
@@ -139,6 +143,9 @@ fn looked_up<T>(answer: Result<LookUp<T>, CallError>, job: &Job) -> Exchanged<T>
         Ok(LookUp::NotDone) => (Learnt::NotDone, SentUntil::Clear, Health::Answered),
         Ok(LookUp::Pending) | Err(CallError::Pending) => {
             (Learnt::Pending, restored(job), Health::Answered)
+        }
+        Ok(LookUp::Asked { page }) | Err(CallError::Asked { page }) => {
+            (Learnt::Asked { page }, restored(job), Health::NotAsked)
         }
         Ok(LookUp::Unclear) => {
             let cause = "the look-up is not clear yet".to_owned();

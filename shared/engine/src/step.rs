@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use fleet_domain::{Decision, Directory, Fact, Job, TaskKind};
+use fleet_domain::{Decision, Directory, Fact, Job, Private, TaskKind};
 use tokio::time::Instant;
 
 /// The frame of one exchange outside.
@@ -36,6 +36,12 @@ pub enum CallError {
     /// The other side accepted it and works on it.
     #[error("pending at the other side")]
     Pending,
+    /// The other side asked the buyer, and nothing takes effect before the buyer agrees.
+    #[error("the buyer was asked")]
+    Asked {
+        /// Where the buyer answers, if it is a page.
+        page: Option<Private>,
+    },
     /// It may have taken effect.
     #[error("outcome unknown: {cause}")]
     Unknown {
@@ -71,6 +77,11 @@ pub enum LookUp<T> {
     NotDone,
     /// The other side works on it.
     Pending,
+    /// The buyer was asked and has not answered.
+    Asked {
+        /// Where the buyer answers, as far as this look-up learnt it.
+        page: Option<Private>,
+    },
     /// Not there yet, and too early to trust it; or an unclear answer: ask again.
     Unclear,
     /// This party answers no look-ups.
@@ -89,6 +100,7 @@ impl<T> LookUp<T> {
             Err(CallError::Refused { refusal }) if refusal.retryable => Ok(Self::Unclear),
             Err(CallError::Refused { refusal }) => Ok(Self::Refused(refusal)),
             Err(CallError::Pending) => Ok(Self::Pending),
+            Err(CallError::Asked { page }) => Ok(Self::Asked { page }),
             Err(error) => Err(error),
         }
     }
@@ -128,6 +140,11 @@ pub enum Learnt<T> {
     },
     /// The other side works on it.
     Pending,
+    /// The buyer was asked and has not answered.
+    Asked {
+        /// Where the buyer answers, if this exchange learnt it.
+        page: Option<Private>,
+    },
     /// Nothing has left; try the same reference again later.
     NotSent {
         /// What stood in the way.

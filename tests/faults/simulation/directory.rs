@@ -58,6 +58,8 @@ fn connector(name: &str, party: Party, adapter: &str, inquiry: Inquiry) -> Conne
         hold_margin: Duration::from_secs(60),
         secret: None,
         codes: BTreeMap::new(),
+        mo: None,
+        account: None,
         desk: None,
         active: true,
         sandbox: false,
@@ -84,6 +86,7 @@ fn client() -> Client {
         default_funding_source: Some("bank".to_owned()),
         channels: BTreeMap::from(channels),
         ipn: None,
+        card: None,
         notify: NotifyRules {
             connectors: BTreeMap::from([(NotifyChannel::Sms, TEXTER.to_owned())]),
             language: None,

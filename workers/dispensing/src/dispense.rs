@@ -83,6 +83,7 @@ impl Step for Dispense {
             Learnt::Refused(_)
             | Learnt::Unknown { .. }
             | Learnt::Pending
+            | Learnt::Asked { .. }
             | Learnt::NotSent { .. }
             | Learnt::NotDone
             | Learnt::CannotTell
@@ -96,7 +97,7 @@ impl Step for Dispense {
             Learnt::Done(reply) => dispensed(directory, job, &reply),
             Learnt::Refused(refusal) => refused(directory, job, refusal),
             Learnt::Unknown { cause } => lost(directory, job, &cause),
-            Learnt::Pending => pending(directory, job),
+            Learnt::Pending | Learnt::Asked { .. } => pending(directory, job),
             Learnt::NotSent { cause, .. } if may_be_out(job) => lost(directory, job, &cause),
             Learnt::NotSent { cause, retry_after } => {
                 match next_wait(directory, job, owner, PlanClass::NotDone, retry_after) {
@@ -135,6 +136,7 @@ impl Step for Dispense {
             Learnt::Refused(_)
             | Learnt::Unknown { .. }
             | Learnt::Pending
+            | Learnt::Asked { .. }
             | Learnt::NotSent { .. }
             | Learnt::NotDone
             | Learnt::CannotTell

@@ -127,7 +127,11 @@ impl Step for ReportOutcome {
                 again(directory, job, cause, retry_after, Tries::Count)
             }
             Learnt::Unknown { cause } => again(directory, job, cause, None, Tries::Count),
-            Learnt::Pending | Learnt::NotDone | Learnt::CannotTell | Learnt::Ended(_) => {
+            Learnt::Pending
+            | Learnt::Asked { .. }
+            | Learnt::NotDone
+            | Learnt::CannotTell
+            | Learnt::Ended(_) => {
                 again(directory, job, "nothing learnt".to_owned(), None, Tries::Count)
             }
         }

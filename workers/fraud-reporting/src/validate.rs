@@ -88,7 +88,11 @@ impl Step for ValidateToken {
             Learnt::Refused(refusal) => again(directory, job, refusal.code, refusal.retry_after),
             Learnt::NotSent { cause, retry_after } => again(directory, job, cause, retry_after),
             Learnt::Unknown { cause } => again(directory, job, cause, None),
-            Learnt::Pending | Learnt::NotDone | Learnt::CannotTell | Learnt::Ended(_) => {
+            Learnt::Pending
+            | Learnt::Asked { .. }
+            | Learnt::NotDone
+            | Learnt::CannotTell
+            | Learnt::Ended(_) => {
                 again(directory, job, "the desk was not asked in time".to_owned(), None)
             }
         }

@@ -44,7 +44,9 @@ impl Ends {
             Learnt::NotSent { cause, .. } | Learnt::Unknown { cause } => {
                 lost(directory, job, &cause)
             }
-            Learnt::Pending => lost(directory, job, "the funding source works on it"),
+            Learnt::Pending | Learnt::Asked { .. } => {
+                lost(directory, job, "the funding source works on it")
+            }
             Learnt::CannotTell => lost(directory, job, "the funding source cannot tell"),
             Learnt::NotDone | Learnt::Ended(_) => {
                 Decision::only(Next::Wait(Duration::from_secs(1)), Tries::Count, "not_found")

@@ -11,6 +11,7 @@ use fleet_domain::{
 use fleet_engine::waiting::{cannot_tell, may_be_out, next_wait, unknown_outcome};
 use fleet_engine::{Attempt, CallError, LEASE_EXTRA, Learnt, LookUp, Refusal, Step};
 
+use crate::sources::asked::{self, Wait};
 use crate::{funds, sources};
 
 /// Reserves funds at the purchase's funding source.
@@ -59,8 +60,17 @@ impl Step for Reserve {
         sources::look_up_reservation(&self.exchange, connector, job, attempt).await
     }
 
-    fn read_fact(&self, _: &Directory, job: &Job, fact: &Fact) -> Option<Learnt<BankReply>> {
-        funds::read_fact("reserve", job, fact)
+    fn read_fact(
+        &self,
+        directory: &Directory,
+        job: &Job,
+        fact: &Fact,
+    ) -> Option<Learnt<BankReply>> {
+        let told = || {
+            let connector = sources::connector(directory, job).ok()?;
+            sources::read_notification(connector, job, fact)
+        };
+        funds::read_fact("reserve", job, fact).or_else(told)
     }
 
     fn decide(&self, directory: &Directory, job: &Job, learnt: Learnt<BankReply>) -> Decision {
@@ -70,6 +80,7 @@ impl Step for Reserve {
             Learnt::Refused(refusal) => refused(directory, job, refusal),
             Learnt::Unknown { cause } => lost(directory, job, &cause),
             Learnt::Pending => lost(directory, job, "the funding source works on it"),
+            Learnt::Asked { page } => asked(directory, job, page),
             Learnt::NotSent { cause, .. } if may_be_out(job) => lost(directory, job, &cause),
             Learnt::NotSent { cause, retry_after } => {
                 let class = PlanClass::NotDone;
@@ -106,6 +117,7 @@ impl Step for Reserve {
             Learnt::Refused(_)
             | Learnt::Unknown { .. }
             | Learnt::Pending
+            | Learnt::Asked { .. }
             | Learnt::NotSent { .. }
             | Learnt::NotDone
             | Learnt::CannotTell
@@ -118,7 +130,7 @@ impl Step for Reserve {
 /// The track after an event; a contradiction leaves it alone (the store keeps the fact as a case).
 fn track(job: &Job, event: ReserveEvent, code: Option<String>) -> Change {
     match job.purchase.progress.reserve.on(event) {
-        Ok(state) => Change::Reserve { state, code, reservation: None, hold: None },
+        Ok(state) => Change::Reserve { state, code, reservation: None, hold: None, page: None },
         Err(_) => Change::None,
     }
 }
@@ -135,9 +147,14 @@ fn reserved(directory: &Directory, job: &Job, reply: BankReply) -> Decision {
     let hold = hold.map(|hold| hold.saturating_sub(hold_age(job)));
     let supplier = directory.connectors.get(&order.supplier);
     let lease = supplier.map_or(LEASE_EXTRA, |c| c.call_deadline.saturating_add(LEASE_EXTRA));
-    let start_by = hold.map_or(order.start_by, |hold| {
-        later(job.task.now, hold.saturating_sub(lease).saturating_sub(margin))
-    });
+    let start_by = match hold {
+        Some(hold) => later(job.task.now, hold.saturating_sub(lease).saturating_sub(margin)),
+        // The purchase's time went by while the buyer thought it over: it begins anew.
+        None if source.is_some_and(sources::asks_the_buyer) => {
+            later(job.task.now, between(job.purchase.progress.created_at, order.start_by))
+        }
+        None => order.start_by,
+    };
     let follow_up = FollowUp {
         kind: TaskKind::Dispense,
         slot: 0,
@@ -156,11 +173,29 @@ fn reserved(directory: &Directory, job: &Job, reply: BankReply) -> Decision {
             code: Some(reply.response_code),
             reservation: reply.reserve_funds_txn_ref,
             hold,
+            page: None,
         },
         follow_ups: vec![follow_up],
         ledger: entries.iter().map(|entry| (*entry, order.reserved())).collect(),
         ..Decision::only(Next::Finish, Tries::Count, outcome)
     }
+}
+
+/// The buyer decides; who never does has not paid.
+fn asked(directory: &Directory, job: &Job, page: Option<Private>) -> Decision {
+    let Ok(connector) = sources::connector(directory, job) else {
+        return lost(directory, job, "its connector is gone");
+    };
+    let left = match asked::wait(connector, job) {
+        Wait::For(left) => left,
+        Wait::IsOver => return gave_up(directory, job, asked::SILENT, "buyer_silent"),
+        Wait::AskSomebody => return asked::asks_somebody(connector, job),
+    };
+    let mut change = track(job, asked::event(job), None);
+    if let Change::Reserve { page: told, .. } = &mut change {
+        *told = page;
+    }
+    asked::waits(left, change)
 }
 
 /// How long the funds may have been held already: since this claim's call, or, when another attempt

@@ -83,7 +83,7 @@ impl Step for Deliver {
             Learnt::NotSent { cause, retry_after } => plan.again(&cause, retry_after),
             Learnt::Unknown { cause } => plan.again(&cause, None),
             Learnt::Ended(_) => plan.ends(DeliveryState::Failed, None, "gave_up"),
-            Learnt::Pending | Learnt::NotDone | Learnt::CannotTell => {
+            Learnt::Pending | Learnt::Asked { .. } | Learnt::NotDone | Learnt::CannotTell => {
                 Decision::only(Next::Wait(Duration::from_secs(1)), Tries::Keep, "nothing_learnt")
             }
         }

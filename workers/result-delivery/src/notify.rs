@@ -87,7 +87,7 @@ impl Step for Notify {
             Learnt::Ended(_) | Learnt::CannotTell => {
                 ends(job, DeliveryState::Failed, None, "gave_up")
             }
-            Learnt::Pending | Learnt::NotDone => {
+            Learnt::Pending | Learnt::Asked { .. } | Learnt::NotDone => {
                 Decision::only(Next::Wait(Duration::from_secs(1)), Tries::Keep, "nothing_learnt")
             }
         }

@@ -4,7 +4,7 @@ mod verifysign;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use fleet_domain::{Purchase, PurchaseStatus, SignedForm};
+use fleet_domain::{FundingType, Purchase, PurchaseStatus, SignedForm};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -141,6 +141,9 @@ pub struct TransactionReply {
     /// As in the IPN; absent when none is sent (not completed, or no listener).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verifysign: Option<String>,
+    /// The caller's own reference; card payments only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order_info: Option<String>,
     /// `PENDING`, `SUCCESS` or `FAILED`.
     #[schemars(with = "String", extend("enum" = ["PENDING", "SUCCESS", "FAILED"]))]
     pub status: PurchaseStatus,
@@ -154,13 +157,20 @@ impl TransactionReply {
         let order = &purchase.order;
         let (ipn, verifysign) = ipn.unzip();
         let account_id = ipn.map(|ipn| ipn.account_id.clone());
+        let by_card = order.funding == FundingType::CardPayment;
         Some(Self {
             url: ipn.map(|ipn| ipn.url.clone()).unwrap_or_default(),
-            account_id: account_id.unwrap_or_else(|| order.client.to_string()),
+            account_id: if by_card {
+                order.source.expose().to_owned()
+            } else {
+                account_id.unwrap_or_else(|| order.client.to_string())
+            },
             transactionid: order.id.to_string(),
             amount: RawValue::from_string(order.reserved().to_string()).ok()?,
-            msisdn: order.source.expose().to_owned(),
+            // A card payment's buyer has no number that we know.
+            msisdn: if by_card { String::new() } else { order.source.expose().to_owned() },
             verifysign: verifysign.flatten(),
+            order_info: crate::charge::order_info(purchase),
             status: purchase.status(),
         })
     }

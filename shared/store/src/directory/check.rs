@@ -99,6 +99,7 @@ pub(super) fn problems(import: &DirectoryImport, current: &Directory) -> Vec<Row
         check.at("template", index);
         check.template(row, is_client(row.client_id));
     }
+    check.cards(import, current);
     super::terms::check(&mut check, import, current);
     super::numbering::check(&mut check, import, current);
     check.problems
@@ -304,6 +305,11 @@ impl Check {
         if let Some(desk) = &row.desk {
             self.desk(&name, desk, row.party, stored.and_then(|stored| stored.desk.as_ref()));
         }
+        let has_secret = match &row.secret {
+            Some(secret) => !secret.expose_secret().is_empty(),
+            None => stored.is_some_and(|stored| stored.secret.is_some()),
+        };
+        self.asking_source(&name, row, has_secret);
         if row.party == Party::Channel {
             if NotifyChannel::from_name(&row.adapter).is_none() {
                 self.say(&name, "adapter of a channel must be sms or email");

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use fleet_contracts::{CARD_GET, IPN};
 use fleet_domain::{
     Client, ClientId, Connector, DeskRules, Directory, IpnAccount, Lane, NotifyChannel,
     NotifyRules, Party, Private, TaskKind, endpoint,
@@ -149,8 +150,8 @@ impl Difference {
         }
         let limits = (row.concurrency, row.rate_per_second);
         self.lanes_of(&[TaskKind::Deliver], &id.to_string(), limits, loaded);
-        if row.channels.contains_key("ipn") {
-            self.lanes_of(&[TaskKind::Deliver], &endpoint(id, "ipn"), limits, loaded);
+        for channel in [IPN, CARD_GET].iter().filter(|name| row.channels.contains_key(**name)) {
+            self.lanes_of(&[TaskKind::Deliver], &endpoint(id, channel), limits, loaded);
         }
     }
 
@@ -193,6 +194,7 @@ impl Difference {
                 "hold_margin_seconds": row.hold_margin_seconds,
                 "secret_sealed": sealed(keyring, CONNECTOR_SECRET, id, &wanted.secret),
                 "codes": row.codes, "active": row.active, "sandbox": row.sandbox, "desk": row.desk.as_ref().map(desk),
+                "mo": row.mo, "account": row.account,
                 "desk_msisdn_key_sealed": sealed(keyring, DESK_KEY, id, &key),
             }));
         }
@@ -409,7 +411,7 @@ fn client_json(keyring: &Keyring, client: &Client) -> Value {
         "default_funding_source": client.default_funding_source, "channels": client.channels,
         "ipn_account_id": ipn.map(|ipn| &ipn.account_id),
         "ipn_key_sealed": sealed(keyring, CLIENT_IPN_KEY, row, &key),
-        "ipn_form": ipn.map(|ipn| ipn.form.name()),
+        "ipn_form": ipn.map(|ipn| ipn.form.name()), "card": client.card,
         "oauth_secret_hashes": secrets, "token_required": client.token_required,
         "refuse_similar": client.refuse_similar, "notify": notify_json(&client.notify),
     })
@@ -452,6 +454,7 @@ fn wanted_client(row: &ClientRow, before: Option<&Client>) -> Client {
             key: secret_of(&ipn.key, ipn_key).unwrap_or_else(|| Private::new("")),
             form: ipn.form,
         }),
+        card: row.card.clone(),
         notify: row.notify.as_ref().map(wanted_notify).unwrap_or_default(),
     }
 }
@@ -480,6 +483,8 @@ fn wanted_connector(row: &ConnectorRow, before: Option<&Connector>) -> Connector
             on_unavailable: desk.on_unavailable,
             validate_within: Duration::from_secs(number(desk.validate_within_seconds)),
         }),
+        mo: row.mo.clone(),
+        account: row.account.clone(),
         active: row.active,
         sandbox: row.sandbox,
     }

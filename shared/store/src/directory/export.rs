@@ -76,6 +76,7 @@ pub(super) fn client(directory: &Directory, client: &Client) -> ClientRow {
         rate_per_second,
         channels: client.channels.clone(),
         ipn: client.ipn.as_ref().map(ipn),
+        card: client.card.clone(),
         notify: notify(&client.notify),
     }
 }
@@ -117,6 +118,8 @@ pub(super) fn connector(directory: &Directory, connector: &Connector) -> Connect
         secret: None,
         codes: connector.codes.clone(),
         desk: connector.desk.as_ref().map(desk),
+        mo: connector.mo.clone(),
+        account: connector.account.clone(),
         active: connector.active,
         sandbox: connector.sandbox,
         concurrency,

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fleet_domain::{
-    Client, ClientId, Connector, Country, Currency, DeskRules, Directory, FailureReason, FeeRule,
-    Inquiry, IpnAccount, Lane, LaneId, MsisdnForm, NotifyChannel, NotifyEvent, NotifyRules,
-    OnUnavailable, Operator, Party, PlanClass, Private, Product, ProductId, RetryPlan, SignedForm,
-    TaskKind, ValidateWhen,
+    CardAccount, Client, ClientId, Connector, Country, Currency, DeskRules, Directory,
+    FailureReason, FeeRule, Inquiry, IpnAccount, Lane, LaneId, MoAccount, MsisdnForm,
+    NotifyChannel, NotifyEvent, NotifyRules, OnUnavailable, Operator, Party, PlanClass, Private,
+    Product, ProductId, RetryPlan, SignedForm, TaskKind, ValidateWhen,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -51,6 +51,7 @@ struct StoredClient {
     ipn_account_id: Option<String>,
     ipn_key_sealed: Option<String>,
     ipn_form: Option<SignedForm>,
+    card: Option<CardAccount>,
     notify: Option<StoredNotify>,
 }
 
@@ -87,6 +88,8 @@ struct StoredConnector {
     sandbox: bool,
     desk: Option<StoredDesk>,
     desk_msisdn_key_sealed: Option<String>,
+    mo: Option<MoAccount>,
+    account: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -318,6 +321,7 @@ fn client(keyring: &Keyring, stored: StoredClient) -> Result<Client, StoreError>
         default_funding_source: stored.default_funding_source,
         channels: stored.channels,
         ipn: ipn.map(|((account_id, key), form)| IpnAccount { account_id, key, form }),
+        card: stored.card,
         notify: stored.notify.map(notify).unwrap_or_default(),
     })
 }
@@ -351,6 +355,8 @@ fn connector(keyring: &Keyring, stored: StoredConnector) -> Result<Connector, St
         hold: stored.hold_seconds.map(Duration::from_secs),
         hold_margin: Duration::from_secs(stored.hold_margin_seconds),
         codes: stored.codes,
+        mo: stored.mo,
+        account: stored.account,
         active: stored.active,
         sandbox: stored.sandbox,
     })

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use fleet_domain::{
-    FailureReason, FeeRule, Inquiry, MsisdnForm, NotifyEvent, OnUnavailable, Party, PlanClass,
-    SignedForm, TaskKind, ValidateWhen,
+    CardAccount, FailureReason, FeeRule, Inquiry, MoAccount, MsisdnForm, NotifyEvent,
+    OnUnavailable, Party, PlanClass, SignedForm, TaskKind, ValidateWhen,
 };
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -134,6 +134,9 @@ pub struct ClientRow {
     /// What an IPN says and is signed with; the channel `ipn` needs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipn: Option<IpnRow>,
+    /// What it sells by card payment; the channel `card_get` tells how one ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<CardAccount>,
     /// Who sends messages to its buyers and recipients.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify: Option<NotifyRow>,
@@ -220,6 +223,12 @@ pub struct ConnectorRow {
     /// `[connector.desk]`, for fraud desks only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub desk: Option<DeskRow>,
+    /// `[connector.mo]`, with the adapter `mo-charge` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mo: Option<MoAccount>,
+    /// Our account, with the adapter `card-payment` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// No new purchases when false.
     #[serde(default = "yes")]
     pub active: bool,

@@ -6,12 +6,12 @@ select e.funding_source as party, w.kind,
            select sum(p.purchase_amount + p.fee_amount) from purchase p
            where p.funding_source = e.funding_source
              and case when w.kind = 'reserve'
-                      then p.reserve_state in ('pending', 'reservation_unknown')
+                      then p.reserve_state in ('pending', 'buyer_asked', 'reservation_unknown')
                       else p.reserve_state = 'reserved'
                            and p.settle_state not in ('captured', 'cancelled')
                         or p.reserve_state = 'charged' and p.dispense_state <> 'dispensed'
                            and p.settle_state <> 'refunded'
-                        or p.reserve_state in ('pending', 'reservation_unknown') end), 0)::bigint
+                        or p.reserve_state in ('pending', 'buyer_asked', 'reservation_unknown') end), 0)::bigint
            as open
 from ledger_entry e
 cross join (values ('reserve', array['reserved']), ('capture', array['captured']),

@@ -132,6 +132,9 @@ impl CommitColumns {
     }
 }
 
+/// Table and column of the page where a buyer pays.
+pub(crate) const PAYMENT_PAGE: &str = "payment_page.url";
+
 /// One track's values, before they go to their columns.
 #[derive(Default)]
 struct Track {
@@ -152,11 +155,12 @@ impl TrackColumns {
         let seal = |voucher: &Private| keyring.seal("purchase.voucher", id, voucher.expose());
         let track = match change.clone() {
             Change::None => Track::default(),
-            Change::Reserve { state, code, reservation, hold } => Track {
+            Change::Reserve { state, code, reservation, hold, page } => Track {
                 state: Some(state.name()),
                 code,
                 reference: reservation,
                 hold_ms: hold.map(milliseconds),
+                voucher: page.map(|page| keyring.seal(PAYMENT_PAGE, id, page.expose())),
                 ..Track::default()
             },
             Change::Dispense {

@@ -24,7 +24,7 @@ where p.reserve_state not in ('refused', 'failed')
       select 1 from task t
       where t.purchase = p.purchase
         and t.kind = case when p.reserve_state = 'validating' then 9
-                          when p.reserve_state in ('pending', 'reservation_unknown') then 1
+                          when p.reserve_state in ('pending', 'buyer_asked', 'reservation_unknown') then 1
                           else 2 end);
 
 -- S4 always live
@@ -48,7 +48,7 @@ select t.purchase, format('kind %s, reserve %s, dispense %s, settle %s', t.kind,
 from task t
 join purchase p on p.purchase = t.purchase
 where t.kind = 9 and p.reserve_state <> 'validating'
-   or t.kind = 1 and p.reserve_state not in ('pending', 'reservation_unknown')
+   or t.kind = 1 and p.reserve_state not in ('pending', 'buyer_asked', 'reservation_unknown')
    or t.kind = 2 and p.dispense_state in ('dispensed', 'failed')
    or t.kind = 3 and p.settle_state in ('captured', 'cancelled')
    or t.kind = 4 and p.settle_state = 'refunded';

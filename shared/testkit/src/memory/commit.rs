@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use fleet_domain::{
-    Change, Commit, CommitVerdict, Decision, DeliveryState, DispenseState, Fact, NewFact, Next,
-    Progress, ReportState, ReserveState, SentUntil, SettleState, TaskKey, TaskKind, TaskState,
-    Tries, later,
+    Change, Commit, CommitVerdict, Decision, DeliveryState, DispenseState, Fact, FundingType,
+    NewFact, Next, Progress, Purchase, ReportState, ReserveState, SentUntil, SettleState, TaskKey,
+    TaskKind, TaskState, Tries, later,
 };
 use fleet_engine::{Committed, StoreFault};
 use fleet_store::ReportView;
@@ -72,6 +72,12 @@ impl Model {
                 return Err(StoreFault::Refused("a step of the books is written twice".to_owned()));
             }
         }
+        if let Change::Reserve { state: ReserveState::Charged, reservation: Some(charge), .. } =
+            &commit.decision.change
+            && self.pays_already(id, charge)
+        {
+            return Err(StoreFault::Refused("a charge pays for two purchases".to_owned()));
+        }
         if let Change::Dispense { settle_as: Some(wanted), .. } = &commit.decision.change
             && let Some(row) = self.purchases.get(&id)
             && row.purchase.progress.settle_as.is_some_and(|decided| decided != *wanted)
@@ -80,6 +86,21 @@ impl Model {
             return Err(StoreFault::Refused(cause.to_owned()));
         }
         Ok(())
+    }
+
+    /// True when another purchase stands on this charge of the same source.
+    fn pays_already(&self, id: fleet_domain::PurchaseId, charge: &str) -> bool {
+        let Some(own) = self.purchases.get(&id).map(|row| &row.purchase.order) else {
+            return false;
+        };
+        own.funding != FundingType::Bank
+            && self.purchases.values().any(|row| {
+                let Purchase { order, progress } = &row.purchase;
+                order.id != id
+                    && order.funding_source == own.funding_source
+                    && progress.reserve == ReserveState::Charged
+                    && progress.reservation.as_deref() == Some(charge)
+            })
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "only one change tells the desk something")]
@@ -228,7 +249,7 @@ impl Model {
         let progress = &mut row.purchase.progress;
         let moves = match &commit.decision.change {
             Change::Reserve { state: ReserveState::Unknown, .. } => {
-                progress.reserve == ReserveState::Pending
+                matches!(progress.reserve, ReserveState::Pending | ReserveState::Asked)
             }
             Change::Dispense { state: DispenseState::Unknown, .. } => {
                 matches!(progress.dispense, DispenseState::NotStarted | DispenseState::Pending)
@@ -351,7 +372,7 @@ fn write_delivery(
 
 fn write_progress(progress: &mut Progress, change: Change, now: chrono::DateTime<chrono::Utc>) {
     match change {
-        Change::Reserve { state, code, reservation, hold } => {
+        Change::Reserve { state, code, reservation, hold, page: _ } => {
             progress.reserve = state;
             progress.reserve_code = code.or_else(|| progress.reserve_code.take());
             progress.reservation = reservation.or_else(|| progress.reservation.take());

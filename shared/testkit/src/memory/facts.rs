@@ -1,8 +1,8 @@
 //! Facts, and what they mean for a task that is gone.
 
 use fleet_domain::{
-    DispenseState, DueTask, Fact, FactOutcome, NewFact, ParkClass, PurchaseId, ReserveState,
-    TaskKey, TaskKind, TaskState, later,
+    DispenseState, DueTask, Fact, FactOutcome, NewFact, ParkClass, Progress, PurchaseId,
+    ReserveState, TaskKey, TaskKind, TaskState, later,
 };
 
 use super::model::{Model, Parked, REMINDER, StoredFact, Task};
@@ -102,6 +102,7 @@ impl Model {
             {
                 Some("the funding source says reserved, but the purchase had ended without funds")
             }
+            ("mo_charge" | "card_payment", status) => charge_contradiction(fact, status, progress),
             _ => None,
         }
     }
@@ -138,4 +139,22 @@ impl Model {
         let key = TaskKey { slot: 0, ..key };
         self.write_journal(key, None, 0, ("case_opened", cause));
     }
+}
+
+/// What a notification about a charge means once the purchase has its funds, or never gets any.
+fn charge_contradiction(fact: &Fact, status: &str, progress: &Progress) -> Option<&'static str> {
+    let charged = matches!(status, "CHARGED" | "success");
+    let no_news = matches!(status, "PIN_USED" | "PIN_EXPIRED" | "PIN_NOT_FOUND");
+    let ended = matches!(progress.reserve, ReserveState::Refused | ReserveState::Failed);
+    let paid = progress.reserve == ReserveState::Charged;
+    if charged && ended {
+        return Some("the buyer was charged, they say, but the purchase had ended without funds");
+    }
+    if charged && paid && progress.reservation.as_ref().is_some_and(|id| *id != fact.external_id) {
+        return Some("the buyer was charged twice, they say");
+    }
+    if !charged && !no_news && paid {
+        return Some("the charge failed, they say, but the funding source had confirmed it");
+    }
+    None
 }

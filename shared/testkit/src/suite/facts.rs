@@ -224,8 +224,7 @@ pub async fn a_late_success_after_a_failure_opens_a_case<S: SuiteStore>(store: S
     let slow = claimed(&store, key).await;
     store.advance(LEASE + Duration::from_secs(1)).await;
     let holder = claimed(&store, key).await;
-    let change =
-        Change::Reserve { state: ReserveState::Failed, code: None, reservation: None, hold: None };
+    let change = Change::reserve(ReserveState::Failed);
     let gave_up = Decision { change, ..Decision::only(Next::Finish, Tries::Count, "gave_up") };
     commit(&store, definite(&holder, gave_up)).await;
     let answer = Answer { kind: "reserve", ..vend_answer(&slow, "0000") };

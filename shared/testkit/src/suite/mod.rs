@@ -188,12 +188,7 @@ pub(crate) fn definite(job: &Job, decision: Decision) -> Commit {
 /// The decision of a call whose answer got lost: look up in a minute.
 pub(crate) fn unknown(job: &Job) -> Commit {
     let change = match job.task.key.kind {
-        TaskKind::Reserve => Change::Reserve {
-            state: ReserveState::Unknown,
-            code: None,
-            reservation: None,
-            hold: None,
-        },
+        TaskKind::Reserve => Change::reserve(ReserveState::Unknown),
         TaskKind::Dispense => Change::dispense(DispenseState::Unknown),
         TaskKind::Settle => Change::Settle { state: fleet_domain::SettleState::Unknown },
         _ => Change::None,
@@ -247,6 +242,7 @@ pub(crate) fn funded(job: &Job, state: ReserveState, kind: TaskKind) -> Commit {
             code: Some("0000".to_owned()),
             reservation: Some("R-1".to_owned()),
             hold: Some(Duration::from_secs(172_800)),
+            page: None,
         },
         follow_ups: vec![follow_up],
         ledger: vec![(LedgerEntry::Reserved, job.purchase.order.reserved())],

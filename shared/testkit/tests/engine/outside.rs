@@ -266,7 +266,7 @@ impl Step for ScriptedStep {
             Learnt::Refused(refusal) if refusal.retryable => waits(Tries::Count, "refused_yet"),
             Learnt::Refused(_) => ends(DispenseState::Failed, "refused"),
             Learnt::Ended(_) => ends(DispenseState::Failed, "expired"),
-            Learnt::Unknown { .. } | Learnt::Pending => Decision {
+            Learnt::Unknown { .. } | Learnt::Pending | Learnt::Asked { .. } => Decision {
                 change: Change::dispense(DispenseState::Unknown),
                 ..waits(Tries::Count, "answer_lost")
             },
@@ -287,6 +287,7 @@ impl Step for ScriptedStep {
             Learnt::Refused(_)
             | Learnt::Unknown { .. }
             | Learnt::Pending
+            | Learnt::Asked { .. }
             | Learnt::NotSent { .. }
             | Learnt::NotDone
             | Learnt::CannotTell

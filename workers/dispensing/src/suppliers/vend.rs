@@ -20,7 +20,11 @@ pub(super) async fn vend(
         Learnt::Refused(refusal) => Err(CallError::Refused { refusal }),
         Learnt::Pending => Err(CallError::Pending),
         Learnt::Unknown { cause } => Err(CallError::Unknown { cause }),
-        Learnt::NotSent { .. } | Learnt::NotDone | Learnt::CannotTell | Learnt::Ended(_) => {
+        Learnt::Asked { .. }
+        | Learnt::NotSent { .. }
+        | Learnt::NotDone
+        | Learnt::CannotTell
+        | Learnt::Ended(_) => {
             Err(CallError::Unknown { cause: "the reply decides nothing".to_owned() })
         }
     }
@@ -51,6 +55,7 @@ pub(super) async fn look_up(
         Learnt::Refused(refusal) => LookUp::Refused(refusal),
         Learnt::Pending => LookUp::Pending,
         Learnt::Unknown { .. }
+        | Learnt::Asked { .. }
         | Learnt::NotSent { .. }
         | Learnt::NotDone
         | Learnt::CannotTell

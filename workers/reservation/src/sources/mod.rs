@@ -1,19 +1,27 @@
 //! Funding sources. A new one is one file here, one row in [`ADAPTERS`] and its arm below.
 
+pub(crate) mod asked;
 mod bank;
+mod card_payment;
 mod charge;
 mod charge_only;
+mod mo_charge;
 
 use std::time::Duration;
 
 use fleet_boot::Exchange;
 use fleet_contracts::BankReply;
-use fleet_domain::{Connector, Directory, Job, Party};
-use fleet_engine::{Attempt, CallError, LookUp, Refusal, connectors};
+use fleet_domain::{Connector, Directory, Fact, Job, Party};
+use fleet_engine::{Attempt, CallError, Learnt, LookUp, Refusal, connectors};
 
 /// Every adapter, by its name in the connector's row.
-pub const ADAPTERS: &[(&str, Adapter)] =
-    &[("bank", Adapter::Bank), ("charge", Adapter::Charge), ("charge-only", Adapter::ChargeOnly)];
+pub const ADAPTERS: &[(&str, Adapter)] = &[
+    ("bank", Adapter::Bank),
+    ("charge", Adapter::Charge),
+    ("charge-only", Adapter::ChargeOnly),
+    ("mo-charge", Adapter::MoCharge),
+    ("card-payment", Adapter::CardPayment),
+];
 
 /// How a funding source is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,18 +32,14 @@ pub enum Adapter {
     Charge,
     /// The same without a call for giving it back.
     ChargeOnly,
+    /// An operator asks the buyer by SMS, and charges.
+    MoCharge,
+    /// The buyer pays on the source's page.
+    CardPayment,
 }
 
 fn adapter(connector: &Connector) -> Result<Adapter, CallError> {
     connectors::adapter(ADAPTERS, connector)
-}
-
-/// All sources so far reserve by the bank interface, each under its own paths.
-fn paths(connector: &Connector) -> Result<bank::Paths, CallError> {
-    Ok(match adapter(connector)? {
-        Adapter::Bank => bank::PATHS,
-        Adapter::Charge | Adapter::ChargeOnly => charge::PATHS,
-    })
 }
 
 /// The funding source of a job.
@@ -68,7 +72,14 @@ pub async fn reserve(
     job: &Job,
     attempt: Attempt,
 ) -> Result<BankReply, CallError> {
-    bank::reserve(exchange, connector, job, attempt, paths(connector)?).await
+    match adapter(connector)? {
+        Adapter::Bank => bank::reserve(exchange, connector, job, attempt, bank::PATHS).await,
+        Adapter::Charge | Adapter::ChargeOnly => {
+            bank::reserve(exchange, connector, job, attempt, charge::PATHS).await
+        }
+        Adapter::MoCharge => mo_charge::charge(exchange, connector, job, attempt).await,
+        Adapter::CardPayment => card_payment::page(exchange, connector, job, attempt).await,
+    }
 }
 
 /// Asks what became of a reservation.
@@ -81,7 +92,36 @@ pub async fn look_up_reservation(
     job: &Job,
     attempt: Attempt,
 ) -> Result<LookUp<BankReply>, CallError> {
-    bank::look_up_reservation(exchange, connector, job, attempt, paths(connector)?).await
+    match adapter(connector)? {
+        Adapter::Bank => {
+            bank::look_up_reservation(exchange, connector, job, attempt, bank::PATHS).await
+        }
+        Adapter::Charge | Adapter::ChargeOnly => {
+            bank::look_up_reservation(exchange, connector, job, attempt, charge::PATHS).await
+        }
+        Adapter::MoCharge => mo_charge::look_up(exchange, connector, job, attempt).await,
+        Adapter::CardPayment => card_payment::look_up(exchange, connector, job, attempt).await,
+    }
+}
+
+/// What a notification about a reservation tells by itself.
+#[must_use]
+pub fn read_notification(
+    connector: &Connector,
+    job: &Job,
+    fact: &Fact,
+) -> Option<Learnt<BankReply>> {
+    match adapter(connector).ok()? {
+        Adapter::MoCharge => mo_charge::read_fact(connector, job, fact),
+        Adapter::CardPayment => card_payment::read_fact(connector, job, fact),
+        Adapter::Bank | Adapter::Charge | Adapter::ChargeOnly => None,
+    }
+}
+
+/// Whether the source asks the buyer, so that it decides nothing by itself.
+#[must_use]
+pub fn asks_the_buyer(connector: &Connector) -> bool {
+    matches!(adapter(connector), Ok(Adapter::MoCharge | Adapter::CardPayment))
 }
 
 /// Captures or cancels, as the purchase says. The same once more is safe.
@@ -96,7 +136,9 @@ pub async fn settle(
 ) -> Result<BankReply, CallError> {
     match adapter(connector)? {
         Adapter::Bank => bank::settle(exchange, connector, job, attempt).await,
-        Adapter::Charge | Adapter::ChargeOnly => Err(nothing_to_settle(connector)),
+        Adapter::Charge | Adapter::ChargeOnly | Adapter::MoCharge | Adapter::CardPayment => {
+            Err(nothing_to_settle(connector))
+        }
     }
 }
 
@@ -112,7 +154,9 @@ pub async fn refund(
 ) -> Result<BankReply, CallError> {
     match adapter(connector)? {
         Adapter::Charge => charge::refund(exchange, connector, job, attempt).await,
-        Adapter::ChargeOnly => Err(charge_only::gives_nothing_back()),
+        Adapter::ChargeOnly | Adapter::MoCharge | Adapter::CardPayment => {
+            Err(charge_only::gives_nothing_back())
+        }
         Adapter::Bank => Err(nothing_to_settle(connector)),
     }
 }
@@ -120,7 +164,7 @@ pub async fn refund(
 /// Whether the source takes the money at once, so that there is no hold to settle.
 #[must_use]
 pub fn charges_at_once(connector: &Connector) -> bool {
-    matches!(adapter(connector), Ok(Adapter::Charge | Adapter::ChargeOnly))
+    adapter(connector).is_ok_and(|adapter| adapter != Adapter::Bank)
 }
 
 /// The source's adapter was exchanged while the purchase was under way.

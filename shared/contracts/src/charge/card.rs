@@ -1,0 +1,211 @@
+//! Card payment (contracts, section 2): the same shapes towards our clients and towards the page where
+//! the buyer pays. No field anywhere holds a card.
+
+use fleet_domain::{Currency, Money, Order, Private, Purchase, PurchaseStatus};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Differs, compare, is_amount};
+use crate::{REFERENCE_CHARS_MAX, Rejection, plain};
+
+/// The most bytes of a page's URL.
+pub const PAYMENT_PAGE_BYTES_MAX: usize = 2_048;
+/// What a completion says of itself.
+const CARD_PAYMENT: &str = "cardpayment";
+
+/// What a payment URL is asked for with.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "Card payment, version 1")]
+pub struct CardPayment {
+    /// The account.
+    #[schemars(length(min = 1, max = 64))]
+    pub account_id: String,
+    /// Major units: `2`, `2.50`.
+    #[schemars(regex(pattern = "^[0-9]{1,12}(\\.[0-9]{1,4})?$"))]
+    pub amount: String,
+    /// The caller's reference, unique for the account.
+    #[schemars(length(min = 1, max = 64), regex(pattern = crate::plain::PLAIN))]
+    pub order_info: String,
+    /// ISO 4217.
+    #[schemars(regex(pattern = "^[A-Z]{3}$"))]
+    pub currency: String,
+}
+
+impl CardPayment {
+    /// What the source is asked for: our reference is the `order_info`.
+    #[must_use]
+    pub fn of(order: &Order, account: &str) -> Self {
+        Self {
+            account_id: account.to_owned(),
+            amount: order.reserved().to_string(),
+            order_info: order.id.to_string(),
+            currency: order.currency.code().to_owned(),
+        }
+    }
+
+    /// The amount.
+    ///
+    /// # Errors
+    /// [`Rejection`] that names the field.
+    pub fn money(&self) -> Result<Money, Rejection> {
+        let currency = Currency::from_code(&self.currency)
+            .map_err(|error| Rejection::field("currency", &error.to_string()))?;
+        Money::from_major(&self.amount, currency)
+            .map_err(|error| Rejection::field("amount", &error.to_string()))
+    }
+}
+
+/// Where the buyer is sent to.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "Card payment's reply, version 1")]
+pub struct CardPaymentUrl {
+    /// Where the buyer pays.
+    pub payment_url: String,
+}
+
+impl std::fmt::Debug for CardPaymentUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CardPaymentUrl([private])")
+    }
+}
+
+/// The page's URL, if it is one that a browser may be sent to.
+#[must_use]
+pub fn payment_page(url: &str) -> Option<Private> {
+    let read = url::Url::parse(url).ok()?;
+    let is_web = matches!(read.scheme(), "http" | "https") && read.has_host();
+    let is_plain = url.bytes().all(|byte| byte.is_ascii_graphic());
+    (is_web && is_plain && url.len() <= PAYMENT_PAGE_BYTES_MAX).then(|| Private::new(url))
+}
+
+/// How a card payment ended: the parameters of a GET.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CardCompletion {
+    /// For people.
+    pub message: String,
+    /// The caller's reference.
+    pub order_info: String,
+    /// The transaction; only a success has one.
+    pub transaction_id: Option<String>,
+}
+
+impl CardCompletion {
+    /// What our client is told.
+    #[must_use]
+    pub fn of(order: &Order, is_success: bool) -> Self {
+        Self {
+            message: if is_success { "Transaction successful" } else { "Transaction failed" }
+                .into(),
+            order_info: order.client_txn_ref.clone(),
+            transaction_id: is_success.then(|| order.id.to_string()),
+        }
+    }
+
+    /// The word of `status`.
+    #[must_use]
+    pub const fn status(&self) -> &'static str {
+        if self.transaction_id.is_some() { "success" } else { "failed" }
+    }
+
+    /// The query of the GET.
+    #[must_use]
+    pub fn query(&self) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.append_pair("type", CARD_PAYMENT);
+        query.append_pair("status", self.status());
+        query.append_pair("message", &self.message);
+        query.append_pair("order_info", &self.order_info);
+        if let Some(id) = &self.transaction_id {
+            query.append_pair("transaction_id", id);
+        }
+        query.finish()
+    }
+
+    /// Reads what we are told; values may stand in quotation marks. A success is one only together
+    /// with a `transaction_id`: the document's unsuccessful block says `success` too.
+    ///
+    /// # Errors
+    /// [`Rejection`] that names the parameter.
+    pub fn from_query(query: &str) -> Result<Self, Rejection> {
+        let one = |name: &str| {
+            let mut found =
+                url::form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
+            let first = found.next().map(|(_, text)| text.into_owned());
+            if found.next().is_some() {
+                return Err(Rejection::field(name, "stands there twice"));
+            }
+            let text = first.unwrap_or_default();
+            let text = text.trim().trim_matches('"');
+            if text.chars().count() > REFERENCE_CHARS_MAX.saturating_mul(4) {
+                return Err(Rejection::field(name, "is too long"));
+            }
+            Ok(plain(text, REFERENCE_CHARS_MAX.saturating_mul(4)))
+        };
+        if one("type")? != CARD_PAYMENT {
+            return Err(Rejection::field("type", "must be cardpayment"));
+        }
+        let status = one("status")?;
+        if !matches!(status.as_str(), "success" | "failed") {
+            return Err(Rejection::field("status", "must be success or failed"));
+        }
+        let order_info = one("order_info")?;
+        if order_info.is_empty() || order_info.chars().count() > REFERENCE_CHARS_MAX {
+            return Err(Rejection::field("order_info", "must have 1 to 64 characters"));
+        }
+        let transaction_id = one("transaction_id")?;
+        // It becomes part of a path.
+        let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        if transaction_id.len() > REFERENCE_CHARS_MAX || !transaction_id.chars().all(is_word) {
+            let problem = "must be at most 64 letters, digits, - or _";
+            return Err(Rejection::field("transaction_id", problem));
+        }
+        let paid = status == "success" && !transaction_id.is_empty();
+        Ok(Self {
+            message: one("message")?,
+            order_info,
+            transaction_id: paid.then_some(transaction_id),
+        })
+    }
+}
+
+/// What the source's Transaction Query says of a payment.
+#[derive(Clone, Deserialize)]
+pub struct CardTransaction {
+    #[serde(rename = "accountID")]
+    account_id: String,
+    transactionid: String,
+    amount: Value,
+    order_info: Option<String>,
+    /// How it stands.
+    pub status: PurchaseStatus,
+}
+
+impl std::fmt::Debug for CardTransaction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CardTransaction").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+impl CardTransaction {
+    /// Whether it is the payment that this order asked for.
+    ///
+    /// # Errors
+    /// [`Differs`] with the first field that is not as it was asked for.
+    pub fn is_of(&self, order: &Order, account: &str, transaction_id: &str) -> Result<(), Differs> {
+        let named = self.order_info.as_ref();
+        compare(&[
+            ("transactionid", self.transactionid == transaction_id),
+            ("accountID", self.account_id == account),
+            ("amount", is_amount(&self.amount, order.reserved())),
+            ("order_info", named.is_none_or(|named| *named == order.id.to_string())),
+        ])
+    }
+}
+
+/// The `order_info` of a purchase that was asked for as a card payment.
+pub(crate) fn order_info(purchase: &Purchase) -> Option<String> {
+    let order = &purchase.order;
+    let by_card = order.funding == fleet_domain::FundingType::CardPayment;
+    by_card.then(|| order.client_txn_ref.clone())
+}

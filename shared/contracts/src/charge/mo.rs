@@ -1,0 +1,243 @@
+//! MO SMS charge (contracts, section 3): the request, the notification, the check.
+
+use fleet_domain::{MoAccount, Order, Private};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Differs, NOTIFICATION_BYTES_MAX, compare, is_amount};
+use crate::{REFERENCE_CHARS_MAX, Rejection, plain, read_body};
+
+/// The only `type` of the interface.
+const MO_CHARGE: &str = "mo_charge";
+
+/// The query of `POST {base}/v2.2/mo/charge`; our reference is the correlator.
+#[must_use]
+pub fn charge_query(order: &Order, mo: &MoAccount) -> Vec<(&'static str, String)> {
+    vec![
+        ("msisdn", order.source.expose().to_owned()),
+        ("campaign", mo.campaign.clone()),
+        ("merchant", mo.merchant.clone()),
+        ("amount", order.reserved().to_string()),
+        ("currency", order.currency.code().to_owned()),
+        ("correlator", order.id.to_string()),
+        ("description", mo.description.clone()),
+    ]
+}
+
+/// The query of `POST {base}/external/v1/merchant/check_transaction`.
+#[must_use]
+pub fn check_query(mo: &MoAccount, transaction_id: &str) -> Vec<(&'static str, String)> {
+    vec![("merchant", mo.merchant.clone()), ("transaction_id", transaction_id.to_owned())]
+}
+
+/// What a charge is answered: `true` means that the SMS was sent, and nothing more.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct ChargeReply {
+    /// Whether the SMS was sent.
+    pub success: bool,
+}
+
+/// What a notification says happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MoStatus {
+    /// The buyer was charged, to be confirmed by a check.
+    Charged,
+    /// The PIN had been used: without a charge before it, no proof of anything.
+    PinUsed,
+    /// Not charged.
+    PinExpired,
+    /// A reply of nobody known.
+    PinNotFound,
+    /// The charge failed, in the operator's own word.
+    Failed,
+    /// Neither of these: a word of success that the document does not have.
+    Unclear,
+}
+
+/// A notification to us, POST JSON.
+#[derive(Clone)]
+pub struct MoNotification {
+    /// What happened.
+    pub status: MoStatus,
+    /// The word for it, ≤ 64 characters.
+    pub word: String,
+    /// Our reference; `PIN_NOT_FOUND` has none.
+    pub correlator: String,
+    /// The operator's reference of a charge; errors have none.
+    pub transaction_id: String,
+    /// What the buyer sent instead of a PIN of ours.
+    pub pin: Private,
+    /// The operator's time, as it came.
+    pub timestamp: String,
+    merchant: String,
+    campaign: String,
+    environment: String,
+    msisdn: Private,
+    amount: Value,
+    currency: String,
+}
+
+impl std::fmt::Debug for MoNotification {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MoNotification").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+#[derive(Deserialize)]
+struct Wire {
+    success: Option<Told>,
+    error: Option<Told>,
+}
+
+#[derive(Deserialize)]
+struct Told {
+    #[serde(rename = "type")]
+    kind: String,
+    merchant: String,
+    #[serde(default)]
+    campaign: String,
+    #[serde(default)]
+    environment: String,
+    msisdn: String,
+    #[serde(default)]
+    currency: String,
+    #[serde(default)]
+    amount: Value,
+    correlator: Option<String>,
+    transaction: ToldTransaction,
+}
+
+#[derive(Deserialize)]
+struct ToldTransaction {
+    status: String,
+    #[serde(default)]
+    timestamp: String,
+    transaction_id: Option<String>,
+    pin: Option<String>,
+}
+
+impl MoNotification {
+    /// Reads a body; unknown fields are ignored.
+    ///
+    /// # Errors
+    /// [`Rejection`] that names the field and never repeats a value.
+    pub fn from_bytes(body: &[u8]) -> Result<Self, Rejection> {
+        if body.len() > NOTIFICATION_BYTES_MAX {
+            return Err(Rejection::field("body", "is longer than 16384 bytes"));
+        }
+        let wire: Wire = read_body(body)?;
+        let (told, is_success) = match (wire.success, wire.error) {
+            (Some(told), None) => (told, true),
+            (None, Some(told)) => (told, false),
+            (None, None) | (Some(_), Some(_)) => {
+                return Err(Rejection::field("body", "must have one of success and error"));
+            }
+        };
+        if told.kind != MO_CHARGE {
+            return Err(Rejection::field("type", "must be mo_charge"));
+        }
+        let word = plain(&told.transaction.status, REFERENCE_CHARS_MAX);
+        let transaction_id = told.transaction.transaction_id.unwrap_or_default();
+        let transaction_id = plain(&transaction_id, REFERENCE_CHARS_MAX);
+        let status = status(is_success, &word);
+        if status == MoStatus::Charged && transaction_id.is_empty() {
+            let problem = "is missing, and without it nothing can be confirmed";
+            return Err(Rejection::field("transaction.transaction_id", problem));
+        }
+        Ok(Self {
+            status,
+            word,
+            correlator: plain(&told.correlator.unwrap_or_default(), REFERENCE_CHARS_MAX),
+            transaction_id,
+            pin: Private::new(told.transaction.pin.unwrap_or_default()),
+            timestamp: plain(&told.transaction.timestamp, REFERENCE_CHARS_MAX),
+            merchant: told.merchant,
+            campaign: told.campaign,
+            environment: told.environment,
+            msisdn: Private::new(told.msisdn),
+            amount: told.amount,
+            currency: told.currency,
+        })
+    }
+
+    /// Whom it names.
+    #[must_use]
+    pub const fn msisdn(&self) -> &Private {
+        &self.msisdn
+    }
+
+    /// What tells one `PIN_NOT_FOUND` from the next: it has no correlator.
+    #[must_use]
+    pub fn without_correlator(&self) -> Private {
+        let parts =
+            [&self.merchant, self.msisdn.expose(), self.pin.expose(), self.timestamp.as_str()];
+        Private::new(parts.join("\u{0}"))
+    }
+
+    /// Whether it speaks of the charge that this order asked for. Errors carry no amount.
+    ///
+    /// # Errors
+    /// [`Differs`] with the first field that is not as it was asked for.
+    pub fn is_about(&self, order: &Order, mo: &MoAccount) -> Result<(), Differs> {
+        let with_amount = matches!(self.status, MoStatus::Charged | MoStatus::Unclear);
+        let money = order.reserved();
+        compare(&[
+            ("correlator", self.correlator == order.id.to_string()),
+            ("merchant", self.merchant == mo.merchant),
+            ("campaign", self.campaign == mo.campaign),
+            ("environment", self.environment == mo.environment),
+            ("msisdn", self.msisdn == order.source),
+            ("currency", !with_amount || self.currency == money.currency.code()),
+            ("amount", !with_amount || is_amount(&self.amount, money)),
+        ])
+    }
+}
+
+fn status(is_success: bool, word: &str) -> MoStatus {
+    match (is_success, word) {
+        (true, "CHARGED") => MoStatus::Charged,
+        // A charge among the errors, or a success of another kind.
+        (true, _) | (false, "CHARGED") => MoStatus::Unclear,
+        (false, "PIN_USED") => MoStatus::PinUsed,
+        (false, "PIN_EXPIRED") => MoStatus::PinExpired,
+        (false, "PIN_NOT_FOUND") => MoStatus::PinNotFound,
+        (false, _) => MoStatus::Failed,
+    }
+}
+
+/// What the operator says of a transaction when it is asked.
+#[derive(Clone, Deserialize)]
+pub struct ChargeCheck {
+    campaign: String,
+    merchant: String,
+    msisdn: String,
+    status: String,
+    amount: Value,
+    currency: String,
+    environment: String,
+}
+
+impl std::fmt::Debug for ChargeCheck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ChargeCheck([private])")
+    }
+}
+
+impl ChargeCheck {
+    /// Whether the buyer was charged what this order asked for.
+    ///
+    /// # Errors
+    /// [`Differs`] with the first field that is not as it was asked for.
+    pub fn confirms(&self, order: &Order, mo: &MoAccount) -> Result<(), Differs> {
+        let money = order.reserved();
+        compare(&[
+            ("status", self.status == "CHARGED"),
+            ("merchant", self.merchant == mo.merchant),
+            ("campaign", self.campaign == mo.campaign),
+            ("environment", self.environment == mo.environment),
+            ("msisdn", self.msisdn == order.source.expose()),
+            ("currency", self.currency == money.currency.code()),
+            ("amount", is_amount(&self.amount, money)),
+        ])
+    }
+}

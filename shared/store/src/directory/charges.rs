@@ -1,0 +1,114 @@
+//! What an import must fulfil about sources that ask the buyer, and about clients that sell by card.
+
+use std::collections::BTreeMap;
+
+use fleet_domain::{CardAccount, Directory, Inquiry, MoAccount, ProductId};
+
+use super::check::Check;
+use super::rows::{ClientRow, ConnectorRow, DirectoryImport};
+
+/// The adapter of an operator's SMS charge.
+const MO_CHARGE: &str = "mo-charge";
+/// The adapter of a card payment's page.
+const CARD_PAYMENT: &str = "card-payment";
+
+impl Check {
+    /// A funding source that asks the buyer.
+    pub(super) fn asking_source(&mut self, name: &str, row: &ConnectorRow, has_secret: bool) {
+        let asks = matches!(row.adapter.as_str(), MO_CHARGE | CARD_PAYMENT);
+        if (row.adapter == MO_CHARGE) != row.mo.is_some() {
+            self.say(name, "[connector.mo] goes with the adapter mo-charge, and must be there");
+        }
+        if (row.adapter == CARD_PAYMENT) != row.account.is_some() {
+            self.say(name, "account goes with the adapter card-payment, and must be there");
+        }
+        if let Some(account) = &row.account {
+            self.text(name, "account", account);
+        }
+        if let Some(mo) = &row.mo {
+            self.mo(name, mo);
+        }
+        if !asks {
+            return;
+        }
+        if row.inquiry != Inquiry::Callback {
+            self.say(name, "inquiry must be callback: the buyer decides, and it tells us");
+        }
+        if row.callback_wait_seconds == 0 {
+            self.say(name, "callback_wait_seconds is missing: how long the buyer is waited for");
+        }
+        if !has_secret {
+            self.say(name, "secret is missing, and none is stored");
+        }
+    }
+
+    fn mo(&mut self, name: &str, mo: &MoAccount) {
+        self.text(name, "mo.user", &mo.user);
+        self.text(name, "mo.description", &mo.description);
+        for (field, text, start) in
+            [("campaign", &mo.campaign, "campaign:"), ("merchant", &mo.merchant, "partner:")]
+        {
+            if !text.strip_prefix(start).is_some_and(|rest| (1..=128).contains(&rest.len())) {
+                self.say(name, &format!("mo.{field} must begin with {start}"));
+            }
+        }
+        if !matches!(mo.environment.as_str(), "production" | "test") {
+            self.say(name, "mo.environment must be production or test");
+        }
+        if mo.user.contains(':') {
+            self.say(name, "mo.user must not hold a colon");
+        }
+    }
+
+    /// What clients sell by card: after all products and connectors are known.
+    pub(super) fn cards(&mut self, import: &DirectoryImport, current: &Directory) {
+        let mut sources: BTreeMap<&str, (&str, bool)> = BTreeMap::new();
+        for c in current.connectors.values() {
+            sources.insert(&c.name, (&c.adapter, c.sandbox));
+        }
+        for row in &import.connectors {
+            sources.insert(&row.name, (&row.adapter, row.sandbox));
+        }
+        for (index, row) in import.clients.iter().enumerate() {
+            let Some(card) = &row.card else { continue };
+            self.at("client", index);
+            let name = format!("client {}", row.client_id);
+            let wanted = Some(&(CARD_PAYMENT, row.sandbox));
+            if sources.get(card.funding_source.as_str()) != wanted {
+                let problem = "card.funding_source must be a bank with the adapter card-payment";
+                self.say(&name, problem);
+            }
+            self.card(&name, row, card, import, current);
+        }
+    }
+
+    fn card(
+        &mut self,
+        name: &str,
+        row: &ClientRow,
+        card: &CardAccount,
+        import: &DirectoryImport,
+        current: &Directory,
+    ) {
+        let is_plain = card.account_id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if !is_plain || !(1..=32).contains(&card.account_id.len()) {
+            self.say(name, "card.account_id must be 1 to 32 letters or digits");
+        }
+        if !row.channels.contains_key(fleet_contracts::CARD_GET) {
+            self.say(name, "card needs channels.card_get: where its end is told");
+        }
+        let imported = import.products.iter().find(|row| row.product_id == card.product_id);
+        let fee = match imported {
+            Some(product) => Some((product.fee.fixed, product.fee.basis_points)),
+            None => current
+                .products
+                .get(&ProductId(card.product_id))
+                .map(|product| (product.fee.fixed, product.fee.basis_points)),
+        };
+        match fee {
+            None => self.say(name, "card.product_id must be a product"),
+            Some((0, 0)) => {}
+            Some(_) => self.say(name, "card.product_id must be a product without a fee"),
+        }
+    }
+}

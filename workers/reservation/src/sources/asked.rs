@@ -1,0 +1,93 @@
+//! What sources have in common that ask the buyer first, and then tell us without a signature: what
+//! they say counts only once they confirm it when asked.
+
+use std::time::Duration;
+
+use fleet_contracts::codes;
+use fleet_domain::{
+    Change, Connector, Decision, Fact, Job, Next, ParkClass, ReserveEvent, ReserveState, Tries,
+    between,
+};
+use fleet_engine::Refusal;
+use fleet_engine::waiting::at_risk;
+
+/// The transactions that notifications speak of, the oldest first. Anybody may have told them.
+pub(super) fn told<'j>(job: &'j Job, kind: &str, word: &str) -> Vec<&'j str> {
+    let told = job.facts.iter().filter(|fact| fact.kind == kind && fact.status == word);
+    told.map(|fact| fact.external_id.as_str()).collect()
+}
+
+/// The one to ask about in this exchange: each in its turn.
+pub(super) fn in_turn<'j>(told: &[&'j str], job: &Job) -> Option<&'j str> {
+    let tries = usize::try_from(job.task.tries).unwrap_or(0);
+    told.get(tries.checked_rem(told.len())?).copied()
+}
+
+/// Whether a fact is this source's own notification.
+pub(super) fn is_notification(connector: &Connector, fact: &Fact, kind: &str) -> bool {
+    fact.kind == kind && fact.source == format!("{kind}:{}", connector.name)
+}
+
+/// A final refusal with the contract's code for the source's own word.
+pub(super) fn refusal(connector: &Connector, word: &str, code: &str) -> Refusal {
+    Refusal {
+        code: connector.codes.get(word).map_or(code, String::as_str).to_owned(),
+        own_code: Some(word.to_owned()),
+        retryable: false,
+        reference_used: true,
+        retry_after: None,
+    }
+}
+
+/// How the wait for the buyer goes on.
+pub(crate) enum Wait {
+    /// The buyer may still answer.
+    For(Duration),
+    /// The time is over, and nothing says that anything was charged.
+    IsOver,
+    /// The time is over, and something was told that nobody has explained.
+    AskSomebody,
+}
+
+/// How long the buyer is waited for, counted from when the source was asked.
+pub(crate) fn wait(connector: &Connector, job: &Job) -> Wait {
+    let since = job.task.former_sent_until.unwrap_or(job.task.now);
+    let left = connector.callback_wait.saturating_sub(between(since, job.task.now));
+    if !left.is_zero() {
+        return Wait::For(left);
+    }
+    if job.facts.is_empty() { Wait::IsOver } else { Wait::AskSomebody }
+}
+
+/// The decision while the buyer has not answered: no call is made until somebody tells us something,
+/// or the time is over.
+pub(crate) fn waits(left: Duration, change: Change) -> Decision {
+    let decision = Decision::only(Next::Wait(left), Tries::Restart, "buyer_asked");
+    Decision { change, ..decision }
+}
+
+/// The decision when the time is over and something that was told stays unexplained: a used PIN
+/// without a charge, say. The buyer may have paid.
+pub(crate) fn asks_somebody(connector: &Connector, job: &Job) -> Decision {
+    let park = Next::Park {
+        class: ParkClass::UnknownOutcome,
+        cause: format!("{} told something, and no charge is confirmed: ask it", connector.name),
+        at_risk: Some(at_risk(job)),
+    };
+    Decision::only(park, Tries::Keep, "not_confirmed")
+}
+
+/// The code for a buyer who never answered.
+pub(crate) const SILENT: &str = codes::INTERNAL_TIMEOUT;
+
+/// The state of a purchase whose buyer was asked: unknown once something was told that is no charge
+/// and no end.
+pub(crate) fn event(job: &Job) -> ReserveEvent {
+    let unexplained = !job.facts.is_empty();
+    if unexplained { ReserveEvent::Lost } else { ReserveEvent::Asked }
+}
+
+/// True once the source is known to have asked the buyer.
+pub(super) fn was_asked(job: &Job) -> bool {
+    job.purchase.progress.reserve == ReserveState::Asked
+}

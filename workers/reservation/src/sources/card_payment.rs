@@ -1,0 +1,105 @@
+//! A card payment on the source's own page (contracts, section 2): it makes a page, the buyer pays
+//! there, and a GET tells us so, which counts only once its Transaction Query agrees. It deduplicates
+//! on `order_info`, our `raasTxnRef`, and gives nothing back.
+
+use fleet_boot::{Exchange, Request};
+use fleet_contracts::{
+    BankReply, CardPayment, CardPaymentUrl, CardTransaction, codes, payment_page,
+};
+use fleet_domain::{Connector, Fact, Job, PurchaseStatus};
+use fleet_engine::waiting::start_is_over;
+use fleet_engine::{Attempt, CallError, Learnt, LookUp};
+
+use super::asked::{in_turn, is_notification, refusal, told, was_asked};
+
+/// The word of facts.
+pub(super) const KIND: &str = "card_payment";
+const PAID: &str = "success";
+const NOT_PAID: &str = "failed";
+
+fn account(connector: &Connector) -> Result<&str, CallError> {
+    connector.account.as_deref().ok_or_else(|| CallError::NotSent {
+        cause: format!("connector {} has no account", connector.name),
+        retry_after: None,
+    })
+}
+
+/// Has the page made. No money moves by that.
+pub(super) async fn page(
+    exchange: &Exchange,
+    connector: &Connector,
+    job: &Job,
+    attempt: Attempt,
+) -> Result<BankReply, CallError> {
+    let payment = CardPayment::of(&job.purchase.order, account(connector)?);
+    let request = Request::post(connector, "api/card-payments").json(&payment);
+    let request = request.raw_key(connector.secret.as_ref());
+    let reply: CardPaymentUrl = exchange.send_decision(request, attempt).await?;
+    match payment_page(&reply.payment_url) {
+        Some(page) => Err(CallError::Asked { page: Some(page) }),
+        None => Err(CallError::Unknown { cause: "the payment URL is none".to_owned() }),
+    }
+}
+
+/// Confirms a payment that was told; without one, has the page made again while we have none.
+pub(super) async fn look_up(
+    exchange: &Exchange,
+    connector: &Connector,
+    job: &Job,
+    attempt: Attempt,
+) -> Result<LookUp<BankReply>, CallError> {
+    let told = told(job, KIND, PAID);
+    if let Some(transaction_id) = in_turn(&told, job) {
+        let alone = told.len() == 1;
+        return query(exchange, connector, job, attempt, transaction_id, alone).await;
+    }
+    if was_asked(job) {
+        return Ok(LookUp::Asked { page: None });
+    }
+    if start_is_over(job) {
+        return Ok(LookUp::Unsupported);
+    }
+    LookUp::from_repeated(page(exchange, connector, job, attempt).await)
+}
+
+async fn query(
+    exchange: &Exchange,
+    connector: &Connector,
+    job: &Job,
+    attempt: Attempt,
+    transaction_id: &str,
+    alone: bool,
+) -> Result<LookUp<BankReply>, CallError> {
+    let account = account(connector)?;
+    let request = Request::get(connector, &format!("api/transactions/{transaction_id}"));
+    let request = request.raw_key(connector.secret.as_ref()).accepts_json();
+    let answer = exchange.send(request, attempt).await?;
+    if answer.status == 404 {
+        return Ok(LookUp::Unclear);
+    }
+    let transaction: CardTransaction = answer.decision()?;
+    let is_ours = transaction.is_of(&job.purchase.order, account, transaction_id).is_ok();
+    Ok(match transaction.status {
+        PurchaseStatus::Success if is_ours => LookUp::Done(BankReply::charged(transaction_id)),
+        PurchaseStatus::Failed if is_ours && alone => {
+            LookUp::Refused(refusal(connector, NOT_PAID, codes::UNKNOWN))
+        }
+        PurchaseStatus::Success | PurchaseStatus::Failed | PurchaseStatus::Pending => {
+            LookUp::Unclear
+        }
+    })
+}
+
+/// What a completion tells by itself: only that the buyer did not pay, and that only while nobody
+/// speaks of a payment.
+pub(super) fn read_fact(
+    connector: &Connector,
+    job: &Job,
+    fact: &Fact,
+) -> Option<Learnt<BankReply>> {
+    let not_paid = is_notification(connector, fact, KIND) && fact.status == NOT_PAID;
+    if !not_paid || !told(job, KIND, PAID).is_empty() {
+        return None;
+    }
+    Some(Learnt::Refused(refusal(connector, NOT_PAID, codes::UNKNOWN)))
+}

@@ -1,0 +1,107 @@
+//! An operator's SMS charge (contracts, section 3): it sends the buyer an SMS, and charges when the
+//! buyer replies. It deduplicates on the correlator, our `raasTxnRef`, and gives nothing back.
+
+use fleet_boot::{Exchange, Request};
+use fleet_contracts::{
+    BankReply, ChargeCheck, ChargeReply, MoNotification, MoStatus, charge_query, check_query, codes,
+};
+use fleet_domain::{Connector, Fact, Job, MoAccount};
+use fleet_engine::waiting::start_is_over;
+use fleet_engine::{Attempt, CallError, Learnt, LookUp};
+
+use super::asked::{in_turn, is_notification, refusal, told, was_asked};
+
+/// The word of facts.
+pub(super) const KIND: &str = "mo_charge";
+const CHARGED: &str = "CHARGED";
+
+fn account(connector: &Connector) -> Result<&MoAccount, CallError> {
+    connector.mo.as_ref().ok_or_else(|| CallError::NotSent {
+        cause: format!("connector {} has no [connector.mo]", connector.name),
+        retry_after: None,
+    })
+}
+
+fn request(connector: &Connector, mo: &MoAccount, path: &str) -> Request {
+    Request::post(connector, path).basic(&mo.user, connector.secret.as_ref()).accepts_json()
+}
+
+/// Has the SMS sent; that is all that its answer says.
+pub(super) async fn charge(
+    exchange: &Exchange,
+    connector: &Connector,
+    job: &Job,
+    attempt: Attempt,
+) -> Result<BankReply, CallError> {
+    let mo = account(connector)?;
+    let request = request(connector, mo, "v2.2/mo/charge");
+    let request = request.query(&charge_query(&job.purchase.order, mo));
+    let reply: ChargeReply = exchange.send_decision(request, attempt).await?;
+    if reply.success {
+        return Err(CallError::Asked { page: None });
+    }
+    Err(CallError::Unknown { cause: format!("{} did not say success", connector.name) })
+}
+
+/// Confirms a charge that was told; without one, has the SMS sent again while nobody knows whether
+/// it was.
+pub(super) async fn look_up(
+    exchange: &Exchange,
+    connector: &Connector,
+    job: &Job,
+    attempt: Attempt,
+) -> Result<LookUp<BankReply>, CallError> {
+    let told = told(job, KIND, CHARGED);
+    if let Some(transaction_id) = in_turn(&told, job) {
+        return check(exchange, connector, job, attempt, transaction_id).await;
+    }
+    if was_asked(job) || !job.facts.is_empty() {
+        return Ok(LookUp::Asked { page: None });
+    }
+    if start_is_over(job) {
+        return Ok(LookUp::Unsupported);
+    }
+    LookUp::from_repeated(charge(exchange, connector, job, attempt).await)
+}
+
+async fn check(
+    exchange: &Exchange,
+    connector: &Connector,
+    job: &Job,
+    attempt: Attempt,
+    transaction_id: &str,
+) -> Result<LookUp<BankReply>, CallError> {
+    let mo = account(connector)?;
+    let request = request(connector, mo, "external/v1/merchant/check_transaction");
+    let answer = exchange.send(request.query(&check_query(mo, transaction_id)), attempt).await?;
+    if answer.status == 404 {
+        return Ok(LookUp::Unclear);
+    }
+    let check: ChargeCheck = answer.decision()?;
+    // Another charge than the one that was asked for funds nothing, whoever told of it.
+    Ok(match check.confirms(&job.purchase.order, mo) {
+        Ok(()) => LookUp::Done(BankReply::charged(transaction_id)),
+        Err(_differs) => LookUp::Unclear,
+    })
+}
+
+/// What a notification tells by itself: only that nothing was charged, and that only while nobody
+/// speaks of a charge.
+pub(super) fn read_fact(
+    connector: &Connector,
+    job: &Job,
+    fact: &Fact,
+) -> Option<Learnt<BankReply>> {
+    if !is_notification(connector, fact, KIND) || !told(job, KIND, CHARGED).is_empty() {
+        return None;
+    }
+    let told = MoNotification::from_bytes(fact.body.expose().as_bytes()).ok()?;
+    match told.status {
+        MoStatus::PinExpired => {
+            let code = codes::INTERNAL_TIMEOUT;
+            Some(Learnt::Refused(refusal(connector, &told.word, code)))
+        }
+        MoStatus::Failed => Some(Learnt::Refused(refusal(connector, &told.word, codes::UNKNOWN))),
+        MoStatus::Charged | MoStatus::PinUsed | MoStatus::PinNotFound | MoStatus::Unclear => None,
+    }
+}
