@@ -93,6 +93,7 @@ pub struct GatewayKeys {
     pub listen: SocketAddr,
     pub answer_poll_ms: u64,
     pub connections_max: usize,
+    pub public_url: String,
     pub requests_max: usize,
     pub queries_per_second: u32,
     pub validate_within_ms: u64,
@@ -188,6 +189,14 @@ impl Settings {
         range("shutdown.grace_seconds", self.shutdown.grace_seconds, 1, 600);
         if self.database.url.expose_secret().is_empty() {
             problems.push("database.url is missing (or set FLEET__DATABASE__URL)".to_owned());
+        }
+        let public = &self.gateway.public_url;
+        let is_url = url::Url::parse(public)
+            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        if !public.is_empty() && (!is_url || public.ends_with('/')) {
+            let problem =
+                "gateway.public_url must be an http or https URL without a slash at its end";
+            problems.push(problem.to_owned());
         }
         problems.extend(self.keyring().err());
         problems.extend(self.to_clients().err());

@@ -45,8 +45,8 @@ pub use buyer::{
 pub use catalogue::{CountryPrefix, FinancialTermsReply, MnoReply, ProductEntry, PublicProduct};
 pub use charge::{
     CardCompletion, CardPayment, CardPaymentUrl, CardTransaction, ChargeCheck, ChargeReply,
-    Differs, MoNotification, MoStatus, NOTIFICATION_BYTES_MAX, PAYMENT_PAGE_BYTES_MAX,
-    charge_query, check_query, payment_page,
+    Differs, MoNotification, MoNotificationBody, MoStatus, NOTIFICATION_BYTES_MAX,
+    PAYMENT_PAGE_BYTES_MAX, charge_query, check_query, payment_page,
 };
 pub use dead::{
     CAUSE_HEADER, CORRELATION_HEADER, DETAIL_HEADER, DeadCause, QUEUE_HEADER, REPLY_HEADER,

@@ -32,7 +32,7 @@ pub use operations::{
 };
 pub use pool::{Store, StoreSettings};
 pub use purchases::{
-    Accepted, NewPurchase, OfBuyer, OpenStep, Reference, Similar, StatementOf, Stored,
+    Accepted, NewPurchase, OfBuyer, OpenStep, PaymentPage, Reference, Similar, StatementOf, Stored,
 };
 pub use schema::schema_fingerprint;
 pub use seal::{Keyring, SealError};

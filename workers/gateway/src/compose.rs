@@ -34,6 +34,7 @@ pub async fn compose(worker: Worker) -> anyhow::Result<Worker> {
             keys.validations_max,
         )),
         queries: Arc::new(Queries::new(keys.queries_per_second)),
+        public_url: keys.public_url.into(),
     };
     let (answers, store, stop) =
         (Arc::clone(&gateway.answers), worker.store.clone(), worker.stop.clone());

@@ -25,4 +25,6 @@ pub struct Gateway {
     pub accounts: Arc<Accounts>,
     /// How many transactions each client has queried lately.
     pub queries: Arc<Queries>,
+    /// Where buyers reach us, without a slash at its end; empty = where their request came to.
+    pub public_url: Arc<str>,
 }

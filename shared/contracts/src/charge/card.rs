@@ -1,16 +1,20 @@
 //! Card payment (contracts, section 2): the same shapes towards our clients and towards the page where
 //! the buyer pays. No field anywhere holds a card.
 
-use fleet_domain::{Currency, Money, Order, Private, Purchase, PurchaseStatus};
+use fleet_domain::{
+    CardAccount, ClientId, Currency, FundingType, Money, Order, Private, Purchase, PurchaseStatus,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Differs, compare, is_amount};
-use crate::{REFERENCE_CHARS_MAX, Rejection, plain};
+use crate::{PurchaseBody, REFERENCE_CHARS_MAX, Rejection, TextOrNumber, plain};
 
 /// The most bytes of a page's URL.
 pub const PAYMENT_PAGE_BYTES_MAX: usize = 2_048;
+/// `channelId` of the Internet.
+const INTERNET: i64 = 2;
 /// What a completion says of itself.
 const CARD_PAYMENT: &str = "cardpayment";
 
@@ -53,6 +57,45 @@ impl CardPayment {
             .map_err(|error| Rejection::field("currency", &error.to_string()))?;
         Money::from_major(&self.amount, currency)
             .map_err(|error| Rejection::field("amount", &error.to_string()))
+    }
+}
+
+impl PurchaseBody {
+    /// The purchase that a client's card payment is: the goods are the client's own, the buyer is
+    /// nobody that we know.
+    #[must_use]
+    pub fn by_card(
+        client: ClientId,
+        card: &CardAccount,
+        payment: &CardPayment,
+        money: Money,
+    ) -> Self {
+        Self {
+            v: None,
+            scenario: None,
+            client_id: client.0,
+            client_txn_ref: payment.order_info.clone(),
+            product_id: card.product_id,
+            purchase_amount: money.minor,
+            fee_amount: None,
+            currency_code: payment.currency.clone(),
+            channel_id: INTERNET,
+            channel_name: None,
+            channel_session_id: None,
+            source_identifier: card.account_id.clone(),
+            target_identifier: card.account_id.clone(),
+            account_identifier: None,
+            auth_code: None,
+            reserve_funds_txn_ref: None,
+            timestamp: None,
+            funding_source_id: Some(TextOrNumber::Text(card.funding_source.clone())),
+            funding_source: None,
+            deliver: None,
+            notify: None,
+            fraud: None,
+            additional_data: None,
+            by_card: true,
+        }
     }
 }
 
@@ -206,6 +249,6 @@ impl CardTransaction {
 /// The `order_info` of a purchase that was asked for as a card payment.
 pub(crate) fn order_info(purchase: &Purchase) -> Option<String> {
     let order = &purchase.order;
-    let by_card = order.funding == fleet_domain::FundingType::CardPayment;
+    let by_card = order.funding == FundingType::CardPayment;
     by_card.then(|| order.client_txn_ref.clone())
 }

@@ -1,6 +1,7 @@
 //! MO SMS charge (contracts, section 3): the request, the notification, the check.
 
 use fleet_domain::{MoAccount, Order, Private};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -83,36 +84,62 @@ impl std::fmt::Debug for MoNotification {
     }
 }
 
-#[derive(Deserialize)]
-struct Wire {
+/// The body of a notification. Unknown fields are ignored.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(
+    title = "MO charge notification, version 1",
+    extend("oneOf" = [{ "required": ["success"] }, { "required": ["error"] }])
+)]
+#[expect(missing_debug_implementations, reason = "it holds personal data and lives for one line")]
+pub struct MoNotificationBody {
+    /// The buyer was charged.
+    #[schemars(with = "Told")]
+    #[serde(default)]
     success: Option<Told>,
+    /// The buyer was not charged by this reply.
+    #[schemars(with = "Told")]
+    #[serde(default)]
     error: Option<Told>,
 }
 
-#[derive(Deserialize)]
+/// What is told.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "MoCharge")]
 struct Told {
     #[serde(rename = "type")]
+    #[schemars(extend("enum" = ["mo_charge"]))]
     kind: String,
     merchant: String,
     #[serde(default)]
     campaign: String,
+    /// `production` or `test`.
     #[serde(default)]
     environment: String,
     msisdn: String,
+    /// ISO 4217; not among the errors.
     #[serde(default)]
     currency: String,
+    /// Major units, as text or number; not among the errors.
     #[serde(default)]
+    #[schemars(extend("type" = ["string", "number", "null"]))]
     amount: Value,
+    /// The charge's; `PIN_NOT_FOUND` has none.
     correlator: Option<String>,
     transaction: ToldTransaction,
 }
 
-#[derive(Deserialize)]
+/// What happened to it.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "MoTransaction")]
 struct ToldTransaction {
+    /// `CHARGED`, `PIN_USED`, `PIN_EXPIRED`, `PIN_NOT_FOUND`, or the operator's word for why not.
     status: String,
+    /// RFC 3339.
     #[serde(default)]
     timestamp: String,
+    /// The operator's reference; `CHARGED` needs it.
     transaction_id: Option<String>,
+    /// What the buyer sent; only of `PIN_NOT_FOUND`.
     pin: Option<String>,
 }
 
@@ -125,7 +152,7 @@ impl MoNotification {
         if body.len() > NOTIFICATION_BYTES_MAX {
             return Err(Rejection::field("body", "is longer than 16384 bytes"));
         }
-        let wire: Wire = read_body(body)?;
+        let wire: MoNotificationBody = read_body(body)?;
         let (told, is_success) = match (wire.success, wire.error) {
             (Some(told), None) => (told, true),
             (None, Some(told)) => (told, false),

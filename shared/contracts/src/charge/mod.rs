@@ -12,7 +12,10 @@ pub use card::{
     CardCompletion, CardPayment, CardPaymentUrl, CardTransaction, PAYMENT_PAGE_BYTES_MAX,
     payment_page,
 };
-pub use mo::{ChargeCheck, ChargeReply, MoNotification, MoStatus, charge_query, check_query};
+pub use mo::{
+    ChargeCheck, ChargeReply, MoNotification, MoNotificationBody, MoStatus, charge_query,
+    check_query,
+};
 
 /// The most bytes of a notification: far more than a document's.
 pub const NOTIFICATION_BYTES_MAX: usize = 16_384;

@@ -24,5 +24,7 @@ select p.supplier, 'vend', count(*) filter (where p.dispense_state = 'dispensed'
                                                    'dispense_unknown')
                           and p.reserve_state not in ('refused', 'failed'))
 from purchase p
+-- Goods that clients hand over themselves are nobody else's to record.
+where not exists (select 1 from connector c where c.name = p.supplier and c.adapter = 'own-goods')
 group by p.supplier
 order by 1, 2

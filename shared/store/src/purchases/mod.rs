@@ -2,12 +2,14 @@
 
 mod accept;
 mod buyer;
+mod charges;
 mod find;
 mod results;
 mod row;
 
 pub use accept::{Accepted, NewPurchase, Stored};
 pub use buyer::{OfBuyer, Similar};
+pub use charges::PaymentPage;
 pub use find::{OpenStep, Reference};
 pub use results::StatementOf;
 pub(crate) use row::read_purchase;

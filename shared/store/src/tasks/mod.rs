@@ -6,6 +6,7 @@ mod columns;
 mod commit;
 mod fact;
 
+pub(crate) use columns::PAYMENT_PAGE;
 pub use commit::CommitOutcome;
 
 use std::collections::HashSet;

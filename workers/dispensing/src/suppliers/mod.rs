@@ -1,5 +1,6 @@
 //! Suppliers. A new one is one file here, one row in [`ADAPTERS`] and its arm below.
 
+mod own_goods;
 mod vend;
 
 use fleet_boot::Exchange;
@@ -9,13 +10,16 @@ use fleet_domain::{Connector, Directory, Job};
 use fleet_engine::{Attempt, CallError, Learnt, LookUp, Refusal, connectors};
 
 /// Every adapter, by its name in the connector's row.
-pub const ADAPTERS: &[(&str, Adapter)] = &[("vend", Adapter::Vend)];
+pub const ADAPTERS: &[(&str, Adapter)] =
+    &[("vend", Adapter::Vend), ("own-goods", Adapter::OwnGoods)];
 
 /// How a supplier is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Adapter {
     /// The supplier interface of the contract.
     Vend,
+    /// The client hands the goods over itself.
+    OwnGoods,
 }
 
 fn adapter(connector: &Connector) -> Result<Adapter, CallError> {
@@ -42,6 +46,7 @@ pub async fn vend(
 ) -> Result<VendReply, CallError> {
     match adapter(connector)? {
         Adapter::Vend => vend::vend(exchange, connector, job, attempt).await,
+        Adapter::OwnGoods => Ok(own_goods::handed_over(job)),
     }
 }
 
@@ -57,6 +62,7 @@ pub async fn look_up(
 ) -> Result<LookUp<VendReply>, CallError> {
     match adapter(connector)? {
         Adapter::Vend => vend::look_up(exchange, connector, job, attempt).await,
+        Adapter::OwnGoods => Ok(LookUp::Done(own_goods::handed_over(job))),
     }
 }
 

@@ -3,6 +3,7 @@
 mod account;
 mod buyer;
 mod callbacks;
+mod card_payments;
 mod catalogue;
 mod lookup;
 mod notification;
@@ -14,13 +15,14 @@ mod transactions;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::get;
+use axum::routing::{get, post};
 use fleet_contracts::BODY_BYTES_MAX;
 use serde_json::Value;
 
 use crate::Gateway;
 use crate::api::Api;
 use crate::halved::halved;
+use crate::routes::transactions::QueryProblem;
 
 /// Every path that clients and suppliers call: its handler, and beside it what it is.
 pub(crate) fn api() -> Api {
@@ -53,12 +55,33 @@ pub(crate) fn api() -> Api {
         .add(
             "get",
             "/api/transactions/{id}",
-            get(transactions::query).fallback(transactions::wrong_method),
+            get(transactions::query).fallback(async || QueryProblem::WrongMethod("GET")),
             transactions::describe,
         )
         .get("/results", results::since, results::describe_since)
         .get("/statements/{date}", results::statement, results::describe_statement)
-        .post("/callbacks/suppliers/{connector}", callbacks::supplier, callbacks::describe)
+        .add(
+            "post",
+            "/api/card-payments",
+            post(card_payments::payment).fallback(async || QueryProblem::WrongMethod("POST")),
+            card_payments::describe,
+        )
+        .get("/pay/{id}", card_payments::page, card_payments::describe_page)
+        .post(
+            "/callbacks/suppliers/{connector}",
+            callbacks::supplier::supplier,
+            callbacks::supplier::describe,
+        )
+        .post(
+            "/callbacks/mo-charge/{connector}",
+            callbacks::mo_charge::notification,
+            callbacks::mo_charge::describe,
+        )
+        .get(
+            "/callbacks/card-payments/{connector}",
+            callbacks::card_payment::completion,
+            callbacks::card_payment::describe,
+        )
 }
 
 /// The served router.

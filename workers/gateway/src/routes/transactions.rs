@@ -14,23 +14,25 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::Gateway;
 use crate::api::RAW_KEY;
 use crate::caller::client_of;
+use crate::{Gateway, Present};
 
 /// Why a query ends here; the body is `{"error":{"code","message"}}`, the code the HTTP status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum QueryProblem {
     /// 400: the id is none of ours.
     BadId,
+    /// 400: the body is refused.
+    Rejected(String),
     /// 401: no API key, or not a valid one.
     NotAuthorised,
     /// 403: an operator holds it back.
     Held,
     /// 404: no such transaction of this organisation.
     NotFound,
-    /// 405: only GET is answered.
-    WrongMethod,
+    /// 405: only this method is answered.
+    WrongMethod(&'static str),
     /// 406: something else than JSON is wanted.
     NotJson,
     /// 410: it was removed.
@@ -44,15 +46,17 @@ pub(crate) enum QueryProblem {
 }
 
 impl QueryProblem {
-    const fn told(self) -> (StatusCode, &'static str) {
+    fn told(&self) -> (StatusCode, &str) {
         match self {
+            Self::Rejected(message) => (StatusCode::BAD_REQUEST, message),
             Self::BadId => (StatusCode::BAD_REQUEST, "the transaction id is malformed"),
             Self::NotAuthorised => {
                 (StatusCode::UNAUTHORIZED, "Authorization holds no valid API key")
             }
             Self::Held => (StatusCode::FORBIDDEN, "the transaction is held back"),
             Self::NotFound => (StatusCode::NOT_FOUND, "there is no such transaction"),
-            Self::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, "only GET is allowed"),
+            Self::WrongMethod("GET") => (StatusCode::METHOD_NOT_ALLOWED, "only GET is allowed"),
+            Self::WrongMethod(_) => (StatusCode::METHOD_NOT_ALLOWED, "only POST is allowed"),
             Self::NotJson => (StatusCode::NOT_ACCEPTABLE, "only application/json is offered"),
             Self::Removed => (StatusCode::GONE, "the transaction was removed"),
             Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too many queries, come again later"),
@@ -63,7 +67,7 @@ impl QueryProblem {
 }
 
 impl QueryProblem {
-    fn body(self) -> Value {
+    fn body(&self) -> Value {
         let (status, message) = self.told();
         let error = QueryErrorDetail { code: status.as_u16(), message: message.to_owned() };
         json!(QueryError { error })
@@ -72,12 +76,13 @@ impl QueryProblem {
 
 impl IntoResponse for QueryProblem {
     fn into_response(self) -> Response {
-        let (status, _) = self.told();
+        let status = self.told().0;
         let mut response = (status, Json(self.body())).into_response();
         let extra = match self {
-            Self::WrongMethod => Some((header::ALLOW, "GET")),
+            Self::WrongMethod(method) => Some((header::ALLOW, method)),
             Self::TooMany | Self::Unavailable => Some((header::RETRY_AFTER, "1")),
             Self::BadId
+            | Self::Rejected(_)
             | Self::NotAuthorised
             | Self::Held
             | Self::NotFound
@@ -105,13 +110,13 @@ impl From<StoreError> for QueryProblem {
 }
 
 impl QueryProblem {
-    /// All of them.
+    /// All that a query may meet.
     const ALL: [Self; 10] = [
         Self::BadId,
         Self::NotAuthorised,
         Self::Held,
         Self::NotFound,
-        Self::WrongMethod,
+        Self::WrongMethod("GET"),
         Self::NotJson,
         Self::Removed,
         Self::TooMany,
@@ -147,21 +152,40 @@ pub(crate) fn describe(document: &mut Document) -> Operation {
             "`transactionid` of the IPN, our `raasTxnRef`",
         )])
         .reply(200, "found", reply);
-    let shape = document.written::<QueryError>();
-    for problem in QueryProblem::ALL {
-        let (status, message) = problem.told();
-        let content = Content::json(shape.clone()).example("error", problem.body());
-        operation = operation.reply(status.as_u16(), message, content);
-    }
-    for status in [429, 503] {
-        operation = operation.header(status, "Retry-After", "seconds");
-    }
+    operation = describe_problems(operation, document, &QueryProblem::ALL);
     operation.header(405, "Allow", "`GET`")
 }
 
-/// Any other method on the path.
-pub(crate) async fn wrong_method() -> QueryProblem {
-    QueryProblem::WrongMethod
+/// Describes how an operation of this document may fail.
+pub(crate) fn describe_problems(
+    mut operation: Operation,
+    document: &mut Document,
+    problems: &[QueryProblem],
+) -> Operation {
+    let shape = document.written::<QueryError>();
+    for problem in problems {
+        let (status, message) = problem.told();
+        let content = Content::json(shape.clone()).example("error", problem.body());
+        operation = operation.reply(status.as_u16(), message, content);
+        if matches!(problem, QueryProblem::TooMany | QueryProblem::Unavailable) {
+            operation = operation.header(status.as_u16(), "Retry-After", "seconds");
+        }
+    }
+    operation
+}
+
+/// The client whose raw key `Authorization` holds, while it may ask.
+pub(crate) fn client_of_raw_key<'d>(
+    gateway: &Gateway,
+    directory: &'d Present,
+    headers: &HeaderMap,
+) -> Result<&'d Client, QueryProblem> {
+    let key = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+    let client = client_of(directory, key).ok_or(QueryProblem::NotAuthorised)?;
+    if !gateway.queries.take(client.id, Instant::now()) {
+        return Err(QueryProblem::TooMany);
+    }
+    Ok(client)
 }
 
 /// GET `/api/transactions/{id}`.
@@ -171,11 +195,7 @@ pub(crate) async fn query(
     headers: HeaderMap,
 ) -> Result<Json<TransactionReply>, QueryProblem> {
     let directory = gateway.directory.current();
-    let key = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
-    let client = client_of(&directory, key).ok_or(QueryProblem::NotAuthorised)?;
-    if !gateway.queries.take(client.id, Instant::now()) {
-        return Err(QueryProblem::TooMany);
-    }
+    let client = client_of_raw_key(&gateway, &directory, &headers)?;
     if !accepts_json(&headers) {
         return Err(QueryProblem::NotJson);
     }

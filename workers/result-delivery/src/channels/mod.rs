@@ -1,13 +1,14 @@
 //! Channels of results, and providers of messages. A new one is one file here, one row in
 //! [`CHANNELS`] and its arm below.
 
+mod card_get;
 mod email;
 mod ipn;
 mod sms;
 mod transact_result;
 
 use fleet_boot::{Answer, Exchange, Request};
-use fleet_contracts::{IPN, Message, TRANSACT_RESULT, message_ref};
+use fleet_contracts::{CARD_GET, IPN, Message, TRANSACT_RESULT, message_ref};
 use fleet_domain::{Client, Connector, Delivery, Directory, Job, Party};
 use fleet_engine::{Attempt, CallError, Refusal, connectors};
 
@@ -18,6 +19,7 @@ use crate::Acknowledged;
 pub const CHANNELS: &[(&str, Channel)] = &[
     (TRANSACT_RESULT, Channel::TransactResult),
     (IPN, Channel::Ipn),
+    (CARD_GET, Channel::CardGet),
     ("sms", Channel::Sms),
     ("email", Channel::Email),
 ];
@@ -29,6 +31,8 @@ pub enum Channel {
     TransactResult,
     /// IPN of the contract.
     Ipn,
+    /// The end of a card payment.
+    CardGet,
     /// A provider of short messages.
     Sms,
     /// A provider of e-mail.
@@ -72,7 +76,7 @@ pub async fn notify(
     let body = match connectors::adapter(CHANNELS, provider)? {
         Channel::Sms => sms::body(reference, &message),
         Channel::Email => email::body(reference, &message),
-        Channel::TransactResult | Channel::Ipn => {
+        Channel::TransactResult | Channel::Ipn | Channel::CardGet => {
             return Err(not_sent(format!("connector {} sends no messages", provider.name)));
         }
     };
@@ -106,6 +110,7 @@ pub async fn send(
             transact_result::send(exchange, client, url, delivery, attempt).await
         }
         Channel::Ipn => ipn::send(exchange, client, url, delivery, attempt).await,
+        Channel::CardGet => card_get::send(exchange, url, delivery, attempt).await,
         Channel::Sms | Channel::Email => Err(not_sent("a result does not go to a person")),
     }
 }

@@ -1,5 +1,4 @@
-//! A supplier's confirmation: verified, stored as a fact, answered 200 only then. It never moves a
-//! purchase; the dispense task decides over all facts.
+//! A supplier's confirmation, signed with the connector's secret.
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection};
@@ -7,10 +6,11 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use fleet_contracts::openapi::{Content, Document, Operation, Parameter, SIGNATURE};
 use fleet_contracts::{REFERENCE_CHARS_MAX, Rejection, VendReply, plain};
-use fleet_domain::{FactOutcome, NewFact, Party, Private, PurchaseId, TaskKey, TaskKind};
+use fleet_domain::{NewFact, Party, Private, PurchaseId, TaskKey, TaskKind};
 use fleet_outbound::verify_signature;
 use serde_json::json;
 
+use super::keep;
 use crate::Gateway;
 use crate::problem::{Problem, fails, whole};
 
@@ -73,15 +73,7 @@ pub(crate) async fn supplier(
         external_id: reply.supplier_ref.unwrap_or_default(),
         body: Private::new(String::from_utf8_lossy(&body).into_owned()),
     };
-    fleet_telemetry::crash_point("callback", "fact.before");
-    let stored = gateway.store.store_fact(&fact).await?;
-    fleet_telemetry::crash_point("callback", "fact.after");
-    if let FactOutcome::Stored { woken: Some(woken) } = stored {
-        let now = gateway.store.now().await?;
-        gateway.hints.publish_one(woken.key, woken.lane, now).await;
-    }
-    fleet_telemetry::crash_point("callback", "answer.before");
-    Ok(StatusCode::OK)
+    keep(&gateway, &fact).await
 }
 
 /// The dispense task that a vend reference (`<raasTxnRef>-0000`) speaks of. A reference of nobody is

@@ -1,0 +1,81 @@
+//! How a card payment ended, told by a GET of the page's owner. Nobody signs it: a success counts only
+//! once Transaction Query there agrees.
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use fleet_contracts::CardCompletion;
+use fleet_contracts::openapi::{Document, Operation, Parameter};
+use fleet_domain::{NewFact, Private, PurchaseId};
+use serde_json::{Value, json};
+
+use super::{keep, reserve_task};
+use crate::Gateway;
+use crate::problem::{Problem, fails};
+
+/// What a completion is.
+pub(crate) fn describe(document: &mut Document) -> Operation {
+    let operation = Operation::new(
+        "cardPaymentCompletion",
+        "A card payment's end (ClickPayAfrica)",
+    )
+    .about(
+        "A success is one only with a `transaction_id`, and is believed once Transaction Query \
+             there agrees. Values may stand in quotation marks. The same again changes nothing.",
+    )
+    .tag("callbacks")
+    .parameters([
+        Parameter::path("connector", "the funding source's name"),
+        Parameter::query("type", true, json!({ "enum": ["cardpayment"] })),
+        Parameter::query("status", true, json!({ "enum": ["success", "failed"] })),
+        Parameter::query("order_info", true, word(1, "our reference")),
+        Parameter::query("message", false, json!({ "type": "string", "maxLength": 256 })),
+        Parameter::query("transaction_id", false, word(0, "theirs; only a success has one")),
+    ])
+    .empty(200, "stored");
+    let problems = [
+        Problem::of_field("status", "must be success or failed"),
+        Problem::NotFound,
+        Problem::Unavailable,
+    ];
+    fails(operation, document, &problems)
+}
+
+fn word(least: u32, description: &str) -> Value {
+    let pattern = format!("^[A-Za-z0-9_-]{{{least},64}}$");
+    json!({ "type": "string", "pattern": pattern, "description": description })
+}
+
+/// GET `/callbacks/card-payments/{connector}`.
+pub(crate) async fn completion(
+    State(gateway): State<Gateway>,
+    name: Result<Path<String>, PathRejection>,
+    RawQuery(query): RawQuery,
+) -> Result<StatusCode, Problem> {
+    let directory = gateway.directory.current();
+    let Path(name) = name.map_err(|_unreadable| Problem::NotFound)?;
+    let connector = directory.connectors.get(&name).ok_or(Problem::NotFound)?;
+    if connector.account.is_none() {
+        return Err(Problem::NotFound);
+    }
+    let _place = gateway.requests.try_acquire().map_err(|_none_left| Problem::Unavailable)?;
+    let query = query.unwrap_or_default();
+    let told = CardCompletion::from_query(&query)?;
+    let task = match told.order_info.parse::<PurchaseId>() {
+        Ok(id) => {
+            let found = gateway.store.find_funded_by(id, &name).await?;
+            found.map(|_purchase| reserve_task(id))
+        }
+        Err(_) => None,
+    };
+    let fact = NewFact {
+        source: format!("card_payment:{name}"),
+        kind: "card_payment".to_owned(),
+        task,
+        status: told.status().to_owned(),
+        reference: told.order_info,
+        external_id: told.transaction_id.unwrap_or_default(),
+        body: Private::new(query),
+    };
+    keep(&gateway, &fact).await
+}

@@ -1,0 +1,106 @@
+//! An operator's notification about an SMS charge. Nobody signs it: what it says of a charge counts
+//! only once the operator confirms it. What does not fit what was asked for is kept without a
+//! purchase, for a person.
+
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use fleet_contracts::openapi::{Content, Document, Operation, Parameter};
+use fleet_contracts::{MoNotification, MoNotificationBody};
+use fleet_domain::{Connector, NewFact, Private, TaskKey};
+use serde_json::json;
+
+use super::{keep, reserve_task};
+use crate::Gateway;
+use crate::problem::{Problem, fails, whole};
+
+/// What an operator's notification is.
+pub(crate) fn describe(document: &mut Document) -> Operation {
+    let charged = json!({ "success": {
+        "type": "mo_charge", "operator": "zain-kw", "environment": "production",
+        "merchant": "partner:02c76113-0ca7-4aed-88e2-75267bf85e82",
+        "campaign": "campaign:940d351138df895e8dedf51e5d7b90788cdc23d0",
+        "msisdn": "96526925482", "currency": "KWD", "amount": "0.5",
+        "correlator": "0198f000-0000-7000-8000-000000000000",
+        "transaction": {
+            "status": "CHARGED", "timestamp": "2015-08-26T10:58:12.026+08:00",
+            "transaction_id": "1910173",
+        },
+    } });
+    let body = Content::json(document.read::<MoNotificationBody>()).example("charged", charged);
+    let operation = Operation::new("moChargeNotification", "An operator's notification (Alacrity)")
+        .about(
+            "With one of `success` and `error`. A charge is believed once `check_transaction` \
+             confirms it; what has no correlator, or does not fit what was asked for, is kept for a \
+             person. The same again changes nothing.",
+        )
+        .tag("callbacks")
+        .parameters([Parameter::path("connector", "the funding source's name")])
+        .body(body)
+        .empty(200, "stored");
+    let problems = [
+        Problem::of_field("body", "must have one of success and error"),
+        Problem::NotFound,
+        Problem::Unavailable,
+    ];
+    fails(operation, document, &problems)
+}
+
+/// POST `/callbacks/mo-charge/{connector}`.
+pub(crate) async fn notification(
+    State(gateway): State<Gateway>,
+    name: Result<Path<String>, PathRejection>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<StatusCode, Problem> {
+    let directory = gateway.directory.current();
+    let Path(name) = name.map_err(|_unreadable| Problem::NotFound)?;
+    let connector = directory.connectors.get(&name).ok_or(Problem::NotFound)?;
+    if connector.mo.is_none() {
+        return Err(Problem::NotFound);
+    }
+    let _place = gateway.requests.try_acquire().map_err(|_none_left| Problem::Unavailable)?;
+    let body = whole(body)?;
+    let told = MoNotification::from_bytes(&body)?;
+    let fact = NewFact {
+        source: format!("mo_charge:{name}"),
+        kind: "mo_charge".to_owned(),
+        task: task_of(&gateway, connector, &told).await?,
+        external_id: external_id(&gateway, &told),
+        reference: told.correlator,
+        status: told.word,
+        body: Private::new(String::from_utf8_lossy(&body).into_owned()),
+    };
+    keep(&gateway, &fact).await
+}
+
+/// What tells this notification from the next: its transaction, or, where it has no correlator
+/// either, everything that it says under our key.
+fn external_id(gateway: &Gateway, told: &MoNotification) -> String {
+    if !told.correlator.is_empty() {
+        return told.transaction_id.clone();
+    }
+    let text = told.without_correlator();
+    hex::encode(gateway.store.keyring().lookup_hash("mo_charge", text.expose()))
+}
+
+/// The task of the purchase that it names, if it speaks of what was asked for.
+async fn task_of(
+    gateway: &Gateway,
+    connector: &Connector,
+    told: &MoNotification,
+) -> Result<Option<TaskKey>, Problem> {
+    let (Some(mo), Ok(id)) = (&connector.mo, told.correlator.parse()) else { return Ok(None) };
+    let found = gateway.store.find_funded_by(id, &connector.name).await?;
+    let Some(purchase) = found else { return Ok(None) };
+    if let Err(differs) = told.is_about(&purchase.order, mo) {
+        tracing::warn!(
+            connector = connector.name,
+            purchase = %id,
+            field = differs.field,
+            "a notification is not about what was asked for"
+        );
+        return Ok(None);
+    }
+    Ok(Some(reserve_task(id)))
+}
