@@ -89,7 +89,12 @@ fn once_each(fleet: &TestFleet) {
             EffectKind::Vend => "vend",
             EffectKind::Capture | EffectKind::Cancel => "capture or cancel",
             EffectKind::Refund => "refund",
-            EffectKind::Result | EffectKind::Ipn | EffectKind::Report | EffectKind::Message => {
+            EffectKind::Prompt => "prompt",
+            EffectKind::Result
+            | EffectKind::Ipn
+            | EffectKind::Report
+            | EffectKind::Message
+            | EffectKind::Completion => {
                 continue;
             }
         };

@@ -328,6 +328,34 @@ impl State {
         self.reservation(visit)
     }
 
+    /// A charge that the buyer decides on later; false when another one is known by its reference.
+    pub(crate) fn charge_opens(
+        &mut self,
+        visit: &Visit,
+        body: crate::purchase::Fingerprint,
+        amount: i64,
+    ) -> bool {
+        let purchase = self.purchase_mut(&visit.purchase);
+        let hold = purchase.hold.get_or_insert_with(|| Hold {
+            bank: Arc::clone(&visit.party),
+            body,
+            amount,
+            reference: Arc::clone(&visit.purchase),
+            state: HoldState::Undecided,
+            settled_by: None,
+        });
+        hold.body == body && hold.bank == visit.party
+    }
+
+    /// The buyer has decided for it.
+    pub(crate) fn charge_is_paid(&mut self, visit: &Visit, amount: i64) {
+        let hold = self.purchase_mut(&visit.purchase).hold.as_mut();
+        if let Some(hold) = hold.filter(|hold| hold.state == HoldState::Undecided) {
+            hold.state = HoldState::Charged;
+            self.take(visit, Takes::Money, amount);
+        }
+    }
+
     fn take(&mut self, visit: &Visit, takes: Takes, amount: i64) {
         self.effect(visit, EffectKind::Reserve, amount, None);
         match takes {

@@ -33,6 +33,16 @@ pub enum Action {
     Validate,
     /// A message to a person.
     Message,
+    /// An operator's charge by SMS.
+    MoCharge,
+    /// An operator's check of a transaction.
+    MoCheck,
+    /// A card payment at its processor.
+    CardPayment,
+    /// A card processor's Transaction Query.
+    CardQuery,
+    /// A card payment's completion for a client.
+    Completion,
 }
 
 /// The behaviours of one purchase, used in order; the last one repeats.
@@ -54,7 +64,8 @@ pub struct Behaviour {
     /// A vend that the supplier accepts now and decides later, at a look-up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<Pending>,
-    /// What a supplier that confirms by callback sends, in order.
+    /// What a supplier that confirms by callback sends, in order. For a charge by SMS or a card
+    /// payment: what the buyer does; nothing here means that the buyer pays within 300 ms.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub confirm: Vec<Confirmation>,
     /// How it answers.
@@ -75,7 +86,10 @@ pub struct Pending {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Confirmation {
-    /// The response code that it tells.
+    /// The response code that it tells. For a buyer, a word and perhaps in which way: `CHARGED`
+    /// (`/number`, `/second`, `/amount`, `/test`, `/msisdn`, `/forged`) or an error's status by SMS;
+    /// `SUCCESS` (`/bare`, `/quoted`, `/second`, `/amount`, `/order`, `/forged`) or `FAILED` with a
+    /// card; `SILENT` for nothing at all.
     pub code: String,
     /// How long after the vend it leaves.
     #[serde(default)]
@@ -178,6 +192,13 @@ impl Behaviour {
         Self { effect, confirm, ..Self::refuses("2236") }
     }
 
+    /// Asks the buyer, who does all this, each some milliseconds after being asked.
+    #[must_use]
+    pub fn asks(deeds: &[(u64, &str)]) -> Self {
+        let confirm = deeds.iter().map(|(after_ms, code)| Confirmation::after(*after_ms, code));
+        Self { confirm: confirm.collect(), ..Self::ok() }
+    }
+
     pub(crate) const fn effect_wait(&self) -> Duration {
         Duration::from_millis(self.effect_after_ms)
     }
@@ -222,5 +243,11 @@ impl Confirmation {
 impl Action {
     pub(crate) const fn is_look_up(self) -> bool {
         matches!(self, Self::ReservationLookUp | Self::VendLookUp)
+    }
+
+    /// Scripts of these calls are chosen by what the call itself is about: the payer's number or
+    /// the amount, never the purchase's target.
+    pub(crate) const fn is_of_payer(self) -> bool {
+        matches!(self, Self::MoCharge | Self::MoCheck | Self::CardPayment | Self::CardQuery)
     }
 }

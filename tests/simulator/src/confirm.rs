@@ -1,7 +1,8 @@
-//! Callbacks of suppliers that confirm: sent to the gateway until it takes them.
+//! Callbacks, above all of suppliers that confirm: sent to the gateway until it takes them.
 
 use std::time::Duration;
 
+use reqwest::{RequestBuilder, StatusCode};
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -63,18 +64,25 @@ async fn post(world: &World, visit: &Visit, body: &str) -> bool {
     let settings = world.settings();
     let url = format!("{}/callbacks/suppliers/{}", settings.gateway, visit.party);
     let signed = signature(&settings.callback_secret, body.as_bytes());
+    let request = || {
+        let request = world.http().post(&url).header("content-type", "application/json");
+        request.header("signature", &signed).body(body.to_owned())
+    };
+    deliver(world, visit, request, |status| status.is_success()).await
+}
+
+/// Sends a callback until the gateway takes it; false when it is given up.
+pub(crate) async fn deliver(
+    world: &World,
+    visit: &Visit,
+    request: impl Fn() -> RequestBuilder,
+    is_taken: impl Fn(StatusCode) -> bool,
+) -> bool {
     for _ in 0..TRIES_MAX {
-        let request = world
-            .http()
-            .post(&url)
-            .timeout(TRY_DEADLINE)
-            .header("content-type", "application/json")
-            .header("signature", &signed)
-            .body(body.to_owned());
         let permit = world.confirmations().acquire().await;
-        let answer = request.send().await;
+        let answer = request().timeout(TRY_DEADLINE).send().await;
         drop(permit);
-        if answer.is_ok_and(|answer| answer.status().is_success()) {
+        if answer.is_ok_and(|answer| is_taken(answer.status())) {
             return true;
         }
         sleep(TRIES_APART).await;

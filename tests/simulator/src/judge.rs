@@ -60,5 +60,15 @@ pub(crate) const IPN_WITHOUT_VEND: &str = "ipn_without_vend";
 pub(crate) const IPN_NOT_FOUND: &str = "ipn_not_found";
 /// A message whose text or destination is not that sent before under its reference.
 pub(crate) const MESSAGE_CHANGED: &str = "message_changed";
+/// A call without the operator's user and password.
+pub(crate) const BASIC_AUTH: &str = "basic_auth";
+/// A call without the card processor's key.
+pub(crate) const CARD_KEY: &str = "card_key";
+/// A charge whose content is not that sent before under its correlator.
+pub(crate) const CORRELATOR_CHANGED: &str = "correlator_changed";
+/// A card payment whose content is not that sent before under its `order_info`.
+pub(crate) const ORDER_CHANGED: &str = "order_changed";
+/// A card payment's completion that is not the one sent before.
+pub(crate) const COMPLETION_CHANGED: &str = "completion_changed";
 /// A redirect was followed.
 pub(crate) const REDIRECT_FOLLOWED: &str = "redirect_followed";

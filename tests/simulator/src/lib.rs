@@ -1,24 +1,31 @@
 //! The outside world of the fleet, for tests and for trying it out: banks, suppliers, clients'
-//! result listeners, a fraud desk and providers of messages behind one HTTP port.
+//! result listeners, a fraud desk, providers of messages, operators that charge by SMS and
+//! processors of card payments behind one HTTP port.
 //!
 //! It keeps its own record of every call and of every effect (money held, captured, cancelled;
 //! goods out; results taken) and judges by that record alone: it shares no type and no decision
 //! with the workers, never asks their database, and never repairs what they do wrong.
 //!
 //! How a party behaves is scripted: per purchase by the last four digits of its
-//! `targetIdentifier` ([`SCRIPTS`]), or by [`World::script`] and `PUT /control/scripts/{key}`.
+//! `targetIdentifier` ([`SCRIPTS`]; at an operator those of the payer's number, at a card processor
+//! those of the amount), or by [`World::script`] and `PUT /control/scripts/{key}`.
 //! The state of all parties lies behind one lock that is never held over a wait; a call's effect
 //! happens at one instant, whether or not its caller is still there for the answer.
 
+mod amount;
 mod bank;
 mod behaviour;
+mod buyer;
+mod card;
 mod client;
+mod completion;
 mod confirm;
 mod desk;
 mod faults;
 mod ipn;
 mod judge;
 mod message;
+mod operator;
 mod purchase;
 mod record;
 mod routes;
@@ -30,6 +37,8 @@ mod supplier;
 mod world;
 
 pub use behaviour::{Action, AnswerKind, Behaviour, Confirmation, Pending, Plan};
+pub use buyer::Transaction;
+pub use completion::CompletionCall;
 pub use desk::{ReportTold, TokenRecord};
 pub use faults::Fault;
 pub use ipn::{IpnCall, Mode};

@@ -23,6 +23,14 @@ pub(crate) struct Purchase {
     /// The purchase's amount in minor units and its currency, as whoever came first told it.
     pub(crate) amount: Option<(i64, Arc<str>)>,
     pub(crate) hold: Option<Hold>,
+    /// The buyer has been asked by an operator or a card processor.
+    pub(crate) is_prompted: bool,
+    /// And has been let act.
+    pub(crate) has_acted: bool,
+    /// The number of the transaction that took the money.
+    pub(crate) paid: Option<Arc<str>>,
+    /// The numbers of all of them.
+    pub(crate) transactions: Vec<Arc<str>>,
     /// By supplier and vend reference, in the order of the references.
     pub(crate) vends: BTreeMap<(Arc<str>, Arc<str>), Vend>,
     /// The frozen body of its result, by client.

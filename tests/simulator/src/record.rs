@@ -30,6 +30,10 @@ pub enum EffectKind {
     Report,
     /// A person has a message.
     Message,
+    /// A buyer has been asked for money: by SMS, or by a page for a card payment.
+    Prompt,
+    /// A client has a card payment's completion.
+    Completion,
 }
 
 impl EffectKind {
@@ -39,14 +43,20 @@ impl EffectKind {
     pub const fn happens_once(self) -> bool {
         match self {
             Self::Reserve | Self::Capture | Self::Cancel | Self::Refund | Self::Vend => true,
-            Self::Result | Self::Ipn | Self::Report | Self::Message => false,
+            Self::Prompt => true,
+            Self::Result | Self::Ipn | Self::Report | Self::Message | Self::Completion => false,
         }
     }
 
     pub(crate) fn named(name: &str) -> Option<Self> {
         let money = [Self::Reserve, Self::Capture, Self::Cancel, Self::Refund, Self::Vend];
         let told = [Self::Result, Self::Ipn, Self::Report, Self::Message];
-        money.into_iter().chain(told).find(|kind| format!("{kind:?}").eq_ignore_ascii_case(name))
+        let paid = [Self::Prompt, Self::Completion];
+        money
+            .into_iter()
+            .chain(told)
+            .chain(paid)
+            .find(|kind| format!("{kind:?}").eq_ignore_ascii_case(name))
     }
 }
 

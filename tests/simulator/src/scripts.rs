@@ -10,13 +10,14 @@ use crate::faults::Fault;
 pub struct Script {
     /// The last four digits of a purchase's `targetIdentifier`. For a listener that has seen
     /// neither reserve nor vend, a `clientTxnRef` that begins with `s<code>-`; for the desk, a
-    /// token that ends in `-s<code>`.
+    /// token that ends in `-s<code>`; for an operator, the payer's number; for a card processor, the
+    /// amount in minor units.
     pub code: &'static str,
     /// In short.
     pub name: &'static str,
     /// What happens.
     pub meaning: &'static str,
-    /// Whose behaviour it is: bank, supplier, listener, desk or provider.
+    /// Whose behaviour it is: bank, supplier, listener, desk, provider, operator or card processor.
     pub party: &'static str,
     #[serde(skip)]
     make: fn() -> Plan,
@@ -34,6 +35,8 @@ impl Script {
             [_, b'2' | b'3', ..] => "supplier",
             [_, b'4', ..] => "listener",
             [_, b'6', ..] => "provider",
+            [_, b'7', ..] => "operator",
+            [_, b'8', ..] => "card",
             _ => "desk",
         };
         Self { code, name, meaning, party, make }
@@ -57,8 +60,11 @@ impl std::fmt::Display for Script {
     }
 }
 
-/// Every built-in script. Any other number means `ok`: all parties do what they are asked; a
-/// supplier that confirms by callback answers `2236` and confirms within 300 ms.
+/// Every built-in script.
+///
+/// Any other number means `ok`: all parties do what they are asked; a
+/// supplier that confirms by callback answers `2236` and confirms within 300 ms, and a buyer who is
+/// asked by SMS or with a card pays within 300 ms.
 #[rustfmt::skip]
 pub const SCRIPTS: &[Script] = &[
     // 91xx: the bank.
@@ -169,6 +175,12 @@ pub const SCRIPTS: &[Script] = &[
     Script::new("9415", "ipn_fail", "every IPN is answered Fail", || ipn([Behaviour::refuses("Fail")])),
     Script::new("9416", "ipn_effect_then_reset", "an IPN is taken and the connection is reset, then Success", || ipn([Behaviour::effect_then(AnswerKind::Reset), Behaviour::ok()])),
     Script::new("9405", "listener_redirect_once", "a result is answered with a redirect, then taken", || result([Behaviour::no_effect(AnswerKind::Redirect), Behaviour::ok()])),
+    Script::new("9421", "completion_500_twice", "a card completion is answered 500 twice, then taken", || completion([Behaviour::status(500), Behaviour::status(500), Behaviour::ok()])),
+    Script::new("9422", "completion_410", "every card completion is answered 410", || completion([Behaviour::status(410)])),
+    Script::new("9423", "completion_429", "a card completion is answered 429 with Retry-After 1, then taken", || completion([busy(), Behaviour::ok()])),
+    Script::new("9424", "completion_slow_3s", "a card completion is taken and answered after 3 s", || completion([Behaviour::slow(3_000)])),
+    Script::new("9425", "completion_effect_then_reset", "a card completion is taken and the connection is reset, then taken", || completion([Behaviour::effect_then(AnswerKind::Reset), Behaviour::ok()])),
+    Script::new("9426", "completion_redirect_once", "a card completion is answered with a redirect, then taken", || completion([Behaviour::no_effect(AnswerKind::Redirect), Behaviour::ok()])),
     // 945x: the first result by Fault::ALL, all later ones go well.
     Script::new("9450", "lost_result_hang_before", "first result: nothing is done and no answer comes", || result([Fault::HangBefore.behaviour(), Behaviour::ok()])),
     Script::new("9451", "lost_result_effect_hang", "first result: it is done and no answer comes", || result([Fault::EffectThenHang.behaviour(), Behaviour::ok()])),
@@ -217,6 +229,46 @@ pub const SCRIPTS: &[Script] = &[
     Script::new("9657", "lost_message_redirect", "first message: nothing is done and the answer is a redirect", || message([Fault::Redirect.behaviour(), Behaviour::ok()])),
     Script::new("9658", "lost_message_stale", "first message: it is done and the connection is closed without a byte", || message([Fault::StaleKeepAlive.behaviour(), Behaviour::ok()])),
     Script::new("9659", "lost_message_late_effect", "first message: no answer comes, and it is done after 2.5 s", || message([Fault::LateEffect.behaviour(), Behaviour::ok()])),
+    // 97xx: operators that charge by SMS, by the last four digits of the payer's number.
+    Script::new("9701", "pin_expired", "the buyer's reply is too late: PIN_EXPIRED, nothing is charged", || sms(&[(100, "PIN_EXPIRED")])),
+    Script::new("9702", "pin_used_then_charged", "PIN_USED is told first, then CHARGED", || sms(&[(100, "PIN_USED"), (200, "CHARGED")])),
+    Script::new("9703", "pin_used", "PIN_USED is told and nothing else; nothing is charged", || sms(&[(100, "PIN_USED")])),
+    Script::new("9704", "pin_not_found_then_charged", "PIN_NOT_FOUND is told without a correlator, then CHARGED", || sms(&[(100, "PIN_NOT_FOUND"), (200, "CHARGED")])),
+    Script::new("9705", "mo_insufficient_funds", "INSUFFICIENT_FUNDS is told, a status of no table; nothing is charged", || sms(&[(100, "INSUFFICIENT_FUNDS")])),
+    Script::new("9706", "mo_silent_buyer", "the buyer never replies and nothing is told", || sms(&[(0, "SILENT")])),
+    Script::new("9707", "charged_twice_told", "CHARGED is told twice with the same transaction_id", || sms(&[(100, "CHARGED"), (200, "CHARGED")])),
+    Script::new("9708", "charged_twice", "CHARGED is told with two transaction_ids, and the check knows both", || sms(&[(100, "CHARGED"), (200, "CHARGED/second")])),
+    Script::new("9709", "charged_other_amount", "CHARGED is told and checked with another amount; the record takes it for no charge of this purchase", || sms(&[(100, "CHARGED/amount")])),
+    Script::new("9710", "charged_test", "CHARGED is told and checked with the environment test; no money moves", || sms(&[(100, "CHARGED/test")])),
+    Script::new("9711", "charged_forged", "CHARGED is told with a transaction_id that the check does not know, and nothing else", || sms(&[(100, "CHARGED/forged")])),
+    Script::new("9712", "charged_forged_then_real", "CHARGED is told with a transaction_id that the check does not know, then with the real one", || sms(&[(100, "CHARGED/forged"), (200, "CHARGED")])),
+    Script::new("9713", "charged_other_msisdn", "CHARGED is told and checked for another msisdn; this buyer pays nothing", || sms(&[(100, "CHARGED/msisdn")])),
+    Script::new("9714", "charged_then_pin_used", "CHARGED is told, then PIN_USED", || sms(&[(100, "CHARGED"), (200, "PIN_USED")])),
+    Script::new("9715", "pin_expired_then_charged", "PIN_EXPIRED is told, and CHARGED 1 s later", || sms(&[(100, "PIN_EXPIRED"), (1_100, "CHARGED")])),
+    Script::new("9716", "mo_effect_then_hang", "the SMS is sent and the answer never comes", || charge([Behaviour::effect_then(AnswerKind::Hang), Behaviour::ok()])),
+    Script::new("9717", "mo_effect_then_500", "the SMS is sent and the answer is 500", || charge([effect_then_status(500), Behaviour::ok()])),
+    Script::new("9718", "mo_hang_before_effect", "no SMS is sent and the answer never comes; then all is well", || charge([Behaviour::no_effect(AnswerKind::Hang), Behaviour::ok()])),
+    Script::new("9719", "mo_429", "the charge is answered 429 with Retry-After 1, then the SMS is sent", || charge([busy(), Behaviour::ok()])),
+    Script::new("9720", "charged_amount_number", "CHARGED is told with the amount as a JSON number", || sms(&[(100, "CHARGED/number")])),
+    Script::new("9721", "check_500_twice", "the check answers 500 twice, then well", || plan(Action::MoCheck, [Behaviour::status(500), Behaviour::status(500), Behaviour::ok()])),
+    Script::new("9722", "check_hang_once", "the check never answers once, then well", || plan(Action::MoCheck, [Behaviour::no_effect(AnswerKind::Hang), Behaviour::ok()])),
+    Script::new("9723", "mo_success_false_once", "the charge is answered with success false and no SMS is sent, then it is", || charge([Behaviour::refuses("false"), Behaviour::ok()])),
+    // 98xx: processors of card payments, by the last four digits of the amount in minor units.
+    Script::new("9801", "card_declined", "the payment fails: status failed", || pays(&[(100, "FAILED")])),
+    Script::new("9802", "card_success_bare", "status success without a transaction_id, as the document writes a failure; nothing is paid", || pays(&[(100, "SUCCESS/bare")])),
+    Script::new("9803", "card_success_quoted", "the completion's values stand in quotation marks", || pays(&[(100, "SUCCESS/quoted")])),
+    Script::new("9804", "card_forged", "success is told with a transaction_id that the query does not know, and nothing else", || pays(&[(100, "SUCCESS/forged")])),
+    Script::new("9805", "card_forged_then_real", "success is told with a transaction_id that the query does not know, then with the real one", || pays(&[(100, "SUCCESS/forged"), (200, "SUCCESS")])),
+    Script::new("9806", "card_other_amount", "success is told and the query shows another amount; the record takes it for no payment of this purchase", || pays(&[(100, "SUCCESS/amount")])),
+    Script::new("9807", "card_query_pending_twice", "the query says PENDING twice, then SUCCESS", || plan(Action::CardQuery, [Behaviour::refuses("PENDING"), Behaviour::refuses("PENDING"), Behaviour::ok()])),
+    Script::new("9808", "card_silent_buyer", "the buyer never pays and nothing is told", || pays(&[(0, "SILENT")])),
+    Script::new("9809", "card_told_twice", "the completion is told twice", || pays(&[(100, "SUCCESS"), (200, "SUCCESS")])),
+    Script::new("9810", "card_effect_then_500", "the page is made and the answer is 500", || card([effect_then_status(500), Behaviour::ok()])),
+    Script::new("9811", "card_hang_before_effect", "no page is made and the answer never comes; then all is well", || card([Behaviour::no_effect(AnswerKind::Hang), Behaviour::ok()])),
+    Script::new("9812", "card_failed_then_success", "status failed is told, and success 1 s later", || pays(&[(100, "FAILED"), (1_100, "SUCCESS")])),
+    Script::new("9813", "card_paid_twice", "success is told with two transaction_ids, and the query knows both", || pays(&[(100, "SUCCESS"), (200, "SUCCESS/second")])),
+    Script::new("9814", "card_other_order", "success is told and the query shows another order_info; this purchase is not paid", || pays(&[(100, "SUCCESS/order")])),
+    Script::new("9815", "card_query_503_twice", "the query answers 503 twice, then well", || plan(Action::CardQuery, [Behaviour::status(503), Behaviour::status(503), Behaviour::ok()])),
 ];
 
 fn plan<const N: usize>(action: Action, behaviours: [Behaviour; N]) -> Plan {
@@ -260,6 +312,28 @@ fn report<const N: usize>(behaviours: [Behaviour; N]) -> Plan {
 
 fn message<const N: usize>(behaviours: [Behaviour; N]) -> Plan {
     plan(Action::Message, behaviours)
+}
+
+fn completion<const N: usize>(behaviours: [Behaviour; N]) -> Plan {
+    plan(Action::Completion, behaviours)
+}
+
+fn charge<const N: usize>(behaviours: [Behaviour; N]) -> Plan {
+    plan(Action::MoCharge, behaviours)
+}
+
+fn card<const N: usize>(behaviours: [Behaviour; N]) -> Plan {
+    plan(Action::CardPayment, behaviours)
+}
+
+/// What a buyer does who is asked by SMS.
+fn sms(deeds: &[(u64, &str)]) -> Plan {
+    charge([Behaviour::asks(deeds)])
+}
+
+/// What a buyer does who is asked for a card.
+fn pays(deeds: &[(u64, &str)]) -> Plan {
+    card([Behaviour::asks(deeds)])
 }
 
 fn pending(code: &str) -> Behaviour {

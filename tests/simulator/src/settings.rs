@@ -23,6 +23,16 @@ pub struct SimulatorSettings {
     pub callback_secret: String,
     /// The `api_key` that the fraud desk wants.
     pub desk_key: String,
+    /// Whom an operator lets charge by SMS.
+    pub mo_user: String,
+    /// The password of `mo_user`.
+    pub mo_password: String,
+    /// `environment` in an operator's notifications.
+    pub mo_environment: String,
+    /// The key that a card processor wants.
+    pub card_key: String,
+    /// The `account_id` that the key belongs to.
+    pub card_account: String,
     /// Effects beyond this many are refused with 507.
     pub effects_max: usize,
     /// Calls beyond this many are refused with 507.
@@ -75,6 +85,11 @@ impl Default for SimulatorSettings {
             ipn_listeners: BTreeMap::from([(1011, IpnListener::sample())]),
             callback_secret: "sample-callback-secret".to_owned(),
             desk_key: "sample-desk-key".to_owned(),
+            mo_user: "sample-mo".to_owned(),
+            mo_password: "sample-mo-password".to_owned(),
+            mo_environment: "production".to_owned(),
+            card_key: "sample-card-key".to_owned(),
+            card_account: "77".to_owned(),
             effects_max: 2_000_000,
             calls_max: 6_000_000,
         }

@@ -8,10 +8,14 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::behaviour::{Action, Behaviour, Confirmation, Plan};
+use crate::buyer::Transaction;
+use crate::card::Cards;
+use crate::completion::CompletionCall;
 use crate::desk::Token;
 use crate::ipn::Ipns;
 use crate::judge;
 use crate::message::Messages;
+use crate::operator::ChargeRequest;
 use crate::purchase::Purchase;
 use crate::record::{Call, Effect, EffectKind, PartyCount, ResultSeen, Summary, Violation};
 use crate::scripts::{Script, marked_code, target_code};
@@ -62,6 +66,15 @@ pub(crate) struct State {
     pub(crate) ipns: Ipns,
     pub(crate) messages: Messages,
     pub(crate) results: Vec<ResultSeen>,
+    /// Charges by SMS, by purchase.
+    pub(crate) charges: HashMap<Arc<str>, ChargeRequest>,
+    pub(crate) cards: Cards,
+    pub(crate) completions: Vec<CompletionCall>,
+    /// By party and number.
+    pub(crate) transactions: HashMap<(Arc<str>, Arc<str>), Transaction>,
+    /// As the settings have them.
+    pub(crate) mo_environment: String,
+    pub(crate) gateway: String,
     scripts: HashMap<String, Plan>,
     used: HashMap<(Arc<str>, Action), usize>,
     duplicates: BTreeMap<EffectKind, u64>,
@@ -89,6 +102,12 @@ impl State {
             ipns: Ipns { listeners: settings.ipn_listeners.clone(), ..Ipns::default() },
             messages: Messages::default(),
             results: Vec::new(),
+            charges: HashMap::new(),
+            cards: Cards::default(),
+            completions: Vec::new(),
+            transactions: HashMap::new(),
+            mo_environment: settings.mo_environment.clone(),
+            gateway: settings.gateway.clone(),
             scripts: HashMap::new(),
             used: HashMap::new(),
             duplicates: BTreeMap::new(),
@@ -203,7 +222,8 @@ impl State {
         let keys = [Some(&visit.purchase), target.as_ref(), visit.mark.as_ref()];
         let mut custom = keys.into_iter().flatten().filter_map(|key| self.scripts.get(&**key));
         let built_in = || {
-            let by_target = target.as_deref().and_then(target_code).and_then(Script::of_code);
+            let own = if visit.action.is_of_payer() { &visit.mark } else { &target };
+            let by_target = own.as_deref().and_then(target_code).and_then(Script::of_code);
             let by_mark = visit.mark.as_deref().and_then(marked_code).and_then(Script::of_code);
             [by_target, by_mark].into_iter().flatten().find_map(|script| nth(&script.plan()))
         };
@@ -316,11 +336,16 @@ impl State {
         Arc::from(groups.join("-"))
     }
 
+    /// Eight digits that a buyer might send by SMS.
+    pub(crate) fn new_pin(&mut self) -> String {
+        format!("{:08}", self.rng.random_range(0..100_000_000))
+    }
+
     fn party(&mut self, name: &Arc<str>) -> &mut PartyCount {
         self.parties.entry(Arc::clone(name)).or_default()
     }
 
-    fn number(&mut self) -> u64 {
+    pub(crate) fn number(&mut self) -> u64 {
         self.newest = self.newest.saturating_add(1);
         self.newest
     }

@@ -8,6 +8,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::behaviour::{Action, Behaviour, Plan};
+use crate::buyer::Transaction;
+use crate::completion::CompletionCall;
 use crate::desk::TokenRecord;
 use crate::ipn::{IpnCall, Mode};
 use crate::message::Message;
@@ -97,6 +99,18 @@ impl World {
     #[must_use]
     pub fn messages(&self) -> Vec<Message> {
         self.lock(|state| state.messages.sent.clone())
+    }
+
+    /// Every completion of a card payment that a client got so far, in order.
+    #[must_use]
+    pub fn completions(&self) -> Vec<CompletionCall> {
+        self.lock(|state| state.completions.clone())
+    }
+
+    /// The transactions that were told of a purchase, in order, forged ones too.
+    #[must_use]
+    pub fn transactions_of(&self, purchase: &str) -> Vec<Transaction> {
+        self.lock(|state| state.transactions_of(purchase))
     }
 
     /// How a provider of messages is from now on (`sms`, `mail`).

@@ -28,6 +28,7 @@ pub(super) fn router() -> Router<World> {
         .route("/violations", get(violations))
         .route("/purchases/{reference}", get(purchase))
         .route("/tokens/{token}", get(token))
+        .route("/completions/{client}", get(completions))
         .route("/scripts", get(scripts))
         .route("/scripts/{key}", put(script).delete(forget_script))
         .route("/listeners/{client}/{mode}", put(listener))
@@ -121,6 +122,7 @@ async fn purchase(State(world): State<World>, Path(reference): Path<String>) -> 
             "purchase": reference,
             "hold": hold,
             "vends": vends.collect::<Vec<_>>(),
+            "transactions": state.transactions_of(&reference),
             "effects": state.effects_of(&reference),
             "calls": state.calls_of(&reference),
             "violations": violations,
@@ -135,6 +137,13 @@ async fn purchase(State(world): State<World>, Path(reference): Path<String>) -> 
 /// GET `/control/tokens/{token}`: what the fraud desk was told and asked about a token.
 async fn token(State(world): State<World>, Path(token): Path<String>) -> Json<TokenRecord> {
     Json(world.token(&token))
+}
+
+/// GET `/control/completions/{clientId}`: the card payments' completions that a client got.
+async fn completions(State(world): State<World>, Path(client): Path<i64>) -> Json<Value> {
+    let mut own = world.completions();
+    own.retain(|call| call.client == client);
+    Json(json!({ "rows": own }))
 }
 
 /// GET `/control/scripts`: the built-in table and what was put.

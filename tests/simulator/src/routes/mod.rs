@@ -2,11 +2,14 @@
 
 mod answer;
 mod bank;
+mod card;
 mod client;
 mod control;
 mod desk;
 mod ipn;
 mod message;
+mod operator;
+mod query;
 mod supplier;
 
 use std::sync::Arc;
@@ -48,6 +51,12 @@ pub(crate) fn router(world: World) -> Router {
         .route("/{party}/messages", post(message::message))
         .route("/{party}/api/v2/transaction-report/", post(desk::report))
         .route("/{party}/api/v1/token/validate/", post(desk::validate))
+        .route("/{party}/v2.2/mo/charge", post(operator::charge))
+        .route("/{party}/external/v1/merchant/check_transaction", post(operator::check))
+        .route("/{party}/api/card-payments", post(card::payment))
+        .route("/{party}/api/transactions/{id}", get(card::query))
+        .route("/{party}/pay/{page}", get(card::page))
+        .route("/client/{client}/card", get(card::completion))
         .layer(from_fn_with_state(world.clone(), refuse_when_full));
     Router::new()
         .merge(parties)
@@ -141,11 +150,14 @@ async fn act_in_time(
     task.await.ok().flatten()
 }
 
-/// The callbacks of a supplier that confirms.
+/// The callbacks of a supplier that confirms, and what a buyer does who is asked.
 async fn confirm(world: &World, visit: &Visit, behaviour: &Behaviour) {
     let confirms = SupplierKind::of(&visit.party) == Some(SupplierKind::Callback);
     if confirms && visit.action == Action::Vend {
         crate::confirm::confirm(world, visit, behaviour).await;
+    }
+    if matches!(visit.action, Action::MoCharge | Action::CardPayment) {
+        crate::buyer::act(world, visit, behaviour).await;
     }
 }
 
@@ -184,6 +196,22 @@ fn read<T: DeserializeOwned>(
 fn bad_body(world: &World, party: &Arc<str>, action: Action, detail: String) -> Response {
     world.lock(|state| state.arrive_unreadable(party, action, detail.clone()));
     (StatusCode::BAD_REQUEST, detail).into_response()
+}
+
+/// A call of somebody who may not make it: recorded without a purchase.
+fn unauthorized(
+    world: &World,
+    party: Arc<str>,
+    action: Action,
+    (rule, detail): (&'static str, String),
+) {
+    let nobody: Arc<str> = Arc::from("");
+    let reference = Arc::clone(&nobody);
+    let visit = Visit { party, action, purchase: nobody, reference, mark: None };
+    world.lock(|state| {
+        let (_, _) = state.arrive(&visit, false);
+        state.violate(&visit, rule, detail);
+    });
 }
 
 type PartyPath = Path<String>;
