@@ -30,6 +30,7 @@ mod identity;
 mod in_flight;
 mod kills;
 mod mno_lookup;
+mod mo_charge;
 mod notification;
 mod pending;
 mod product_lookup;
