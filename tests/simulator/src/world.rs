@@ -101,7 +101,7 @@ impl World {
         self.lock(|state| state.messages.sent.clone())
     }
 
-    /// Every completion of a card payment that a client got so far, in order.
+    /// Every completion of a card payment for a client so far, in order, whatever was answered.
     #[must_use]
     pub fn completions(&self) -> Vec<CompletionCall> {
         self.lock(|state| state.completions.clone())

@@ -8,7 +8,11 @@
 )]
 
 mod callbacks;
+mod card;
 mod control;
+mod documents;
+mod gateway;
 mod listeners;
+mod operator;
 mod parties;
 mod world;
