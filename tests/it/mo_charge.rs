@@ -105,7 +105,7 @@ async fn while_the_buyer_thinks_nothing_is_held_but_a_row() {
     let body = by_sms("9706", "0000");
     let id = fleet.reserve_and_transact(&body).await.accepted();
     let view = wait_asked(&fleet, id).await;
-    let task = view.tasks.iter().find(|task| task.kind == TaskKind::Reserve).unwrap();
+    let task = view.tasks.iter().find(|task| task.key.kind == TaskKind::Reserve).unwrap();
     assert_eq!(task.state, TaskState::Waiting);
     let queue = async || fleet.vhost().queue("fleet.reserve").await.unwrap()["messages"] == 0;
     fleet.until("no message to be left", queue).await;
