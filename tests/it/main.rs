@@ -15,6 +15,7 @@ mod answers;
 mod bad_requests;
 mod buyers;
 mod callbacks;
+mod card_payment;
 mod charge_first;
 mod crashes;
 mod crowds;

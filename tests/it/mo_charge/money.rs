@@ -43,7 +43,7 @@ async fn a_charge_without_goods_is_owed_to_the_buyer() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_charge_pays_for_one_purchase_whoever_tells_it_for_a_second() {
     let fleet = TestFleet::start().await;
-    fleet.allow_log("the store refused");
+    fleet.allow_log("the store refuses a decision");
     let body = by_sms("0000", "0000");
     let first = fleet.reserve_and_transact(&body).await.accepted();
     fleet.wait_final(first).await;

@@ -52,6 +52,18 @@ pub(crate) enum Scenario {
     WeReserve,
 }
 
+/// How the buyer's money comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Payer {
+    /// The scenario says it: a bank, or the client's own reservation.
+    Held,
+    /// An operator asks the buyer by SMS.
+    Sms,
+    /// The buyer pays by card, on a page.
+    Card,
+}
+
 /// A sample product.
 #[derive(Debug)]
 pub(crate) struct Product {
@@ -66,6 +78,9 @@ const DATA: Product = Product { id: 102, currency: "ZAR", min: 500, max: 50_000 
 const ELECTRICITY: Product = Product { id: 201, currency: "ZAR", min: 1_000, max: 500_000 };
 const LOTTO: Product = Product { id: 301, currency: "KWD", min: 100, max: 50_000 };
 
+/// What a merchant sells by card.
+const PAYMENT: Product = Product { id: 801, currency: "USD", min: 1, max: 100_000_000 };
+
 /// Suppliers with look-up.
 const LOOK_UP: &[Product] = &[AIRTIME, ELECTRICITY];
 /// A supplier that confirms by callback.
@@ -73,6 +88,7 @@ const CALLBACK: &[Product] = &[DATA];
 /// A supplier with neither, whose code map knows the barred codes.
 const PLAIN: &[Product] = &[LOTTO];
 const NOT_PLAIN: &[Product] = &[AIRTIME, ELECTRICITY, DATA];
+const CARD: &[Product] = &[PAYMENT];
 const ANY: &[Product] = &[AIRTIME, DATA, ELECTRICITY, LOTTO];
 
 /// One way in which a purchase may go.
@@ -87,6 +103,7 @@ pub(crate) struct Case {
     products: &'static [Product],
     /// Only where we reserve.
     needs_bank: bool,
+    pub(crate) payer: Payer,
 }
 
 const fn case(
@@ -97,8 +114,32 @@ const fn case(
 ) -> Case {
     // Without a result the parties know the client's reference from the bank's call alone.
     let needs_bank = matches!(script.as_bytes(), [b'9', b'1', ..]) || !expected.has_result();
-    Case { script, name, weight, expected, products, needs_bank }
+    Case { script, name, weight, expected, products, needs_bank, payer: Payer::Held }
 }
+
+const fn asked(
+    payer: Payer,
+    script: (&'static str, &'static str),
+    weight: u32,
+    expected: Expected,
+    products: &'static [Product],
+) -> Case {
+    Case { payer, ..case(script, weight, expected, products) }
+}
+
+/// Where a source asks the buyer first.
+pub(crate) const ASKED: &[Case] = &[
+    asked(Payer::Sms, ("", "ok"), 300, Expected::Success, ANY),
+    asked(Payer::Sms, ("9701", "pin_expired"), 50, Expected::RefusedByBank, ANY),
+    asked(Payer::Sms, ("9702", "pin_used_then_charged"), 50, Expected::Success, ANY),
+    asked(Payer::Sms, ("9704", "pin_not_found_then_charged"), 50, Expected::Success, ANY),
+    asked(Payer::Sms, ("9705", "mo_insufficient_funds"), 50, Expected::RefusedByBank, ANY),
+    asked(Payer::Sms, ("9717", "mo_effect_then_500"), 50, Expected::Success, ANY),
+    asked(Payer::Card, ("", "ok"), 300, Expected::Success, CARD),
+    asked(Payer::Card, ("9801", "card_declined"), 50, Expected::RefusedByBank, CARD),
+    asked(Payer::Card, ("9803", "card_success_quoted"), 50, Expected::Success, CARD),
+    asked(Payer::Card, ("9810", "card_effect_then_500"), 50, Expected::Success, CARD),
+];
 
 /// The mix, in tenths of a percent: four fifths go well at once.
 pub(crate) const CASES: &[Case] = &[
@@ -138,11 +179,14 @@ pub(crate) const CASES: &[Case] = &[
     case(("9501", "desk_500_once"), 4, Expected::Success, ANY),
 ];
 
-/// Draws a case with its product and scenario.
-pub(crate) fn draw(rng: &mut StdRng) -> (&'static Case, &'static Product, Scenario) {
-    let sum: u32 = CASES.iter().map(|case| case.weight).sum();
+/// Draws one of these cases with its product and scenario.
+pub(crate) fn draw(
+    rng: &mut StdRng,
+    cases: &'static [Case],
+) -> (&'static Case, &'static Product, Scenario) {
+    let sum: u32 = cases.iter().map(|case| case.weight).sum();
     let mut left = rng.random_range(0..sum.max(1));
-    let drawn = CASES.iter().find(|case| {
+    let drawn = cases.iter().find(|case| {
         let is_it = left < case.weight;
         left = left.saturating_sub(case.weight);
         is_it
@@ -150,7 +194,7 @@ pub(crate) fn draw(rng: &mut StdRng) -> (&'static Case, &'static Product, Scenar
     let case = drawn.unwrap_or(OK);
     let at = rng.random_range(0..case.products.len().max(1));
     let product = case.products.get(at).unwrap_or(&AIRTIME);
-    let we_reserve = case.needs_bank || rng.random_range(0..2) == 0;
+    let we_reserve = case.needs_bank || case.payer != Payer::Held || rng.random_range(0..2) == 0;
     let scenario = if we_reserve { Scenario::WeReserve } else { Scenario::ClientReserved };
     (case, product, scenario)
 }
@@ -168,7 +212,7 @@ mod tests {
 
     #[test]
     fn every_case_is_a_script_of_the_simulator_by_its_name() {
-        for case in CASES.iter().filter(|case| !case.script.is_empty()) {
+        for case in CASES.iter().chain(ASKED).filter(|case| !case.script.is_empty()) {
             let script = fleet_simulator::SCRIPTS.iter().find(|script| script.code == case.script);
             assert_eq!(script.map(|script| script.name), Some(case.name), "{}", case.script);
         }
@@ -179,7 +223,7 @@ mod tests {
         let sum: u32 = CASES.iter().map(|case| case.weight).sum();
         assert_eq!(sum, 1_000);
         let mut rng = StdRng::seed_from_u64(7);
-        let drawn: Vec<_> = (0..20_000).map(|_| draw(&mut rng)).collect();
+        let drawn: Vec<_> = (0..20_000).map(|_| draw(&mut rng, CASES)).collect();
         for case in CASES {
             assert!(drawn.iter().any(|(other, _, _)| other.script == case.script), "{}", case.name);
         }

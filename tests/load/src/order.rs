@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::mix::{Case, PLAIN_CASE, Product, Scenario, draw};
+use crate::mix::{ASKED, CASES, Case, PLAIN_CASE, Payer, Product, Scenario, draw};
 
 /// The sample clients.
 pub(crate) struct Client {
@@ -20,6 +20,9 @@ const CLIENTS: [Client; 2] = [
     Client { id: 1001, api_key: "sample-key-1001", secret: None },
     Client { id: 1002, api_key: "sample-key-1002", secret: Some("sample-signature-1002") },
 ];
+
+/// Sells by card.
+const MERCHANT: Client = Client { id: 1021, api_key: "sample-key-1021", secret: None };
 
 /// How a purchase gets in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -49,10 +52,19 @@ pub(crate) struct Order {
     made_at: DateTime<Utc>,
 }
 
+/// What a fleet can do besides HTTP and banks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Offers {
+    /// Purchases by the broker.
+    pub(crate) amqp: bool,
+    /// Sources that ask the buyer.
+    pub(crate) asked: bool,
+}
+
 /// Makes all purchases of a run. `run` is its name, in letters: digits beside a number might look
 /// like a card's.
-pub(crate) fn orders(rng: &mut StdRng, run: &str, count: u32, amqp: bool) -> Vec<Order> {
-    (0..count).map(|number| order(rng, run, number, amqp)).collect()
+pub(crate) fn orders(rng: &mut StdRng, run: &str, count: u32, offers: Offers) -> Vec<Order> {
+    (0..count).map(|number| order(rng, run, number, offers)).collect()
 }
 
 /// Purchases of scenario B that make five jobs each and go well at once, all by the broker.
@@ -78,27 +90,46 @@ pub(crate) fn plain_orders(rng: &mut StdRng, run: &str, count: u32) -> Vec<Order
     (0..count).map(one).collect()
 }
 
-fn order(rng: &mut StdRng, run: &str, number: u32, amqp: bool) -> Order {
-    let (case, product, scenario) = draw(rng);
+fn order(rng: &mut StdRng, run: &str, number: u32, Offers { amqp, asked }: Offers) -> Order {
+    let cases = if asked && rng.random_range(0..8) == 0 { ASKED } else { CASES };
+    let (case, product, scenario) = draw(rng, cases);
     let way = match rng.random_range(0..4) {
-        0 if amqp => Way::Amqp,
-        1 if amqp => Way::AmqpReply,
+        0 if amqp && case.payer != Payer::Card => Way::Amqp,
+        1 if amqp && case.payer != Payer::Card => Way::AmqpReply,
         _ => Way::Http,
     };
     let [first, second] = &CLIENTS;
-    let client = if rng.random_range(0..8) == 0 { second } else { first };
+    let client = match case.payer {
+        Payer::Card => &MERCHANT,
+        Payer::Held | Payer::Sms if rng.random_range(0..8) == 0 => second,
+        Payer::Held | Payer::Sms => first,
+    };
     // Numbers of the simulator's scripts begin with 9.
-    let ending = match case.script {
-        "" => format!("{:04}", rng.random_range(0..9_000)),
-        script => script.to_owned(),
+    let mut plain = || format!("{:04}", rng.random_range(0..9_000));
+    let usual = plain();
+    let ending = if case.script.is_empty() { plain() } else { case.script.to_owned() };
+    // Who is asked follows the script: the supplier by the target, the operator by the source, the
+    // page by the amount.
+    let (source, target) = match case.payer {
+        Payer::Sms => (&ending, &usual),
+        Payer::Held | Payer::Card => (&usual, &ending),
+    };
+    let (source, target) = (
+        format!("2783{:03}{source}", rng.random_range(0..1_000)),
+        format!("2782{:03}{target}", rng.random_range(0..1_000)),
+    );
+    let ceiling = product.max.min(20_000);
+    let amount = match case.payer {
+        Payer::Card => ending.parse::<i64>().unwrap_or(1).saturating_add(10_000),
+        Payer::Held | Payer::Sms => rng.random_range(product.min..=ceiling),
     };
     let client_ref = format!("{run}-{number:06}");
     let token = match case.script {
         "9501" => Some(format!("token-{client_ref}-s9501")),
+        _ if case.payer == Payer::Card => None,
         _ if rng.random_range(0..2) == 0 => Some(format!("token-{client_ref}")),
         _ => None,
     };
-    let ceiling = product.max.min(20_000);
     Order {
         client_ref,
         client,
@@ -106,9 +137,9 @@ fn order(rng: &mut StdRng, run: &str, number: u32, amqp: bool) -> Order {
         scenario,
         case,
         product,
-        amount: rng.random_range(product.min..=ceiling),
-        source: format!("2783{:07}", rng.random_range(0..10_000_000)),
-        target: format!("2782{:03}{ending}", rng.random_range(0..1_000)),
+        amount,
+        source,
+        target,
         token,
         made_at: Utc::now(),
     }
@@ -118,6 +149,7 @@ impl Order {
     /// The path of the API, for HTTP.
     pub(crate) const fn path(&self) -> &'static str {
         match self.scenario {
+            _ if matches!(self.case.payer, Payer::Card) => "api/card-payments",
             Scenario::ClientReserved => "transact/4.0",
             Scenario::WeReserve => "reserveAndTransact/4.0",
         }
@@ -125,11 +157,33 @@ impl Order {
 
     /// The body of the API: the extras sit under `additionalData`.
     pub(crate) fn http_body(&self) -> String {
+        if self.case.payer == Payer::Card {
+            return self.card_payment();
+        }
         let mut body = self.body();
-        if let (Some(fraud), Some(fields)) = (self.fraud(), body.as_object_mut()) {
-            fields.insert("additionalData".to_owned(), json!({ "fraud": fraud }));
+        let extras = self.extras();
+        if let (false, Some(fields)) = (extras.is_empty(), body.as_object_mut()) {
+            fields.insert("additionalData".to_owned(), Value::Object(extras));
         }
         body.to_string()
+    }
+
+    /// The body of a card payment.
+    fn card_payment(&self) -> String {
+        let (major, minor) = (self.amount.div_euclid(100), self.amount.rem_euclid(100));
+        json!({
+            "account_id": "1", "amount": format!("{major}.{minor:02}"),
+            "order_info": self.client_ref, "currency": self.product.currency,
+        })
+        .to_string()
+    }
+
+    /// What only some purchases say.
+    fn extras(&self) -> serde_json::Map<String, Value> {
+        let funding = || json!({ "type": "mo_charge", "name": "mo-sample" });
+        let funding = (self.case.payer == Payer::Sms).then(funding);
+        let extras = [("fraud", self.fraud()), ("fundingSource", funding)];
+        extras.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
 
     /// The message `purchase.requested`, version 1.
@@ -138,9 +192,7 @@ impl Order {
         if let Some(fields) = body.as_object_mut() {
             fields.insert("v".to_owned(), json!(1));
             fields.insert("scenario".to_owned(), json!(self.scenario));
-            if let Some(fraud) = self.fraud() {
-                fields.insert("fraud".to_owned(), fraud);
-            }
+            fields.extend(self.extras());
         }
         body.to_string()
     }
@@ -189,7 +241,7 @@ mod tests {
     fn a_seed_makes_the_same_purchases_and_without_a_broker_all_go_by_http() {
         let make = |seed, amqp| {
             let mut rng = StdRng::seed_from_u64(seed);
-            orders(&mut rng, "load-abc", 200, amqp)
+            orders(&mut rng, "load-abc", 200, Offers { amqp, asked: true })
         };
         let key = |o: &Order| (o.target.clone(), o.amount, o.way, o.scenario);
         let keys = |orders: Vec<Order>| orders.iter().map(key).collect::<Vec<_>>();
@@ -204,9 +256,15 @@ mod tests {
     #[test]
     fn only_scripted_targets_end_like_a_script() {
         let mut rng = StdRng::seed_from_u64(3);
-        for order in orders(&mut rng, "load-abc", 500, true) {
-            let ending = order.target.get(7..).unwrap();
-            assert_eq!(order.target.len(), 11);
+        let offers = Offers { amqp: true, asked: true };
+        for order in orders(&mut rng, "load-abc", 500, offers) {
+            let amount = format!("{:05}", order.amount);
+            let ending = match order.case.payer {
+                Payer::Held => order.target.get(7..).unwrap(),
+                Payer::Sms => order.source.get(7..).unwrap(),
+                Payer::Card => amount.get(1..).unwrap(),
+            };
+            assert_eq!((order.source.len(), order.target.len()), (11, 11));
             if order.case.script.is_empty() {
                 assert!(!ending.starts_with('9'));
             } else {

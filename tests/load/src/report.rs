@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::latency::Latency;
 use crate::lookup::Found;
-use crate::mix::Scenario;
+use crate::mix::{Payer, Scenario};
 use crate::order::{Order, Way};
 use crate::run::{Answer, Sent};
 use crate::send_amqp::Reply;
@@ -73,6 +73,7 @@ pub(crate) struct Report {
     not_accepted: usize,
     by_scenario: BTreeMap<Scenario, usize>,
     by_way: BTreeMap<Way, usize>,
+    by_payer: BTreeMap<Payer, usize>,
     by_answer: BTreeMap<String, usize>,
     by_status: BTreeMap<String, usize>,
     by_script: BTreeMap<&'static str, Counted>,
@@ -143,6 +144,7 @@ impl Report {
             not_accepted,
             by_scenario: count(judged, |j| j.order.scenario),
             by_way: count(judged, |j| j.order.way),
+            by_payer: count(judged, |j| j.order.case.payer),
             by_answer: count(judged, Judged::answer),
             by_status: count(judged, |j| j.status.clone()),
             by_script,
@@ -219,6 +221,9 @@ impl Report {
         }
         for (way, count) in &self.by_way {
             row("way in", format!("{way:?}"), count.to_string());
+        }
+        for (payer, count) in &self.by_payer {
+            row("paid", format!("{payer:?}"), count.to_string());
         }
         for (answer, count) in &self.by_answer {
             row("answer", answer.clone(), count.to_string());

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::lookup;
-use crate::order::{Order, Way, orders, run_name};
+use crate::order::{Offers, Order, Way, orders, run_name};
 use crate::progress::{Counters, Progress};
 use crate::report::{Judged, Report};
 use crate::send_amqp::{Broker, Publisher, Replies};
@@ -55,6 +55,9 @@ pub(crate) struct Settings {
     /// How long to wait for the ends, once everything is sent.
     #[arg(long, default_value_t = 120)]
     wait_seconds: u64,
+    /// Leave out purchases that the buyer pays by SMS or by card.
+    #[arg(long)]
+    without_asked: bool,
     /// Print the report as JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -119,6 +122,16 @@ impl Work {
         Some((place, self.orders.get(place)?))
     }
 
+    /// Tells the watch which purchases the accepted orders are.
+    fn learn(&self, watch: &mut Watch) {
+        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        for (order, sent) in self.orders.iter().zip(sent.iter()) {
+            if let Some(Sent { answer: Answer::Accepted { raas_txn_ref, .. }, .. }) = sent {
+                watch.is_purchase(order, raas_txn_ref);
+            }
+        }
+    }
+
     fn done(&self, place: usize, sent: Sent) {
         self.counters.sent.fetch_add(1, Ordering::Relaxed);
         if matches!(sent.answer, Answer::Accepted { .. } | Answer::Confirmed) {
@@ -145,7 +158,8 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<Report> {
     let http = http.build().context("the HTTP client")?;
     let run = run_name();
     let mut rng = StdRng::seed_from_u64(settings.seed);
-    let orders = orders(&mut rng, &run, settings.purchases, settings.amqp.is_some());
+    let offers = Offers { amqp: settings.amqp.is_some(), asked: !settings.without_asked };
+    let orders = orders(&mut rng, &run, settings.purchases, offers);
     let (mut watch, before) = Watch::begin(http.clone(), &simulator).await?;
     let began = Instant::now();
     let work = Arc::new(Work::new(orders));
@@ -218,6 +232,7 @@ async fn follow(
         if watch.poll().await? {
             newest_change = Instant::now();
         }
+        work.learn(watch);
         open.retain(|order| !watch.is_final(order));
         let left = u64::try_from(open.len()).unwrap_or(u64::MAX);
         progress.show(&work.counters, total.saturating_sub(left));
@@ -278,6 +293,7 @@ mod tests {
             concurrency: 8,
             seed: SEED,
             wait_seconds,
+            without_asked: true,
             json: true,
         };
         fleet.serve(&simulator);

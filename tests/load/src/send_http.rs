@@ -10,6 +10,7 @@ use serde::Deserialize;
 use sha2::Sha256;
 use tokio::time::{Instant, sleep};
 
+use crate::mix::Payer;
 use crate::order::Order;
 use crate::run::{Answer, Sent};
 
@@ -28,6 +29,33 @@ struct Reply {
     response_message: String,
     #[serde(default)]
     raas_txn_ref: Option<String>,
+}
+
+/// The answer to a card payment.
+#[derive(Deserialize)]
+struct CardReply {
+    #[serde(default)]
+    payment_url: Option<String>,
+    #[serde(default)]
+    error: Option<CardError>,
+}
+
+#[derive(Deserialize)]
+struct CardError {
+    code: u16,
+    message: String,
+}
+
+impl CardReply {
+    /// Our reference is the last part of the page's URL.
+    fn answer(self) -> Answer {
+        let error = self.error.unwrap_or(CardError { code: 0, message: String::new() });
+        let id = self.payment_url.as_deref().and_then(|url| url.rsplit('/').next());
+        match id {
+            Some(id) => Answer::Accepted { code: "0000".to_owned(), raas_txn_ref: id.to_owned() },
+            None => Answer::Rejected { code: error.code.to_string(), cause: error.message },
+        }
+    }
 }
 
 /// Sends one purchase.
@@ -60,11 +88,12 @@ async fn once(
     order: &Order,
     body: &str,
 ) -> Result<Answer, String> {
+    let by_card = order.case.payer == Payer::Card;
     let mut request = http
         .post(url)
         .timeout(TRY_DEADLINE)
         .header("content-type", "application/json")
-        .header("x-api-key", order.client.api_key);
+        .header(if by_card { "authorization" } else { "x-api-key" }, order.client.api_key);
     if let Some(secret) = order.client.secret {
         request = request.header("signature", signature(secret, body.as_bytes()));
     }
@@ -72,6 +101,10 @@ async fn once(
     let status = response.status();
     if status.is_server_error() || status.as_u16() == 429 {
         return Err(format!("HTTP status {status}"));
+    }
+    if by_card {
+        let reply: CardReply = response.json().await.map_err(|error| chain(&error))?;
+        return Ok(reply.answer());
     }
     let reply: Reply = response.json().await.map_err(|error| chain(&error))?;
     Ok(match reply.raas_txn_ref {

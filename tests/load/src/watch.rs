@@ -87,6 +87,8 @@ pub(crate) struct Watch {
     by_purchase: HashMap<String, Seen>,
     purchases: HashMap<String, String>,
     reports: HashMap<String, u64>,
+    /// How card payments ended for their client, by its reference: the status, and when.
+    completions: HashMap<String, (String, DateTime<Utc>)>,
 }
 
 impl Watch {
@@ -105,6 +107,7 @@ impl Watch {
             by_purchase: HashMap::new(),
             purchases: HashMap::new(),
             reports: HashMap::new(),
+            completions: HashMap::new(),
         };
         let figures = watch.figures().await?;
         watch.after = figures.newest;
@@ -152,6 +155,12 @@ impl Watch {
             *count = count.saturating_add(1);
             return;
         }
+        if effect.kind == "completion" {
+            let client_ref = effect.purchase.trim_start_matches("order:").to_owned();
+            let told = (effect.told.unwrap_or_default(), effect.at);
+            self.completions.entry(client_ref).or_insert(told);
+            return;
+        }
         if let Some(client_ref) = effect.client_ref {
             self.purchases.insert(client_ref, effect.purchase.clone());
         }
@@ -167,13 +176,27 @@ impl Watch {
     /// What took effect for an order; nothing, as long as no party knows its reference.
     pub(crate) fn seen(&self, order: &Order) -> Seen {
         let purchase = self.purchases.get(&order.client_ref);
-        purchase.and_then(|purchase| self.by_purchase.get(purchase)).cloned().unwrap_or_default()
+        let seen = purchase.and_then(|purchase| self.by_purchase.get(purchase)).cloned();
+        let mut seen = seen.unwrap_or_default();
+        // Who is paid by card is told a status in place of a code.
+        if let Some((status, at)) = self.completions.get(&order.client_ref) {
+            let code = if status == "success" { "0000" } else { "2090" };
+            seen.told = Some(code.to_owned());
+            seen.result_at = Some(*at);
+            seen.counts.insert("result".to_owned(), 1);
+        }
+        seen
+    }
+
+    /// No party may ever tell the client's reference of some purchases.
+    pub(crate) fn is_purchase(&mut self, order: &Order, purchase: &str) {
+        if !self.purchases.contains_key(&order.client_ref) {
+            self.purchases.insert(order.client_ref.clone(), purchase.to_owned());
+        }
     }
 
     pub(crate) fn is_final(&self, order: &Order) -> bool {
-        let purchase = self.purchases.get(&order.client_ref);
-        let seen = purchase.and_then(|purchase| self.by_purchase.get(purchase));
-        seen.is_some_and(|seen| seen.is_final(order.scenario, order.case.expected))
+        self.seen(order).is_final(order.scenario, order.case.expected)
     }
 
     pub(crate) fn has_report(&self, order: &Order) -> bool {

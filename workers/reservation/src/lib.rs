@@ -1,6 +1,7 @@
 //! The reservation worker: takes enqueued purchases in, reserves funds, captures, cancels or
 //! refunds them, and keeps dead letters.
 
+mod asked;
 mod compose;
 mod funds;
 mod holds;

@@ -11,7 +11,7 @@ use fleet_domain::{
 use fleet_engine::waiting::{cannot_tell, may_be_out, next_wait, unknown_outcome};
 use fleet_engine::{Attempt, CallError, LEASE_EXTRA, Learnt, LookUp, Refusal, Step};
 
-use crate::sources::asked::{self, Wait};
+use crate::asked::{self, Wait};
 use crate::{funds, sources};
 
 /// Reserves funds at the purchase's funding source.

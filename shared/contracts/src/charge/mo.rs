@@ -193,11 +193,16 @@ impl MoNotification {
         &self.msisdn
     }
 
-    /// What tells one `PIN_NOT_FOUND` from the next: it has no correlator.
+    /// What tells one notification without a correlator from the next.
     #[must_use]
     pub fn without_correlator(&self) -> Private {
-        let parts =
-            [&self.merchant, self.msisdn.expose(), self.pin.expose(), self.timestamp.as_str()];
+        let parts = [
+            &self.merchant,
+            self.msisdn.expose(),
+            self.pin.expose(),
+            &self.transaction_id,
+            &self.timestamp,
+        ];
         Private::new(parts.join("\u{0}"))
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fleet_domain::{CardAccount, Directory, Inquiry, MoAccount, ProductId};
+use fleet_domain::{CardAccount, Directory, FeeRule, Inquiry, MoAccount, ProductId};
 
 use super::check::Check;
 use super::rows::{ClientRow, ConnectorRow, DirectoryImport};
@@ -78,18 +78,14 @@ impl Check {
                 let problem = "card.funding_source must be a bank with the adapter card-payment";
                 self.say(&name, problem);
             }
-            self.card(&name, row, card, import, current);
+            let imported = import.products.iter().find(|row| row.product_id == card.product_id);
+            let stored = || current.products.get(&ProductId(card.product_id));
+            let fee = imported.map(|row| row.fee).or_else(|| stored().map(|product| product.fee));
+            self.card(&name, row, card, fee);
         }
     }
 
-    fn card(
-        &mut self,
-        name: &str,
-        row: &ClientRow,
-        card: &CardAccount,
-        import: &DirectoryImport,
-        current: &Directory,
-    ) {
+    fn card(&mut self, name: &str, row: &ClientRow, card: &CardAccount, fee: Option<FeeRule>) {
         let is_plain = card.account_id.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if !is_plain || !(1..=32).contains(&card.account_id.len()) {
             self.say(name, "card.account_id must be 1 to 32 letters or digits");
@@ -97,17 +93,9 @@ impl Check {
         if !row.channels.contains_key(fleet_contracts::CARD_GET) {
             self.say(name, "card needs channels.card_get: where its end is told");
         }
-        let imported = import.products.iter().find(|row| row.product_id == card.product_id);
-        let fee = match imported {
-            Some(product) => Some((product.fee.fixed, product.fee.basis_points)),
-            None => current
-                .products
-                .get(&ProductId(card.product_id))
-                .map(|product| (product.fee.fixed, product.fee.basis_points)),
-        };
         match fee {
             None => self.say(name, "card.product_id must be a product"),
-            Some((0, 0)) => {}
+            Some(FeeRule { fixed: 0, basis_points: 0 }) => {}
             Some(_) => self.say(name, "card.product_id must be a product without a fee"),
         }
     }

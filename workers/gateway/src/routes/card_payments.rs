@@ -102,11 +102,10 @@ fn refused(rejection: Rejection) -> QueryProblem {
         ("currencyCode", "currency"),
         ("clientTxnRef", "order_info"),
     ];
-    let own = words.iter().find(|(ours, _)| rejection.message.starts_with(ours));
-    QueryProblem::Rejected(own.map_or_else(
-        || rejection.message.clone(),
-        |(ours, theirs)| rejection.message.replacen(ours, theirs, 1),
-    ))
+    let message = rejection.message;
+    let own = words.iter().find(|(ours, _)| message.starts_with(ours));
+    let told = own.map(|(ours, theirs)| message.replacen(ours, theirs, 1));
+    QueryProblem::Rejected(told.unwrap_or(message))
 }
 
 /// Where buyers reach us: as it is set up, or where this request came to.

@@ -10,7 +10,7 @@ use fleet_domain::{Connector, Fact, Job, PurchaseStatus};
 use fleet_engine::waiting::start_is_over;
 use fleet_engine::{Attempt, CallError, Learnt, LookUp};
 
-use super::asked::{in_turn, is_notification, refusal, told, was_asked};
+use crate::asked::{in_turn, is_notification, refusal, told, was_asked};
 
 /// The word of facts.
 pub(super) const KIND: &str = "card_payment";
@@ -50,8 +50,11 @@ pub(super) async fn look_up(
 ) -> Result<LookUp<BankReply>, CallError> {
     let told = told(job, KIND, PAID);
     if let Some(transaction_id) = in_turn(&told, job) {
-        let alone = told.len() == 1;
-        return query(exchange, connector, job, attempt, transaction_id, alone).await;
+        return match query(exchange, connector, job, attempt, transaction_id).await? {
+            // Another one that was told may still have been paid.
+            LookUp::Refused(_) if told.len() > 1 => Ok(LookUp::Unclear),
+            answer => Ok(answer),
+        };
     }
     if was_asked(job) {
         return Ok(LookUp::Asked { page: None });
@@ -68,7 +71,6 @@ async fn query(
     job: &Job,
     attempt: Attempt,
     transaction_id: &str,
-    alone: bool,
 ) -> Result<LookUp<BankReply>, CallError> {
     let account = account(connector)?;
     let request = Request::get(connector, &format!("api/transactions/{transaction_id}"));
@@ -81,7 +83,7 @@ async fn query(
     let is_ours = transaction.is_of(&job.purchase.order, account, transaction_id).is_ok();
     Ok(match transaction.status {
         PurchaseStatus::Success if is_ours => LookUp::Done(BankReply::charged(transaction_id)),
-        PurchaseStatus::Failed if is_ours && alone => {
+        PurchaseStatus::Failed if is_ours => {
             LookUp::Refused(refusal(connector, NOT_PAID, codes::UNKNOWN))
         }
         PurchaseStatus::Success | PurchaseStatus::Failed | PurchaseStatus::Pending => {

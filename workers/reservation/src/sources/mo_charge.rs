@@ -9,7 +9,7 @@ use fleet_domain::{Connector, Fact, Job, MoAccount};
 use fleet_engine::waiting::start_is_over;
 use fleet_engine::{Attempt, CallError, Learnt, LookUp};
 
-use super::asked::{in_turn, is_notification, refusal, told, was_asked};
+use crate::asked::{in_turn, is_notification, refusal, told, was_asked};
 
 /// The word of facts.
 pub(super) const KIND: &str = "mo_charge";

@@ -1,6 +1,5 @@
 //! Funding sources. A new one is one file here, one row in [`ADAPTERS`] and its arm below.
 
-pub(crate) mod asked;
 mod bank;
 mod card_payment;
 mod charge;

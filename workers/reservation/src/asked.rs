@@ -12,24 +12,24 @@ use fleet_engine::Refusal;
 use fleet_engine::waiting::at_risk;
 
 /// The transactions that notifications speak of, the oldest first. Anybody may have told them.
-pub(super) fn told<'j>(job: &'j Job, kind: &str, word: &str) -> Vec<&'j str> {
+pub(crate) fn told<'j>(job: &'j Job, kind: &str, word: &str) -> Vec<&'j str> {
     let told = job.facts.iter().filter(|fact| fact.kind == kind && fact.status == word);
     told.map(|fact| fact.external_id.as_str()).collect()
 }
 
 /// The one to ask about in this exchange: each in its turn.
-pub(super) fn in_turn<'j>(told: &[&'j str], job: &Job) -> Option<&'j str> {
+pub(crate) fn in_turn<'j>(told: &[&'j str], job: &Job) -> Option<&'j str> {
     let tries = usize::try_from(job.task.tries).unwrap_or(0);
     told.get(tries.checked_rem(told.len())?).copied()
 }
 
 /// Whether a fact is this source's own notification.
-pub(super) fn is_notification(connector: &Connector, fact: &Fact, kind: &str) -> bool {
+pub(crate) fn is_notification(connector: &Connector, fact: &Fact, kind: &str) -> bool {
     fact.kind == kind && fact.source == format!("{kind}:{}", connector.name)
 }
 
 /// A final refusal with the contract's code for the source's own word.
-pub(super) fn refusal(connector: &Connector, word: &str, code: &str) -> Refusal {
+pub(crate) fn refusal(connector: &Connector, word: &str, code: &str) -> Refusal {
     Refusal {
         code: connector.codes.get(word).map_or(code, String::as_str).to_owned(),
         own_code: Some(word.to_owned()),
@@ -88,6 +88,6 @@ pub(crate) fn event(job: &Job) -> ReserveEvent {
 }
 
 /// True once the source is known to have asked the buyer.
-pub(super) fn was_asked(job: &Job) -> bool {
+pub(crate) fn was_asked(job: &Job) -> bool {
     job.purchase.progress.reserve == ReserveState::Asked
 }
