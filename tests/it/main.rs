@@ -40,5 +40,6 @@ mod results;
 mod sandbox;
 mod tidy;
 mod unknown;
+mod unmatched;
 mod verify;
 mod walkthrough;

@@ -24,11 +24,12 @@ pub use directory::{
 pub use error::StoreError;
 pub use notifications::Notified;
 pub use operations::{
-    BacklogRow, Count, DeadLetterFilter, DeadLetterRow, DeadLetterState, DeadLetterView,
-    DeliveryFilter, DeliveryRow, DeliveryView, FactView, FailingEndpoint, FleetSummary, HoldWatch,
-    JournalView, LedgerView, MoneyRow, NewDeadLetter, ParkedCause, ParkedFilter, ParkedTask,
-    PurchaseCount, PurchaseView, Recorded, ReportView, Resend, StageTime, TaskView, TokenView,
-    Transaction, TransactionHold,
+    BacklogRow, Candidate, CandidateAsk, Count, DeadLetterFilter, DeadLetterRow, DeadLetterState,
+    DeadLetterView, DeliveryFilter, DeliveryRow, DeliveryView, Discarded, FactDecision, FactMatch,
+    FactView, FailingEndpoint, FleetSummary, HoldWatch, JournalView, LedgerView, Matched, MoneyRow,
+    NewDeadLetter, ParkedCause, ParkedFilter, ParkedTask, PurchaseCount, PurchaseView, Recorded,
+    ReportView, Resend, StageTime, TaskView, TokenView, Transaction, TransactionHold,
+    UnmatchedFact, UnmatchedFilter,
 };
 pub use pool::{Store, StoreSettings};
 pub use purchases::{

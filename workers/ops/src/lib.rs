@@ -82,6 +82,11 @@ enum Command {
         #[command(subcommand)]
         command: commands::dead::Command,
     },
+    /// Decide about callbacks that speak of no purchase: list, show, match, discard
+    Callback {
+        #[command(subcommand)]
+        command: commands::callback::Command,
+    },
     /// Look at results on their way to clients, and send them again
     Delivery {
         #[command(subcommand)]
@@ -176,6 +181,7 @@ async fn dispatch(command: Command, store: &Store, output: Output) -> Result<(),
         }
         Command::Purchase { command } => commands::purchase::run(&command, store, output).await,
         Command::Dead { command } => commands::dead::run(&command, store, output).await,
+        Command::Callback { command } => commands::callback::run(&command, store, output).await,
         Command::Delivery { command } => commands::delivery::run(&command, store, output).await,
         Command::Summary(arguments) => commands::summary::run(&arguments, store, output).await,
         Command::Verify(arguments) => commands::verify::run(&arguments, store, output).await,

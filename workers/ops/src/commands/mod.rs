@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub(crate) mod callback;
 pub(crate) mod dead;
 pub(crate) mod delivery;
 pub(crate) mod directory;
