@@ -99,3 +99,38 @@ begin
     on conflict do nothing;
     return case when found then 'discarded' else 'decided' end;
 end $$;
+
+-- While there is a row, gateways answer clients that they shall come again.
+create table maintenance (
+    one boolean primary key default true check (one),
+    reason text not null check (length(reason) between 1 and 200),
+    actor text not null,
+    since timestamptz not null default fleet_now()
+);
+
+-- On with a reason, off with null; false when it was off already. Gateways see it as they see an
+-- import.
+create function fleet_maintenance_v1(p_reason text, p_actor text) returns boolean
+language plpgsql volatile as $$
+declare
+    v_before text;
+    v_version bigint;
+begin
+    -- First, as imports do.
+    perform 1 from directory_version for update;
+    select m.reason into v_before from maintenance m;
+    if p_reason is null and v_before is null then
+        return false;
+    end if;
+    if p_reason is null then
+        delete from maintenance;
+    else
+        insert into maintenance (reason, actor) values (p_reason, p_actor)
+        on conflict (one) do update set reason = excluded.reason, actor = excluded.actor;
+    end if;
+    update directory_version set version = version + 1 returning version into v_version;
+    insert into directory_history (version, actor, section, key, change_kind, fields)
+    values (v_version, p_actor, 'maintenance', 'gateway', 'changed',
+            jsonb_build_object('reason', jsonb_build_object('before', v_before, 'after', p_reason)));
+    return true;
+end $$;

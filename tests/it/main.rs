@@ -29,6 +29,7 @@ mod fraud;
 mod identity;
 mod in_flight;
 mod kills;
+mod maintenance;
 mod mno_lookup;
 mod mo_charge;
 mod notification;

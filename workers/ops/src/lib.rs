@@ -92,6 +92,11 @@ enum Command {
         #[command(subcommand)]
         command: commands::delivery::Command,
     },
+    /// Close the gateways to clients for a while: on, off, show
+    Maintenance {
+        #[command(subcommand)]
+        command: commands::maintenance::Command,
+    },
     /// What the fleet has done, in figures
     Summary(commands::summary::Arguments),
     /// Prove that what must hold of purchases, books and tasks does hold; changes nothing
@@ -183,6 +188,9 @@ async fn dispatch(command: Command, store: &Store, output: Output) -> Result<(),
         Command::Dead { command } => commands::dead::run(&command, store, output).await,
         Command::Callback { command } => commands::callback::run(&command, store, output).await,
         Command::Delivery { command } => commands::delivery::run(&command, store, output).await,
+        Command::Maintenance { command } => {
+            commands::maintenance::run(&command, store, output).await
+        }
         Command::Summary(arguments) => commands::summary::run(&arguments, store, output).await,
         Command::Verify(arguments) => commands::verify::run(&arguments, store, output).await,
         Command::Completions { .. } => Ok(()),

@@ -73,23 +73,28 @@ pub(crate) struct Why {
 
 impl Why {
     fn reason(&self) -> Result<&str, Failure> {
-        let refused = |text: &str| Err(Failure::Refused(text.to_owned()));
-        let reason = self.reason.trim();
-        if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
-            return refused("--reason must be 1 to 200 characters");
-        }
-        if reason.chars().any(char::is_control) {
-            return refused("--reason has control characters");
-        }
-        if looks_like_a_card_number(reason) {
-            return refused("--reason looks like a card number");
-        }
-        Ok(reason)
+        checked_reason(&self.reason)
     }
 
     fn actor(&self) -> String {
         plain(&self.who.name(), REFERENCE_CHARS_MAX)
     }
+}
+
+/// A reason as it may be kept.
+pub(super) fn checked_reason(text: &str) -> Result<&str, Failure> {
+    let refused = |text: &str| Err(Failure::Refused(text.to_owned()));
+    let reason = text.trim();
+    if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
+        return refused("--reason must be 1 to 200 characters");
+    }
+    if reason.chars().any(char::is_control) {
+        return refused("--reason has control characters");
+    }
+    if looks_like_a_card_number(reason) {
+        return refused("--reason looks like a card number");
+    }
+    Ok(reason)
 }
 
 pub(crate) async fn run(command: &Command, store: &Store, output: Output) -> Result<(), Failure> {
