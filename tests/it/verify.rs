@@ -108,6 +108,10 @@ const CORRUPTIONS: &[(&str, &str)] = &[
         "insert into dead_letter (letter, received_at, queue, cause, body_sealed, body_bytes, state) values (gen_random_uuid(), now(), 'q', 'c', '', 0, 'discarded')",
     ),
     (
+        "D5",
+        "insert into fact_decision (fact, action, reason, actor) select fact, 'discarded', 'r', 'a' from fact where purchase is not null limit 1",
+    ),
+    (
         "P1",
         "insert into journal (purchase, kind, outcome, detail) select purchase, 2, 'told', 'paid by 4111111111111111, it said' from purchase",
     ),

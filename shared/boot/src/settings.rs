@@ -96,6 +96,7 @@ pub struct GatewayKeys {
     pub public_url: String,
     pub requests_max: usize,
     pub queries_per_second: u32,
+    pub transactions_kept_days: u32,
     pub validate_within_ms: u64,
     pub validations_max: usize,
 }
@@ -184,6 +185,8 @@ impl Settings {
         range("gateway.requests_max", wide(self.gateway.requests_max), 1, 100_000);
         let queries = self.gateway.queries_per_second;
         range("gateway.queries_per_second", queries.into(), 0, 1_000_000);
+        let kept = self.gateway.transactions_kept_days;
+        range("gateway.transactions_kept_days", kept.into(), 1, 3650);
         range("gateway.validate_within_ms", self.gateway.validate_within_ms, 100, 60_000);
         range("gateway.validations_max", wide(self.gateway.validations_max), 1, 10_000);
         range("shutdown.grace_seconds", self.shutdown.grace_seconds, 1, 600);

@@ -368,6 +368,8 @@ pub struct RetryPlan {
 pub struct Directory {
     /// Grows with each import.
     pub version: i64,
+    /// An operator has closed the gateways to clients.
+    pub maintenance: bool,
     /// By `clientId`.
     pub clients: HashMap<ClientId, Client>,
     /// By `productId`.

@@ -17,18 +17,19 @@ mod verify;
 
 pub use directory::{
     ClientRow, ConnectorRow, CountryRow, DeskRow, DirectoryImport, HistoryFilter, HistoryRow,
-    ImportError, ImportMode, ImportReport, IpnRow, KeyOutcome, NotifyRow, OperatorRow, PlanRow,
-    PortedRow, PrefixRow, ProductRow, ReasonRow, RowProblem, SourceRow, TemplateRow, TermsRow,
-    exported,
+    ImportError, ImportMode, ImportReport, IpnRow, KeyOutcome, Maintenance, NotifyRow, OperatorRow,
+    PlanRow, PortedRow, PrefixRow, ProductRow, ReasonRow, RowProblem, SourceRow, TemplateRow,
+    TermsRow, exported,
 };
 pub use error::StoreError;
 pub use notifications::Notified;
 pub use operations::{
-    BacklogRow, Count, DeadLetterFilter, DeadLetterRow, DeadLetterState, DeadLetterView,
-    DeliveryFilter, DeliveryRow, DeliveryView, FactView, FailingEndpoint, FleetSummary, HoldWatch,
-    JournalView, LedgerView, MoneyRow, NewDeadLetter, ParkedCause, ParkedFilter, ParkedTask,
-    PurchaseCount, PurchaseView, Recorded, ReportView, Resend, StageTime, TaskView, TokenView,
-    Transaction, TransactionHold,
+    BacklogRow, Candidate, CandidateAsk, Count, DeadLetterFilter, DeadLetterRow, DeadLetterState,
+    DeadLetterView, DeliveryFilter, DeliveryRow, DeliveryView, Discarded, FactDecision, FactMatch,
+    FactView, FailingEndpoint, FleetSummary, HoldWatch, JournalView, LedgerView, Matched, MoneyRow,
+    NewDeadLetter, ParkedCause, ParkedFilter, ParkedTask, PurchaseCount, PurchaseView, Recorded,
+    ReportView, Resend, StageTime, TaskView, TokenView, Transaction, TransactionHold,
+    UnmatchedFact, UnmatchedFilter,
 };
 pub use pool::{Store, StoreSettings};
 pub use purchases::{

@@ -1,5 +1,7 @@
 //! Transaction Query.
 
+use std::time::Duration;
+
 use fleet_testkit::TestFleet;
 use fleet_testkit::fleet::{HttpAnswer, key_of};
 use serde_json::Value;
@@ -70,4 +72,38 @@ async fn a_transaction_is_shown_to_its_own_organisation_and_every_refusal_has_th
     assert_eq!(refused.headers["retry-after"], "1");
     assert_eq!(ask(&fleet, &text, &key_of(1001)).await.status, 404, "others are not hurt");
     fleet.assert_all_ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_is_gone_after_its_days_for_its_own_organisation_and_never_there_for_others()
+{
+    let fleet = TestFleet::builder().setting("gateway.transactions_kept_days", 30).start().await;
+    let old = fleet.reserve_and_transact(&order("0000")).await.accepted();
+    fleet.wait_final(old).await;
+    fleet.wait_idle(fleet_testkit::fleet::PATIENCE).await;
+    let (id, key) = (old.to_string(), key_of(1011));
+    fleet.advance_clock(Duration::from_secs(29 * 86_400)).await;
+    let young = fleet.reserve_and_transact(&order("0000")).await.accepted();
+    fleet.wait_final(young).await;
+    assert_eq!(ask(&fleet, &id, &key).await.status, 200, "within its days");
+    fleet.wait_idle(fleet_testkit::fleet::PATIENCE).await;
+    fleet.advance_clock(Duration::from_secs(2 * 86_400)).await;
+    let gone = async || ask(&fleet, &id, &key).await.status == 410;
+    fleet.until("the transaction to be gone", gone).await;
+    let told = ask(&fleet, &id, &key).await;
+    assert_eq!(told.json()["error"]["code"], 410, "{told:?}");
+    assert_eq!(ask(&fleet, &id, &key_of(1001)).await.status, 404, "another's never was");
+    assert_eq!(ask(&fleet, &young.to_string(), &key).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn days_beyond_ten_years_and_none_at_all_are_refused_at_the_start() {
+    let fleet = TestFleet::builder().workers(&[]).start().await;
+    for (days, code) in [("0", 2), ("3651", 2)] {
+        let settings = format!("[gateway]\ntransactions_kept_days = {days}\n");
+        let output = fleet.run_with("gateway", &settings.parse().unwrap(), &["--check"]).await;
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{error}");
+        assert!(error.contains("gateway.transactions_kept_days must be 1 to 3650"), "{error}");
+    }
 }

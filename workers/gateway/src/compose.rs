@@ -6,6 +6,8 @@ use fleet_boot::{Program, Worker, bind, serve};
 use std::sync::Arc;
 use std::time::Duration;
 
+const DAY: Duration = Duration::from_secs(86_400);
+
 /// How it is named and explained.
 pub const PROGRAM: Program = Program {
     name: "gateway",
@@ -34,6 +36,7 @@ pub async fn compose(worker: Worker) -> anyhow::Result<Worker> {
             keys.validations_max,
         )),
         queries: Arc::new(Queries::new(keys.queries_per_second)),
+        transactions_kept: DAY.saturating_mul(keys.transactions_kept_days),
         public_url: keys.public_url.into(),
     };
     let (answers, store, stop) =

@@ -6,6 +6,7 @@ mod accounts;
 mod answers;
 mod api;
 mod caller;
+mod closed;
 mod compose;
 mod halved;
 mod msisdn;

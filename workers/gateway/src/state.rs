@@ -1,6 +1,7 @@
 //! What every handler shares.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fleet_boot::HintPublisher;
 use fleet_store::Store;
@@ -25,6 +26,8 @@ pub struct Gateway {
     pub accounts: Arc<Accounts>,
     /// How many transactions each client has queried lately.
     pub queries: Arc<Queries>,
+    /// How long Transaction Query shows a purchase.
+    pub transactions_kept: Duration,
     /// Where buyers reach us, without a slash at its end; empty = where their request came to.
     pub public_url: Arc<str>,
 }

@@ -82,10 +82,20 @@ enum Command {
         #[command(subcommand)]
         command: commands::dead::Command,
     },
+    /// Decide about callbacks that speak of no purchase: list, show, match, discard
+    Callback {
+        #[command(subcommand)]
+        command: commands::callback::Command,
+    },
     /// Look at results on their way to clients, and send them again
     Delivery {
         #[command(subcommand)]
         command: commands::delivery::Command,
+    },
+    /// Close the gateways to clients for a while: on, off, show
+    Maintenance {
+        #[command(subcommand)]
+        command: commands::maintenance::Command,
     },
     /// What the fleet has done, in figures
     Summary(commands::summary::Arguments),
@@ -176,7 +186,11 @@ async fn dispatch(command: Command, store: &Store, output: Output) -> Result<(),
         }
         Command::Purchase { command } => commands::purchase::run(&command, store, output).await,
         Command::Dead { command } => commands::dead::run(&command, store, output).await,
+        Command::Callback { command } => commands::callback::run(&command, store, output).await,
         Command::Delivery { command } => commands::delivery::run(&command, store, output).await,
+        Command::Maintenance { command } => {
+            commands::maintenance::run(&command, store, output).await
+        }
         Command::Summary(arguments) => commands::summary::run(&arguments, store, output).await,
         Command::Verify(arguments) => commands::verify::run(&arguments, store, output).await,
         Command::Completions { .. } => Ok(()),

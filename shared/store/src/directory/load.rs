@@ -179,7 +179,11 @@ impl Store {
 
     pub(super) async fn load_all(&self) -> Result<Loaded, StoreError> {
         let row = self.row(sqlx::query(include_str!("load.sql"))).await?.ok_or_else(no_row)?;
-        let mut directory = Directory { version: get(&row, "version")?, ..Directory::default() };
+        let mut directory = Directory {
+            version: get(&row, "version")?,
+            maintenance: get(&row, "maintenance")?,
+            ..Directory::default()
+        };
         for stored in list::<StoredClient>(&row, "clients")? {
             let client = client(self.keyring(), stored)?;
             directory.clients.insert(client.id, client);

@@ -1,5 +1,6 @@
 -- One statement, so one snapshot.
 select (select v.version from directory_version v) as version,
+       exists (select 1 from maintenance) as maintenance,
        (select coalesce(jsonb_agg(to_jsonb(c) || jsonb_build_object('channels',
                    (select coalesce(jsonb_object_agg(h.channel, h.url), '{}')
                     from client_channel h where h.client_id = c.client_id),

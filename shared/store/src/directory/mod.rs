@@ -8,6 +8,7 @@ mod history;
 mod import;
 mod keys;
 mod load;
+mod maintenance;
 mod numbering;
 mod products;
 mod rows;
@@ -19,6 +20,7 @@ pub use export::exported;
 pub use history::{HistoryFilter, HistoryRow};
 pub use import::{ImportError, ImportMode, ImportReport};
 pub use keys::KeyOutcome;
+pub use maintenance::Maintenance;
 pub use numbering::{CountryRow, OperatorRow, PortedRow, PrefixRow};
 pub use rows::{
     ClientRow, ConnectorRow, DeskRow, DirectoryImport, IpnRow, NotifyRow, PlanRow, ProductRow,

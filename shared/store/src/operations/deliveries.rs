@@ -139,7 +139,7 @@ impl Store {
         })
     }
 
-    /// A client's transaction, of any age.
+    /// A client's transaction, of any age: how long it is shown is the gateway's setting.
     ///
     /// # Errors
     /// [`StoreError`] while Postgres is away or when the rows cannot be read.

@@ -39,21 +39,24 @@ impl Store {
         })
     }
 
-    /// Facts that speak of no purchase of ours, the newest first, at most 1000.
+    /// Undecided facts that speak of no purchase of ours, the newest first, at most 1000.
     ///
     /// # Errors
     /// [`StoreError`] while Postgres is away.
     pub async fn unmatched_facts(&self) -> Result<Vec<FactView>, StoreError> {
-        let sql = "select * from fact where purchase is null order by fact desc limit 1000";
+        let sql = "select f.* from fact f where f.purchase is null and not exists \
+                   (select 1 from fact_decision d where d.fact = f.fact) \
+                   order by f.fact desc limit 1000";
         self.rows(sqlx::query(sql)).await?.iter().map(fact).collect()
     }
 
-    /// How many facts speak of no purchase of ours.
+    /// How many undecided facts speak of no purchase of ours.
     ///
     /// # Errors
     /// [`StoreError`] while Postgres is away.
     pub async fn unmatched_count(&self) -> Result<i64, StoreError> {
-        let query = sqlx::query("select count(*) from fact where purchase is null");
-        get(&self.row(query).await?.ok_or_else(no_row)?, 0)
+        let sql = "select count(*) from fact f where f.purchase is null and not exists \
+                   (select 1 from fact_decision d where d.fact = f.fact)";
+        get(&self.row(sqlx::query(sql)).await?.ok_or_else(no_row)?, 0)
     }
 }

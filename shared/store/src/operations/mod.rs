@@ -6,6 +6,7 @@ mod holds;
 mod parked;
 mod show;
 mod summary;
+mod unmatched;
 mod upkeep;
 
 pub use dead_letters::{
@@ -20,3 +21,7 @@ pub use show::{
     DeliveryView, FactView, JournalView, LedgerView, PurchaseView, ReportView, TaskView, TokenView,
 };
 pub use summary::{Count, FleetSummary, MoneyRow, ParkedCause, PurchaseCount, Recorded, StageTime};
+pub use unmatched::{
+    Candidate, CandidateAsk, Discarded, FactDecision, FactMatch, Matched, UnmatchedFact,
+    UnmatchedFilter,
+};

@@ -25,8 +25,10 @@ pub struct FleetSummary {
     pub reports: Vec<Count>,
     /// Parked tasks by class and cause, the most frequent first.
     pub parked: Vec<ParkedCause>,
-    /// Facts that speak of no purchase of ours.
+    /// Undecided facts that speak of no purchase of ours, the newest 1000.
     pub unmatched: Vec<super::FactView>,
+    /// How many of them there are.
+    pub unmatched_count: i64,
     /// Times between stages.
     pub stages: Vec<StageTime>,
 }
@@ -130,6 +132,7 @@ impl Store {
             reports: self.each(reports, count).await?,
             parked: self.each(include_str!("summary_parked.sql"), parked_cause).await?,
             unmatched: self.unmatched_facts().await?,
+            unmatched_count: self.unmatched_count().await?,
             stages: self.each(include_str!("summary_stages.sql"), stage).await?,
         })
     }

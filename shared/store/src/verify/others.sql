@@ -40,6 +40,14 @@ select null::uuid as purchase, format('letter %s is %s', d.letter, d.state) as d
 from dead_letter d
 where d.state in ('replayed', 'discarded') and (coalesce(d.actor, '') = '' or d.decided_at is null);
 
+-- D5 always
+-- A callback that was decided is matched to its purchase, or belongs to none.
+-- Do: one of the rows was written by hand; compare the two purchases and say which one it is.
+select d.purchase, format('callback %s is %s', d.fact, d.action) as detail
+from fact_decision d
+left join fact f on f.fact = d.fact
+where f.fact is null or f.purchase is distinct from d.purchase;
+
 -- P1 always
 -- No text of ours holds what looks like a card number: 13 to 19 digits that pass Luhn.
 -- Do: a secret is out; clean the row, and close the way that it came.

@@ -150,6 +150,11 @@ pub(crate) async fn page(
     }
 }
 
+/// The page while there is none.
+pub(crate) fn unavailable() -> Response {
+    Page::Unavailable.into_response()
+}
+
 /// What the buyer sees.
 enum Page {
     /// The source's page is not known yet: this one asks again.

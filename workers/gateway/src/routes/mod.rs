@@ -21,8 +21,11 @@ use serde_json::Value;
 
 use crate::Gateway;
 use crate::api::Api;
+use crate::closed::closed;
 use crate::halved::halved;
-use crate::routes::transactions::QueryProblem;
+
+pub(crate) use card_payments::unavailable as payment_page_unavailable;
+pub(crate) use transactions::QueryProblem;
 
 /// Every path that clients and suppliers call: its handler, and beside it what it is.
 pub(crate) fn api() -> Api {
@@ -89,7 +92,8 @@ pub fn router(gateway: Gateway) -> Router {
     let (_, router) = api().finish();
     // One byte more than allowed, so that the handler itself can name what is too long.
     let limit = DefaultBodyLimit::max(BODY_BYTES_MAX.saturating_add(1));
-    let router = router.layer(limit).with_state(gateway);
+    let maintenance = axum::middleware::from_fn_with_state(gateway.clone(), closed);
+    let router = router.layer(limit).layer(maintenance).with_state(gateway);
     if fleet_telemetry::is_armed("gateway", "answer.middle") {
         return router.layer(axum::middleware::map_response(halved));
     }

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::Gateway;
 use crate::caller::client_of_secret;
+use crate::closed::token_refusal;
 use crate::tokens::VALID_FOR;
 
 /// The words of OAuth 2 for a refusal, and what each is about.
@@ -45,7 +46,8 @@ pub(crate) fn describe(document: &mut Document) -> Operation {
         let content = Content::json(shape.clone()).example(error, example);
         operation = operation.reply(400, &format!("`{error}`: {text}"), content);
     }
-    operation
+    let content = Content::json(shape).example("error", json!(token_refusal()));
+    operation.reply(503, "not available, come again", content).header(503, "Retry-After", "seconds")
 }
 
 /// POST `/oauth/token`.

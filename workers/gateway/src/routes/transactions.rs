@@ -1,4 +1,4 @@
-//! Transaction Query: the caller's own purchases, of any age, by the id that the IPN tells.
+//! Transaction Query: the caller's own purchases, as long as they are kept, by the id that the IPN tells.
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use fleet_contracts::openapi::{Content, Document, Operation, Parameter};
 use fleet_contracts::{FrozenIpn, SignKey, TransactionReply};
-use fleet_domain::{Client, PurchaseId};
+use fleet_domain::{Client, PurchaseId, later};
 use fleet_store::{StoreError, Transaction, TransactionHold};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -35,7 +35,7 @@ pub(crate) enum QueryProblem {
     WrongMethod(&'static str),
     /// 406: something else than JSON is wanted.
     NotJson,
-    /// 410: it was removed.
+    /// 410: it was removed, or is older than what is shown.
     Removed,
     /// 429: too many queries.
     TooMany,
@@ -58,7 +58,7 @@ impl QueryProblem {
             Self::WrongMethod("GET") => (StatusCode::METHOD_NOT_ALLOWED, "only GET is allowed"),
             Self::WrongMethod(_) => (StatusCode::METHOD_NOT_ALLOWED, "only POST is allowed"),
             Self::NotJson => (StatusCode::NOT_ACCEPTABLE, "only application/json is offered"),
-            Self::Removed => (StatusCode::GONE, "the transaction was removed"),
+            Self::Removed => (StatusCode::GONE, "the transaction is not kept any more"),
             Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too many queries, come again later"),
             Self::Ours => (StatusCode::INTERNAL_SERVER_ERROR, "the transaction cannot be read"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "not available, come again"),
@@ -144,7 +144,7 @@ struct QueryErrorDetail {
 pub(crate) fn describe(document: &mut Document) -> Operation {
     let reply = Content::json(document.written::<TransactionReply>());
     let mut operation = Operation::new("transactionQuery", "Transaction Query (ClickPayAfrica)")
-        .about("The caller's own purchases, of any age. Other methods are answered 405.")
+        .about("The caller's own purchases, 400 days unless it is set up otherwise. Other methods are answered 405.")
         .tag("look-ups")
         .allowed_by(&[RAW_KEY])
         .parameters([Parameter::path_reference(
@@ -208,6 +208,10 @@ pub(crate) async fn query(
         Some(TransactionHold::Held) => return Err(QueryProblem::Held),
         Some(TransactionHold::Removed) => return Err(QueryProblem::Removed),
         None => {}
+    }
+    let created_at = found.purchase.progress.created_at;
+    if later(created_at, gateway.transactions_kept) < directory.now() {
+        return Err(QueryProblem::Removed);
     }
     reply(client, &found).map(Json).ok_or(QueryProblem::Ours)
 }

@@ -1,9 +1,11 @@
 //! One file a command.
 
+pub(crate) mod callback;
 pub(crate) mod dead;
 pub(crate) mod delivery;
 pub(crate) mod directory;
 pub(crate) mod import;
+pub(crate) mod maintenance;
 pub(crate) mod purchase;
 pub(crate) mod summary;
 pub(crate) mod verify;

@@ -116,8 +116,9 @@ fn to_json(summary: &FleetSummary, backlog: &[BacklogRow], broken: &[String]) ->
         "parked": summary.parked.iter().map(|row| json!({
             "class": row.class.name(), "cause": row.cause, "tasks": row.tasks,
         })).collect::<Vec<_>>(),
+        "undecided_callbacks": summary.unmatched_count,
         "unmatched_facts": summary.unmatched.iter().map(|fact| json!({
-            "source": fact.source, "type": fact.fact_type, "reference": fact.reference,
+            "source": fact.source, "type": fact.fact_type, "reference": super::callback::reference(&fact.reference),
             "status": fact.status, "received_at": fact.received_at,
         })).collect::<Vec<_>>(),
         "stages": summary.stages.iter().map(|row| json!({
@@ -206,10 +207,18 @@ fn cases_text(summary: &FleetSummary) -> String {
         text.push_str(&table(&["class", "cause", "tasks"], rows));
     }
     if !summary.unmatched.is_empty() {
-        text.push_str("\nfacts that speak of no purchase, the newest first\n");
+        text.push_str(&format!(
+            "\n{} callbacks that speak of no purchase, the newest first (fleet callback list)\n",
+            summary.unmatched_count
+        ));
         let rows = summary.unmatched.iter().take(UNMATCHED_SHOWN).map(|fact| {
             let at = fact.received_at.format("%F %T").to_string();
-            vec![at, fact.source.clone(), fact.reference.clone(), fact.status.clone()]
+            vec![
+                at,
+                fact.source.clone(),
+                super::callback::reference(&fact.reference),
+                fact.status.clone(),
+            ]
         });
         text.push_str(&table(&["at", "source", "reference", "status"], rows));
     }
