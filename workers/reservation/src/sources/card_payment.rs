@@ -50,11 +50,10 @@ pub(super) async fn look_up(
 ) -> Result<LookUp<BankReply>, CallError> {
     let told = told(job, KIND, PAID);
     if let Some(transaction_id) = in_turn(&told, job) {
-        return match query(exchange, connector, job, attempt, transaction_id).await? {
-            // Another one that was told may still have been paid.
-            LookUp::Refused(_) if told.len() > 1 => Ok(LookUp::Unclear),
-            answer => Ok(answer),
-        };
+        let answer = query(exchange, connector, job, attempt, transaction_id).await?;
+        // Another one that was told may still have been paid.
+        let is_open = matches!(answer, LookUp::Refused(_)) && told.len() > 1;
+        return Ok(if is_open { LookUp::Unclear } else { answer });
     }
     if was_asked(job) {
         return Ok(LookUp::Asked { page: None });
