@@ -43,3 +43,113 @@ fn is_amount(sent: &Value, money: Money) -> bool {
     };
     Money::from_major(&text, money.currency) == Ok(money)
 }
+
+#[cfg(test)]
+mod tests {
+    use fleet_domain::{Currency, Money};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::Rejection;
+
+    const CHARGED: &str = include_str!("../../../../tests/golden/documents/mo_charged.json");
+    const EXPIRED: &str = include_str!("../../../../tests/golden/documents/mo_pin_expired.json");
+    const USED: &str = include_str!("../../../../tests/golden/documents/mo_pin_used.json");
+    const NOT_FOUND: &str =
+        include_str!("../../../../tests/golden/documents/mo_pin_not_found.json");
+
+    fn read(text: &str) -> MoNotification {
+        MoNotification::from_bytes(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn the_documents_notifications_are_read() {
+        let charged = read(CHARGED);
+        assert_eq!(charged.status, MoStatus::Charged);
+        assert_eq!(charged.correlator, "555666777888999000");
+        assert_eq!(charged.transaction_id, "1910173");
+        assert_eq!(read(EXPIRED).status, MoStatus::PinExpired);
+        assert_eq!(read(USED).status, MoStatus::PinUsed);
+        let lost = read(NOT_FOUND);
+        assert_eq!((lost.status, lost.correlator.as_str()), (MoStatus::PinNotFound, ""));
+        assert_eq!(lost.pin.expose(), "11111111");
+        assert!(!format!("{lost:?}").contains("1111"), "{lost:?}");
+    }
+
+    #[test]
+    fn what_is_no_notification_is_refused_with_its_field() {
+        let change = |change: &dyn Fn(&mut Value)| {
+            let mut value: Value = serde_json::from_str(CHARGED).unwrap();
+            change(&mut value);
+            MoNotification::from_bytes(value.to_string().as_bytes()).map(|told| told.status)
+        };
+        let field = |result: Result<MoStatus, Rejection>| result.unwrap_err().field.unwrap();
+        assert_eq!(field(change(&|v| v["error"] = v["success"].clone())), "body");
+        assert_eq!(field(change(&|v| v["success"] = Value::Null)), "body");
+        assert_eq!(field(change(&|v| v["success"]["type"] = "sms".into())), "type");
+        assert_eq!(field(change(&|v| v["success"]["msisdn"] = 7.into())), "success.msisdn");
+        let id = |v: &mut Value| v["success"]["transaction"]["transaction_id"] = Value::Null;
+        assert_eq!(field(change(&id)), "transaction.transaction_id");
+        // A success of another word is kept, for a person.
+        let other = |v: &mut Value| v["success"]["transaction"]["status"] = "DONE".into();
+        assert_eq!(change(&other), Ok(MoStatus::Unclear));
+        assert!(MoNotification::from_bytes(&vec![b' '; NOTIFICATION_BYTES_MAX + 1]).is_err());
+    }
+
+    #[test]
+    fn an_amount_may_be_text_or_number_and_is_never_rounded() {
+        let money = |minor, code| Money::new(minor, Currency::from_code(code).unwrap());
+        for (sent, money) in [
+            (json!("0.5"), money(500, "KWD")),
+            (json!(0.5), money(500, "KWD")),
+            (json!("0.500"), money(500, "KWD")),
+            (json!(34), money(3_400, "USD")),
+            (json!(7), money(7, "JPY")),
+        ] {
+            assert!(is_amount(&sent, money), "{sent}");
+        }
+        for sent in [json!("0.5001"), json!(0.501), json!("5e-1"), json!(-0.5), json!(null)] {
+            assert!(!is_amount(&sent, money(500, "KWD")), "{sent}");
+        }
+    }
+
+    #[test]
+    fn a_completion_is_a_success_only_with_a_transaction() {
+        let read = |query: &str| CardCompletion::from_query(query);
+        let line = |text: &str| text.lines().collect::<Vec<_>>().join("&");
+        let unsuccessful =
+            include_str!("../../../../tests/golden/documents/card_completion_unsuccessful.txt");
+        let told = read(&line(unsuccessful)).unwrap();
+        assert_eq!((told.status(), told.message.as_str()), ("failed", "Transaction successful"));
+        assert_eq!(told.order_info, "order info submitted to api");
+        let paid = "type=cardpayment&status=%22success%22&order_info=a&transaction_id=%2212%22";
+        assert_eq!(read(paid).unwrap().transaction_id.as_deref(), Some("12"));
+        for (query, field) in [
+            ("status=success&order_info=a", "type"),
+            ("type=cardpayment&status=paid&order_info=a", "status"),
+            ("type=cardpayment&status=failed", "order_info"),
+            ("type=cardpayment&type=cardpayment&status=failed&order_info=a", "type"),
+            ("type=cardpayment&status=success&order_info=a&transaction_id=../x", "transaction_id"),
+        ] {
+            assert_eq!(read(query).unwrap_err().field.as_deref(), Some(field), "{query}");
+        }
+        // What we tell is read by the same rules.
+        let told = CardCompletion {
+            message: "Transaction failed".to_owned(),
+            order_info: "Booking 7&8".to_owned(),
+            transaction_id: None,
+        };
+        assert_eq!(read(&told.query()), Ok(told));
+    }
+
+    #[test]
+    fn a_page_is_a_web_address_and_nothing_else() {
+        for yes in ["https://pay.example/1?a=b", "http://127.0.0.1:8080/pay/1"] {
+            assert!(payment_page(yes).is_some(), "{yes}");
+        }
+        let long = format!("https://pay.example/{}", "a".repeat(PAYMENT_PAGE_BYTES_MAX));
+        for no in ["", "javascript:alert(1)", "/pay/1", "https://", "https://a b", long.as_str()] {
+            assert!(payment_page(no).is_none(), "{no}");
+        }
+    }
+}

@@ -10,6 +10,7 @@
     reason = "these are tests, in a library so that two test binaries can run them"
 )]
 
+pub mod charges;
 pub mod claims;
 pub mod clock;
 pub mod commits;
@@ -411,6 +412,11 @@ macro_rules! task_store_suite {
             the_same_reference_again_is_never_similar_to_itself,
             of_two_similar_ones_in_one_batch_the_first_is_stored,
             only_clients_that_want_it_are_kept_from_similar_purchases,
+        );
+        $crate::task_store_suite!(@ $make, charges:
+            one_charge_of_a_source_pays_for_one_purchase,
+            a_purchase_whose_buyer_was_asked_can_become_unknown_and_charged,
+            what_is_told_after_a_charge_or_after_its_end_opens_a_case_or_nothing,
         );
         $crate::task_store_suite!(@ $make, money:
             a_hold_is_resolved_once_and_the_group_is_refused,
