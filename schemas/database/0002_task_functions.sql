@@ -303,7 +303,10 @@ begin
         join purchase p on p.purchase = c.purchase
         where c.verdict = 1 and c.ref is not null
         on conflict do nothing;
-        perform fleet_charged_v1(p_purchase, v_verdict, p_track, p_ref, p_voucher);
+        -- Banks hold: only who asks the buyer, or takes the money at once, has more to write.
+        if p_track && '{charged,buyer_asked,reservation_unknown}' then
+            perform fleet_charged_v1(p_purchase, v_verdict, p_track, p_ref, p_voucher);
+        end if;
     elsif p_kind = 2 then
         if exists (
             select 1 from unnest(v_verdict, p_purchase, p_settle_as)

@@ -30,7 +30,7 @@ async fn ask(fleet: &TestFleet, body: &Value) -> HttpAnswer {
 }
 
 /// The payment URL of a payment, and its purchase.
-async fn pay(fleet: &TestFleet, script: &str) -> (String, PurchaseId) {
+pub(crate) async fn pay(fleet: &TestFleet, script: &str) -> (String, PurchaseId) {
     let answer = ask(fleet, &payment(script)).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let url = answer.json()["payment_url"].as_str().unwrap().to_owned();
@@ -38,14 +38,8 @@ async fn pay(fleet: &TestFleet, script: &str) -> (String, PurchaseId) {
     (url, id)
 }
 
-async fn wait_status(fleet: &TestFleet, id: PurchaseId, status: PurchaseStatus) -> PurchaseView {
-    let is_so = async || fleet.purchase(id).await.purchase.status() == status;
-    fleet.until(&format!("{id} to be {status}"), is_so).await;
-    fleet.purchase(id).await
-}
-
 /// What the client was told about a payment.
-fn completions(fleet: &TestFleet, view: &PurchaseView) -> Vec<CompletionCall> {
+pub(crate) fn completions(fleet: &TestFleet, view: &PurchaseView) -> Vec<CompletionCall> {
     let all = fleet.simulator().completions().into_iter();
     let its =
         |call: &CompletionCall| call.query["order_info"] == view.purchase.order.client_txn_ref;
@@ -53,7 +47,7 @@ fn completions(fleet: &TestFleet, view: &PurchaseView) -> Vec<CompletionCall> {
 }
 
 /// How often the buyer got a page, and paid.
-fn moved(fleet: &TestFleet, id: PurchaseId) -> [usize; 2] {
+pub(crate) fn moved(fleet: &TestFleet, id: PurchaseId) -> [usize; 2] {
     [EffectKind::Prompt, EffectKind::Capture].map(|kind| fleet.count(id, kind))
 }
 
@@ -99,8 +93,7 @@ async fn a_buyer_is_sent_on_pays_and_the_client_is_told_with_the_documents_param
 async fn the_page_sends_the_browser_on_and_asks_for_no_card() {
     let fleet = TestFleet::start().await;
     let (url, id) = pay(&fleet, "9808").await;
-    let asked = async || fleet.purchase(id).await.purchase.progress.reserve == ReserveState::Asked;
-    fleet.until("the page to be made", asked).await;
+    fleet.wait_reserve(id, ReserveState::Asked).await;
     let shown = page(&fleet, &url).await;
     assert_eq!(shown.status, 200);
     let start = fleet.simulator_url("card-sample/pay/");
@@ -194,7 +187,7 @@ async fn a_completion_counts_only_as_far_as_the_query_agrees() {
         open.push((script, pay(&fleet, script).await.1));
     }
     for (script, id) in paid {
-        let view = wait_status(&fleet, id, PurchaseStatus::Success).await;
+        let view = fleet.wait_status(id, PurchaseStatus::Success).await;
         assert_eq!(moved(&fleet, id), [1, 1], "{script}");
         let told = async || completions(&fleet, &view).len() == 1;
         fleet.until(&format!("{script} to be told"), told).await;
@@ -226,10 +219,10 @@ async fn a_payment_that_was_not_made_is_told_as_failed_without_a_transaction() {
     // A success after that is a late fact, and so is a second one.
     let (_, late) = pay(&fleet, "9812").await;
     let (_, twice) = pay(&fleet, "9813").await;
-    wait_status(&fleet, late, PurchaseStatus::Failed).await;
+    fleet.wait_status(late, PurchaseStatus::Failed).await;
     let case = fleet.wait_parked(late).await;
     assert!(case.cause.contains("had ended without funds"), "{}", case.cause);
-    wait_status(&fleet, twice, PurchaseStatus::Success).await;
+    fleet.wait_status(twice, PurchaseStatus::Success).await;
     let case = fleet.wait_parked(twice).await;
     assert!(case.cause.contains("charged twice"), "{}", case.cause);
 }

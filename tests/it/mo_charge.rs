@@ -18,13 +18,21 @@ use crate::unknown::{calls, impatient};
 const DAY: Duration = Duration::from_secs(86_401);
 
 /// A purchase that the buyer pays by SMS; the script is chosen by the buyer's number.
-fn by_sms(script: &str, vend: &str) -> Value {
+pub(crate) fn by_sms(script: &str, vend: &str) -> Value {
     let mut body = purchase(vend);
     let digits = rand::random_range(100_000..1_000_000);
     body["sourceIdentifier"] = format!("27{digits}{script}").into();
     body["additionalData"] =
         json!({ "fundingSource": { "type": "mo_charge", "name": "mo-sample" } });
     body
+}
+
+/// The same for a message, which has its extras at the top.
+pub(crate) fn as_message(body: &Value) -> Value {
+    let mut message = body.clone();
+    let extras = message["additionalData"].take();
+    message["fundingSource"] = extras["fundingSource"].clone();
+    message
 }
 
 async fn buy(fleet: &TestFleet, script: &str) -> PurchaseId {
@@ -53,20 +61,8 @@ async fn tell(fleet: &TestFleet, body: impl Into<reqwest::Body>) -> HttpAnswer {
 }
 
 /// How often the buyer got an SMS, was charged, and got goods.
-fn moved(fleet: &TestFleet, id: PurchaseId) -> [usize; 3] {
+pub(crate) fn moved(fleet: &TestFleet, id: PurchaseId) -> [usize; 3] {
     [EffectKind::Prompt, EffectKind::Capture, EffectKind::Vend].map(|kind| fleet.count(id, kind))
-}
-
-async fn wait_asked(fleet: &TestFleet, id: PurchaseId) -> PurchaseView {
-    let asked = async || fleet.purchase(id).await.purchase.progress.reserve == ReserveState::Asked;
-    fleet.until("the buyer to be asked", asked).await;
-    fleet.purchase(id).await
-}
-
-async fn wait_status(fleet: &TestFleet, id: PurchaseId, status: PurchaseStatus) -> PurchaseView {
-    let is_so = async || fleet.purchase(id).await.purchase.status() == status;
-    fleet.until(&format!("{id} to be {status}"), is_so).await;
-    fleet.purchase(id).await
 }
 
 fn words(view: &PurchaseView) -> Vec<&str> {
@@ -104,7 +100,7 @@ async fn while_the_buyer_thinks_nothing_is_held_but_a_row() {
     let fleet = TestFleet::start().await;
     let body = by_sms("9706", "0000");
     let id = fleet.reserve_and_transact(&body).await.accepted();
-    let view = wait_asked(&fleet, id).await;
+    let view = fleet.wait_reserve(id, ReserveState::Asked).await;
     let task = view.tasks.iter().find(|task| task.key.kind == TaskKind::Reserve).unwrap();
     assert_eq!(task.state, TaskState::Waiting);
     let queue = async || fleet.vhost().queue("fleet.reserve").await.unwrap()["messages"] == 0;
@@ -146,9 +142,7 @@ async fn a_used_pin_is_no_proof_of_anything() {
     }
     let told = async || fleet.purchase(after).await.facts.len() == 2;
     fleet.until("PIN_USED after the charge to be stored", told).await;
-    let unknown =
-        async || fleet.purchase(open).await.purchase.progress.reserve == ReserveState::Unknown;
-    fleet.until("PIN_USED to be taken in", unknown).await;
+    fleet.wait_reserve(open, ReserveState::Unknown).await;
     // The time is over: the buyer may have paid, so a person asks.
     fleet.advance_clock(DAY).await;
     let parked = fleet.wait_parked(open).await;
@@ -200,9 +194,9 @@ async fn a_silent_buyer_has_not_paid_and_a_late_charge_is_a_case() {
     let body = by_sms("9706", "0000");
     let silent = fleet.reserve_and_transact(&body).await.accepted();
     let late = buy(&fleet, "9715").await;
-    wait_asked(&fleet, silent).await;
+    fleet.wait_reserve(silent, ReserveState::Asked).await;
     // PIN_EXPIRED, and one second later CHARGED: the money is gone, the purchase has ended.
-    let view = wait_status(&fleet, late, PurchaseStatus::Failed).await;
+    let view = fleet.wait_status(late, PurchaseStatus::Failed).await;
     assert_eq!(view.purchase.progress.reserve_code.as_deref(), Some("2060"));
     let case = fleet.wait_parked(late).await;
     assert!(case.cause.contains("the buyer was charged"), "{}", case.cause);
@@ -256,12 +250,11 @@ async fn a_notification_before_the_answer_is_not_overtaken_by_it() {
 async fn a_buyer_who_replies_late_still_gets_the_goods() {
     let fleet = TestFleet::start().await;
     let body = by_sms("0000", "0000");
-    let charge =
-        Behaviour { confirm: vec![Confirmation::after(3_000, "CHARGED")], ..Behaviour::ok() };
+    let charge = Behaviour::asks(&[(3_000, "CHARGED")]);
     let buyer = body["sourceIdentifier"].as_str().unwrap();
     fleet.simulator().script(buyer, Action::MoCharge, vec![charge]);
     let id = fleet.reserve_and_transact(&body).await.accepted();
-    wait_asked(&fleet, id).await;
+    fleet.wait_reserve(id, ReserveState::Asked).await;
     // Far past the time in which a purchase must begin.
     fleet.advance_clock(Duration::from_secs(3_600)).await;
     let view = fleet.wait_final(id).await;

@@ -44,9 +44,10 @@ pub use buyer::{
 };
 pub use catalogue::{CountryPrefix, FinancialTermsReply, MnoReply, ProductEntry, PublicProduct};
 pub use charge::{
-    CardCompletion, CardPayment, CardPaymentUrl, CardTransaction, ChargeCheck, ChargeReply,
-    Differs, MoNotification, MoNotificationBody, MoStatus, NOTIFICATION_BYTES_MAX,
-    PAYMENT_PAGE_BYTES_MAX, charge_query, check_query, payment_page,
+    CARD_FACT, CARD_NOT_PAID, CARD_PAID, CardCompletion, CardPayment, CardPaymentUrl,
+    CardTransaction, ChargeCheck, ChargeReply, Differs, MO_CHARGED, MO_FACT, MoNotification,
+    MoNotificationBody, MoStatus, NOTIFICATION_BYTES_MAX, PAYMENT_PAGE_BYTES_MAX, charge_query,
+    check_query, payment_page, told_by,
 };
 pub use dead::{
     CAUSE_HEADER, CORRELATION_HEADER, DETAIL_HEADER, DeadCause, QUEUE_HEADER, REPLY_HEADER,

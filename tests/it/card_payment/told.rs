@@ -5,7 +5,7 @@ use fleet_simulator::{hostile_card, hostile_card_about};
 use fleet_testkit::TestFleet;
 use serde_json::json;
 
-use super::{ask, completions, moved, pay, payment, wait_status};
+use super::{ask, completions, moved, pay, payment};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_listener_that_does_not_answer_2xx_is_told_again_with_the_same_parameters() {
@@ -39,8 +39,7 @@ async fn a_listener_that_does_not_answer_2xx_is_told_again_with_the_same_paramet
 async fn hostile_completions_get_clear_answers_and_pay_nothing() {
     let fleet = TestFleet::start().await;
     let (_, id) = pay(&fleet, "9808").await;
-    let asked = async || fleet.purchase(id).await.purchase.progress.reserve == ReserveState::Asked;
-    fleet.until("the page to be made", asked).await;
+    fleet.wait_reserve(id, ReserveState::Asked).await;
     let get = async |name: &str, query: &str| {
         let url = fleet.url(&format!("/callbacks/card-payments/{name}?{query}"));
         fleet.send(fleet.http().get(url)).await
@@ -77,9 +76,7 @@ async fn one_transaction_pays_for_one_payment() {
     let transaction = fleet.simulator().transactions_of(&first.to_string())[0].id.to_string();
     // A source whose query does not name the order: nothing but our own books tells them apart.
     let (_, second) = pay(&fleet, "9808").await;
-    let asked =
-        async || fleet.purchase(second).await.purchase.progress.reserve == ReserveState::Asked;
-    fleet.until("the second page", asked).await;
+    fleet.wait_reserve(second, ReserveState::Asked).await;
     let url = fleet.url("/callbacks/card-payments/card-sample");
     let query = [
         ("type", "cardpayment"),
@@ -89,7 +86,7 @@ async fn one_transaction_pays_for_one_payment() {
     ];
     let told = fleet.send(fleet.http().get(url).query(&query)).await;
     assert_eq!(told.status, 200);
-    wait_status(&fleet, first, PurchaseStatus::Success).await;
+    fleet.wait_status(first, PurchaseStatus::Success).await;
     let query = async || {
         let calls = fleet.calls(first).len() + fleet.calls(second).len();
         calls >= 4

@@ -16,9 +16,12 @@
 //! | A35 | `make drill ARGS=kills`, seeded; one kill of each worker under load: `kills` |
 //! | A36 - A38 | [`stops`] |
 //!
+//! Sources that ask the buyer first, and tell us afterwards: [`asked`].
+//!
 //! A hint is acknowledged once its task is claimed: what the matrix calls "before ack" is the point
 //! before that, and after it the row and its lease stand for the message.
 
+mod asked;
 mod delivery;
 mod dispensing;
 mod gateway;

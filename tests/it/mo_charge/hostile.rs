@@ -5,7 +5,7 @@ use fleet_simulator::EffectKind;
 use fleet_testkit::TestFleet;
 use serde_json::{Value, json};
 
-use super::{buy, by_sms, charged, moved, tell, unmatched, wait_asked};
+use super::{buy, by_sms, charged, moved, tell, unmatched};
 use crate::unknown::impatient;
 
 /// The gateway's word for a notification that differs from what was asked for.
@@ -21,7 +21,7 @@ async fn a_charge_that_is_not_what_was_asked_for_funds_nothing_and_is_kept_for_a
     }
     fleet.until("all to be told", async || unmatched(&fleet).await == 3).await;
     for (script, id) in bought {
-        let view = wait_asked(&fleet, id).await;
+        let view = fleet.wait_reserve(id, ReserveState::Asked).await;
         assert_eq!(view.facts.len(), 0, "{script}");
         assert_eq!(fleet.count(id, EffectKind::Vend), 0, "{script}");
     }
@@ -33,7 +33,7 @@ async fn each_field_of_a_charge_must_be_as_it_was_asked_for() {
     fleet.allow_log(NOT_ABOUT);
     let body = by_sms("9706", "0000");
     let id = fleet.reserve_and_transact(&body).await.accepted();
-    wait_asked(&fleet, id).await;
+    fleet.wait_reserve(id, ReserveState::Asked).await;
     let good = charged(&body, id, "77");
     let mut told = 0;
     for (field, value) in [
@@ -66,8 +66,7 @@ async fn a_forged_charge_dispenses_nothing_and_does_not_hide_the_real_one() {
     let fleet = impatient().plan(TaskKind::Reserve, PlanClass::Unknown, &[1, 1, 1]).start().await;
     let forged = buy(&fleet, "9711").await;
     let real = buy(&fleet, "9712").await;
-    let success = async || fleet.purchase(real).await.purchase.status() == PurchaseStatus::Success;
-    fleet.until("the real one to be found", success).await;
+    fleet.wait_status(real, PurchaseStatus::Success).await;
     assert_eq!(moved(&fleet, real), [1, 1, 1]);
     let parked = fleet.wait_parked(forged).await;
     assert_eq!(parked.class, ParkClass::UnknownOutcome, "{}", parked.cause);
@@ -77,9 +76,10 @@ async fn a_forged_charge_dispenses_nothing_and_does_not_hide_the_real_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_of_hostile_notifications_gets_clear_answers_and_moves_nothing() {
     let fleet = TestFleet::start().await;
+    fleet.allow_log(NOT_ABOUT);
     let body = by_sms("9706", "0000");
     let id = fleet.reserve_and_transact(&body).await.accepted();
-    wait_asked(&fleet, id).await;
+    fleet.wait_reserve(id, ReserveState::Asked).await;
     let mut statuses = std::collections::BTreeMap::new();
     for seed in 0..400 {
         let answer = tell(&fleet, fleet_simulator::hostile_mo(seed)).await;
@@ -93,6 +93,14 @@ async fn a_stream_of_hostile_notifications_gets_clear_answers_and_moves_nothing(
     assert!(statuses.len() == 2, "both kinds: {statuses:?}");
     let view = fleet.purchase(id).await;
     assert_eq!(view.purchase.progress.reserve, ReserveState::Asked);
+    // About this very purchase, spoilt: at most it ends as not charged, and it is never served.
+    let own = charged(&body, id, "7654321");
+    for seed in 0..200 {
+        let status = tell(&fleet, fleet_simulator::hostile_mo_about(&own, seed)).await.status;
+        assert!(matches!(status, 200 | 400), "seed {seed}: {status}");
+    }
+    assert_ne!(fleet.purchase(id).await.purchase.status(), PurchaseStatus::Success);
+    assert_eq!(moved(&fleet, id), [1, 0, 0]);
     for (path, status) in [("mo-nobody", 404), ("sample-bank", 404), ("supplier-lookup", 404)] {
         let url = fleet.url(&format!("/callbacks/mo-charge/{path}"));
         let text = charged(&body, id, "1").to_string();

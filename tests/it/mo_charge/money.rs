@@ -1,10 +1,10 @@
 //! Whose money it is: charged twice, charged for nothing, one charge told for two purchases.
 
-use fleet_domain::{ParkClass, PurchaseStatus, SettleState};
-use fleet_simulator::EffectKind;
+use fleet_domain::{ParkClass, PurchaseStatus, ReserveState, SettleState};
+use fleet_simulator::{Action, Behaviour, EffectKind};
 use fleet_testkit::TestFleet;
 
-use super::{buy, by_sms, charged, moved, tell, wait_asked, wait_status};
+use super::{buy, by_sms, charged, moved, tell};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_charge_is_a_case_and_the_same_one_twice_is_nothing() {
@@ -13,7 +13,7 @@ async fn a_second_charge_is_a_case_and_the_same_one_twice_is_nothing() {
     let second = buy(&fleet, "9708").await;
     let view = fleet.wait_final(same).await;
     assert_eq!((view.purchase.status(), view.facts.len()), (PurchaseStatus::Success, 1));
-    let view = wait_status(&fleet, second, PurchaseStatus::Success).await;
+    let view = fleet.wait_status(second, PurchaseStatus::Success).await;
     let case = fleet.wait_parked(second).await;
     assert!(case.cause.contains("charged twice"), "{}", case.cause);
     assert_eq!(case.at_risk, Some(view.purchase.order.reserved()));
@@ -27,7 +27,7 @@ async fn a_second_charge_is_a_case_and_the_same_one_twice_is_nothing() {
 async fn a_charge_without_goods_is_owed_to_the_buyer() {
     let fleet = TestFleet::start().await;
     let id = fleet.reserve_and_transact(&by_sms("0000", "9201")).await.accepted();
-    let view = wait_status(&fleet, id, PurchaseStatus::Failed).await;
+    let view = fleet.wait_status(id, PurchaseStatus::Failed).await;
     let case = fleet.wait_parked(id).await;
     assert_eq!(case.class, ParkClass::OwedToBuyer, "{}", case.cause);
     assert_eq!(case.at_risk, Some(view.purchase.order.reserved()));
@@ -52,13 +52,10 @@ async fn one_charge_pays_for_one_purchase_whoever_tells_it_for_a_second() {
     let mut again = by_sms("0000", "0000");
     again["sourceIdentifier"] = body["sourceIdentifier"].clone();
     let buyer = again["sourceIdentifier"].as_str().unwrap();
-    let silent = fleet_simulator::Behaviour {
-        confirm: vec![fleet_simulator::Confirmation::after(0, "SILENT")],
-        ..fleet_simulator::Behaviour::ok()
-    };
-    fleet.simulator().script(buyer, fleet_simulator::Action::MoCharge, vec![silent]);
+    let silent = Behaviour::asks(&[(0, "SILENT")]);
+    fleet.simulator().script(buyer, Action::MoCharge, vec![silent]);
     let second = fleet.reserve_and_transact(&again).await.accepted();
-    wait_asked(&fleet, second).await;
+    fleet.wait_reserve(second, ReserveState::Asked).await;
     let told = tell(&fleet, charged(&again, second, &transactions[0].id).to_string()).await;
     assert_eq!(told.status, 200);
     let parked = fleet.wait_parked(second).await;

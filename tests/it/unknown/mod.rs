@@ -1,5 +1,6 @@
 //! Answers that get lost: every party by every fault, judged by the parties' own record.
 
+mod asked;
 mod bank;
 mod holds;
 mod listeners;

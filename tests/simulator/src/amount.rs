@@ -1,23 +1,12 @@
 //! Amounts as operators and card processors write them: decimals in major units.
 
-/// Currencies without a minor unit.
-const WHOLE: [&str; 16] = [
-    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV",
-    "XAF", "XOF", "XPF",
-];
-/// Currencies of a thousand minor units.
-const THOUSANDS: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
 /// Digits before the point.
 const WHOLE_DIGITS_MAX: usize = 12;
 
 fn digits(currency: &str) -> usize {
-    if WHOLE.contains(&currency) {
-        0
-    } else if THOUSANDS.contains(&currency) {
-        3
-    } else {
-        2
-    }
+    let known =
+        iso_currency::Currency::from_code(currency).and_then(iso_currency::Currency::exponent);
+    known.map_or(2, usize::from)
 }
 
 /// The minor units of a positive decimal; none when it is no amount of this currency.

@@ -15,7 +15,7 @@ use crate::ipn::{IpnCall, Mode};
 use crate::message::Message;
 use crate::record::{Call, Effect, ResultSeen, Summary, Violation};
 use crate::settings::SimulatorSettings;
-use crate::state::State;
+use crate::state::{State, Visit};
 
 /// Callbacks under way at the same time.
 const CONFIRMATIONS_AT_ONCE: usize = 64;
@@ -133,6 +133,13 @@ impl World {
     /// A client's IPN listener gets a new key and still believes the old ones.
     pub fn rotate_ipn_key(&self, client: i64, key: &str) {
         self.lock(|state| state.rotate_ipn_key(client, key));
+    }
+
+    /// A purchase that a call speaks of is one of ours from now on.
+    pub(crate) fn know(&self, visit: &Visit) {
+        self.lock(|state| {
+            state.purchase_mut(&visit.purchase);
+        });
     }
 
     /// Forgets everything: records, scripts and all parties' states.

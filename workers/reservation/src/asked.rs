@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use fleet_contracts::codes;
+use fleet_contracts::{codes, told_by};
 use fleet_domain::{
     Change, Connector, Decision, Fact, Job, Next, ParkClass, ReserveEvent, ReserveState, Tries,
     between,
 };
 use fleet_engine::Refusal;
-use fleet_engine::waiting::at_risk;
+use fleet_engine::waiting::{at_risk, start_is_over};
 
 /// The transactions that notifications speak of, the oldest first. Anybody may have told them.
 pub(crate) fn told<'j>(job: &'j Job, kind: &str, word: &str) -> Vec<&'j str> {
@@ -18,14 +18,38 @@ pub(crate) fn told<'j>(job: &'j Job, kind: &str, word: &str) -> Vec<&'j str> {
 }
 
 /// The one to ask about in this exchange: each in its turn.
-pub(crate) fn in_turn<'j>(told: &[&'j str], job: &Job) -> Option<&'j str> {
+fn in_turn<'j>(told: &[&'j str], job: &Job) -> Option<&'j str> {
     let tries = usize::try_from(job.task.tries).unwrap_or(0);
     told.get(tries.checked_rem(told.len())?).copied()
 }
 
 /// Whether a fact is this source's own notification.
 pub(crate) fn is_notification(connector: &Connector, fact: &Fact, kind: &str) -> bool {
-    fact.kind == kind && fact.source == format!("{kind}:{}", connector.name)
+    fact.kind == kind && fact.source == told_by(kind, &connector.name)
+}
+
+/// What a look-up does at a source that asks the buyer.
+pub(crate) enum Ask<'j> {
+    /// Ask it about this transaction, which was told.
+    About(&'j str),
+    /// It has asked the buyer: nothing to do before somebody tells us something.
+    Nothing,
+    /// Nobody knows whether it has, and it may not be asked to do so any more.
+    NotAnyMore,
+    /// Nobody knows whether it has: have it do so, under the same reference.
+    Again,
+}
+
+/// What comes next, with what was told so far.
+pub(crate) fn next<'j>(told: &[&'j str], job: &Job) -> Ask<'j> {
+    if let Some(transaction) = in_turn(told, job) {
+        return Ask::About(transaction);
+    }
+    let was_asked = job.purchase.progress.reserve == ReserveState::Asked;
+    if was_asked || !job.facts.is_empty() {
+        return Ask::Nothing;
+    }
+    if start_is_over(job) { Ask::NotAnyMore } else { Ask::Again }
 }
 
 /// A final refusal with the contract's code for the source's own word.
@@ -85,9 +109,4 @@ pub(crate) const SILENT: &str = codes::INTERNAL_TIMEOUT;
 pub(crate) fn event(job: &Job) -> ReserveEvent {
     let unexplained = !job.facts.is_empty();
     if unexplained { ReserveEvent::Lost } else { ReserveEvent::Asked }
-}
-
-/// True once the source is known to have asked the buyer.
-pub(crate) fn was_asked(job: &Job) -> bool {
-    job.purchase.progress.reserve == ReserveState::Asked
 }

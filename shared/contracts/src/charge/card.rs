@@ -1,14 +1,12 @@
 //! Card payment (contracts, section 2): the same shapes towards our clients and towards the page where
 //! the buyer pays. No field anywhere holds a card.
 
-use fleet_domain::{
-    CardAccount, ClientId, Currency, FundingType, Money, Order, Private, Purchase, PurchaseStatus,
-};
+use fleet_domain::{CardAccount, ClientId, Currency, Money, Order, Private, PurchaseStatus};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Differs, compare, is_amount};
+use super::{CARD_NOT_PAID, CARD_PAID, Differs, compare, is_amount};
 use crate::{PurchaseBody, REFERENCE_CHARS_MAX, Rejection, TextOrNumber, plain};
 
 /// The most bytes of a page's URL.
@@ -148,7 +146,7 @@ impl CardCompletion {
     /// The word of `status`.
     #[must_use]
     pub const fn status(&self) -> &'static str {
-        if self.transaction_id.is_some() { "success" } else { "failed" }
+        if self.transaction_id.is_some() { CARD_PAID } else { CARD_NOT_PAID }
     }
 
     /// The query of the GET.
@@ -189,7 +187,7 @@ impl CardCompletion {
             return Err(Rejection::field("type", "must be cardpayment"));
         }
         let status = one("status")?;
-        if !matches!(status.as_str(), "success" | "failed") {
+        if !matches!(status.as_str(), CARD_PAID | CARD_NOT_PAID) {
             return Err(Rejection::field("status", "must be success or failed"));
         }
         let order_info = one("order_info")?;
@@ -203,7 +201,7 @@ impl CardCompletion {
             let problem = "must be at most 64 letters, digits, - or _";
             return Err(Rejection::field("transaction_id", problem));
         }
-        let paid = status == "success" && !transaction_id.is_empty();
+        let paid = status == CARD_PAID && !transaction_id.is_empty();
         Ok(Self {
             message: one("message")?,
             order_info,
@@ -244,11 +242,4 @@ impl CardTransaction {
             ("order_info", named.is_none_or(|named| *named == order.id.to_string())),
         ])
     }
-}
-
-/// The `order_info` of a purchase that was asked for as a card payment.
-pub(crate) fn order_info(purchase: &Purchase) -> Option<String> {
-    let order = &purchase.order;
-    let by_card = order.funding == FundingType::CardPayment;
-    by_card.then(|| order.client_txn_ref.clone())
 }

@@ -1,15 +1,14 @@
 //! MO SMS charge (contracts, section 3): the request, the notification, the check.
 
-use fleet_domain::{MoAccount, Order, Private};
+use fleet_domain::{MoAccount, Money, Order, Private};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Differs, NOTIFICATION_BYTES_MAX, compare, is_amount};
+use super::{
+    Differs, MO_CHARGED, MO_FACT, NOTIFICATION_BYTES_MAX, amount_text, compare, is_amount,
+};
 use crate::{REFERENCE_CHARS_MAX, Rejection, plain, read_body};
-
-/// The only `type` of the interface.
-const MO_CHARGE: &str = "mo_charge";
 
 /// The query of `POST {base}/v2.2/mo/charge`; our reference is the correlator.
 #[must_use]
@@ -70,12 +69,17 @@ pub struct MoNotification {
     pub pin: Private,
     /// The operator's time, as it came.
     pub timestamp: String,
-    merchant: String,
-    campaign: String,
-    environment: String,
-    msisdn: Private,
+    /// Whose charge it is.
+    pub merchant: String,
+    /// The service.
+    pub campaign: String,
+    /// `production` or `test`.
+    pub environment: String,
+    /// Whom it names.
+    pub msisdn: Private,
+    /// ISO 4217; errors have none.
+    pub currency: String,
     amount: Value,
-    currency: String,
 }
 
 impl std::fmt::Debug for MoNotification {
@@ -160,7 +164,7 @@ impl MoNotification {
                 return Err(Rejection::field("body", "must have one of success and error"));
             }
         };
-        if told.kind != MO_CHARGE {
+        if told.kind != MO_FACT {
             return Err(Rejection::field("type", "must be mo_charge"));
         }
         let word = plain(&told.transaction.status, REFERENCE_CHARS_MAX);
@@ -187,10 +191,18 @@ impl MoNotification {
         })
     }
 
-    /// Whom it names.
+    /// The amount in major units, as it was told; errors have none.
     #[must_use]
-    pub const fn msisdn(&self) -> &Private {
-        &self.msisdn
+    pub fn amount(&self) -> Option<String> {
+        amount_text(&self.amount)
+    }
+
+    /// Whether it tells of a charge of this money; `None` when it tells of none.
+    #[must_use]
+    pub fn charges(&self, money: Money) -> Option<bool> {
+        let tells = matches!(self.status, MoStatus::Charged | MoStatus::Unclear);
+        let same = || self.currency == money.currency.code() && is_amount(&self.amount, money);
+        tells.then(same)
     }
 
     /// What tells one notification without a correlator from the next.
@@ -227,9 +239,9 @@ impl MoNotification {
 
 fn status(is_success: bool, word: &str) -> MoStatus {
     match (is_success, word) {
-        (true, "CHARGED") => MoStatus::Charged,
+        (true, MO_CHARGED) => MoStatus::Charged,
         // A charge among the errors, or a success of another kind.
-        (true, _) | (false, "CHARGED") => MoStatus::Unclear,
+        (true, _) | (false, MO_CHARGED) => MoStatus::Unclear,
         (false, "PIN_USED") => MoStatus::PinUsed,
         (false, "PIN_EXPIRED") => MoStatus::PinExpired,
         (false, "PIN_NOT_FOUND") => MoStatus::PinNotFound,
@@ -263,7 +275,7 @@ impl ChargeCheck {
     pub fn confirms(&self, order: &Order, mo: &MoAccount) -> Result<(), Differs> {
         let money = order.reserved();
         compare(&[
-            ("status", self.status == "CHARGED"),
+            ("status", self.status == MO_CHARGED),
             ("merchant", self.merchant == mo.merchant),
             ("campaign", self.campaign == mo.campaign),
             ("environment", self.environment == mo.environment),

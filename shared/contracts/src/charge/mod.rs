@@ -7,7 +7,6 @@ mod mo;
 use fleet_domain::Money;
 use serde_json::Value;
 
-pub(crate) use card::order_info;
 pub use card::{
     CardCompletion, CardPayment, CardPaymentUrl, CardTransaction, PAYMENT_PAGE_BYTES_MAX,
     payment_page,
@@ -16,6 +15,23 @@ pub use mo::{
     ChargeCheck, ChargeReply, MoNotification, MoNotificationBody, MoStatus, charge_query,
     check_query,
 };
+
+/// The word of facts that an operator's SMS charge tells.
+pub const MO_FACT: &str = "mo_charge";
+/// The word of facts that a card payment's page tells.
+pub const CARD_FACT: &str = "card_payment";
+/// What such a fact says when the buyer was charged.
+pub const MO_CHARGED: &str = "CHARGED";
+/// What such a fact says when the buyer paid.
+pub const CARD_PAID: &str = "success";
+/// What such a fact says when the buyer did not pay.
+pub const CARD_NOT_PAID: &str = "failed";
+
+/// Who tells a fact of this word: the endpoint and the connector.
+#[must_use]
+pub fn told_by(fact: &str, connector: &str) -> String {
+    format!("{fact}:{connector}")
+}
 
 /// The most bytes of a notification: far more than a document's.
 pub const NOTIFICATION_BYTES_MAX: usize = 16_384;
@@ -36,12 +52,16 @@ fn compare(fields: &[(&'static str, bool)]) -> Result<(), Differs> {
 
 /// Whether an amount of major units, as text or number, is this money.
 fn is_amount(sent: &Value, money: Money) -> bool {
-    let text = match sent {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return false,
-    };
-    Money::from_major(&text, money.currency) == Ok(money)
+    amount_text(sent).is_some_and(|text| Money::from_major(&text, money.currency) == Ok(money))
+}
+
+/// An amount that came as text or number.
+fn amount_text(sent: &Value) -> Option<String> {
+    match sent {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
 }
 
 #[cfg(test)]

@@ -170,7 +170,7 @@ impl TransactionReply {
             // A card payment's buyer has no number that we know.
             msisdn: if by_card { String::new() } else { order.source.expose().to_owned() },
             verifysign: verifysign.flatten(),
-            order_info: crate::charge::order_info(purchase),
+            order_info: by_card.then(|| order.client_txn_ref.clone()),
             status: purchase.status(),
         })
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fleet_domain::{ClientId, PurchaseId, PurchaseStatus, TaskKind, TaskState};
+use fleet_domain::{ClientId, PurchaseId, PurchaseStatus, ReserveState, TaskKind, TaskState};
 use fleet_simulator::{Call, Effect, EffectKind};
 use fleet_store::{
     BacklogRow, DeadLetterFilter, DeadLetterView, FleetSummary, Holds, Invariant, ParkedFilter,
@@ -26,6 +26,20 @@ impl TestFleet {
             view.purchase.status() != PurchaseStatus::Pending && view.tasks.is_empty()
         })
         .await;
+        self.purchase(id).await
+    }
+
+    /// Waits until a purchase stands so for its client, whatever is left to do, then shows it.
+    pub async fn wait_status(&self, id: PurchaseId, status: PurchaseStatus) -> PurchaseView {
+        let is_so = async || self.purchase(id).await.purchase.status() == status;
+        self.until(&format!("purchase {id} to be {status}"), is_so).await;
+        self.purchase(id).await
+    }
+
+    /// Waits until a purchase's funds stand so, then shows it.
+    pub async fn wait_reserve(&self, id: PurchaseId, state: ReserveState) -> PurchaseView {
+        let is_so = async || self.purchase(id).await.purchase.progress.reserve == state;
+        self.until(&format!("the funds of {id} to be {state}"), is_so).await;
         self.purchase(id).await
     }
 

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-use super::{Caller, PartyPath, bad_body, party, read};
+use super::{Caller, PartyPath, bad_body, party, read, visit};
 use crate::bank::{RefundRequest, ReserveRequest, ResultRequest, WALLETS};
 use crate::behaviour::Action;
 use crate::purchase::{Fingerprint, fingerprint};
@@ -98,9 +98,7 @@ pub(super) async fn result(
         Err(detail) => return bad_body(&world, &party, Action::Settle, detail),
     };
     let visit = visit(party, Action::Settle, &request.raas_txn_ref, &request.client_txn_ref);
-    world.lock(|state| {
-        state.purchase_mut(&visit.purchase);
-    });
+    world.know(&visit);
     let print = without_timestamp(&body);
     let caller = Caller { world: &world, connection: &connection };
     let act = move |state: &mut crate::state::State, visit: &Visit, behaviour: &_| {
@@ -142,12 +140,6 @@ async fn tell(
     let visit = visit(party, Action::ReservationLookUp, reference, reference);
     let caller = Caller { world, connection };
     caller.play(visit, |state, visit, _| state.reservation(visit)).await
-}
-
-fn visit(party: Arc<str>, action: Action, purchase: &str, mark: &str) -> Visit {
-    let purchase: Arc<str> = Arc::from(purchase);
-    let reference = Arc::clone(&purchase);
-    Visit { party, action, purchase, reference, mark: Some(Arc::from(mark)) }
 }
 
 /// A bank's result is made anew for each call, so that its timestamp alone may differ.

@@ -9,7 +9,7 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::{Extension, Json};
 
 use super::query::parameters;
-use super::{Caller, PartyPath, bad_body, party, read, unauthorized};
+use super::{Caller, PartyPath, bad_body, party, read, unauthorized, visit};
 use crate::bank::Reply;
 use crate::behaviour::Action;
 use crate::card::{PROCESSORS, PaymentRequest, error};
@@ -49,17 +49,9 @@ pub(super) async fn payment(
     };
     let host = headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
     let pages = format!("http://{host}/{party}/pay");
-    let purchase: Arc<str> = Arc::from(request.order_info.as_str());
-    let visit = Visit {
-        party,
-        action: Action::CardPayment,
-        reference: Arc::clone(&purchase),
-        purchase,
-        mark: Some(Arc::from(request.minor().to_string())),
-    };
-    world.lock(|state| {
-        state.purchase_mut(&visit.purchase);
-    });
+    let amount = request.minor().to_string();
+    let visit = visit(party, Action::CardPayment, &request.order_info, &amount);
+    world.know(&visit);
     let caller = Caller { world: &world, connection: &connection };
     let act = move |state: &mut crate::state::State, visit: &Visit, behaviour: &_| {
         state.card_payment(visit, (request, &pages), behaviour)
@@ -135,9 +127,7 @@ pub(super) async fn completion(
         reference: Arc::clone(&order),
         mark: Some(order),
     };
-    world.lock(|state| {
-        state.purchase_mut(&visit.purchase);
-    });
+    world.know(&visit);
     let caller = Caller { world: &world, connection: &connection };
     let act = move |state: &mut crate::state::State, visit: &Visit, behaviour: &_| {
         state.completion(visit, client, completion, behaviour)

@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::{Caller, bad_body, read};
+use super::{Caller, bad_body, read, visit};
 use crate::bank::ResultRequest;
 use crate::behaviour::Action;
 use crate::client::signature;
@@ -30,17 +30,8 @@ pub(super) async fn result(
         Ok(request) => request,
         Err(detail) => return bad_body(&world, &party, Action::Result, detail),
     };
-    let purchase: Arc<str> = Arc::from(request.raas_txn_ref.as_str());
-    let visit = Visit {
-        party,
-        action: Action::Result,
-        reference: Arc::clone(&purchase),
-        purchase,
-        mark: Some(Arc::from(request.client_txn_ref.as_str())),
-    };
-    world.lock(|state| {
-        state.purchase_mut(&visit.purchase);
-    });
+    let visit = visit(party, Action::Result, &request.raas_txn_ref, &request.client_txn_ref);
+    world.know(&visit);
     if let Some(secret) = world.settings().client_secrets.get(&client) {
         let sent = headers.get("signature").and_then(|sent| sent.to_str().ok());
         if sent != Some(signature(secret, &body).as_str()) {

@@ -44,9 +44,7 @@ pub(super) async fn ipn(
         purchase,
         mark: None,
     };
-    world.lock(|state| {
-        state.purchase_mut(&visit.purchase);
-    });
+    world.know(&visit);
     if let Err(status) = find(&world, client, &ipn, &body).await {
         let detail = format!("Transaction Query answered {status}");
         world.lock(|state| state.violate(&visit, judge::IPN_NOT_FOUND, detail));

@@ -48,9 +48,7 @@ pub(super) async fn message(
         reference: Arc::from(request.reference.as_str()),
         mark: Some(Arc::from(request.reference.as_str())),
     };
-    world.lock(|state| {
-        state.purchase_mut(&visit.purchase);
-    });
+    world.know(&visit);
     let caller = Caller { world: &world, connection: &connection };
     let act = move |state: &mut crate::state::State, visit: &Visit, behaviour: &_| {
         state.message(visit, request, behaviour)

@@ -198,6 +198,13 @@ fn bad_body(world: &World, party: &Arc<str>, action: Action, detail: String) -> 
     (StatusCode::BAD_REQUEST, detail).into_response()
 }
 
+/// A call about a purchase by our reference; `mark` chooses its script.
+fn visit(party: Arc<str>, action: Action, purchase: &str, mark: &str) -> Visit {
+    let purchase: Arc<str> = Arc::from(purchase);
+    let reference = Arc::clone(&purchase);
+    Visit { party, action, purchase, reference, mark: Some(Arc::from(mark)) }
+}
+
 /// A call of somebody who may not make it: recorded without a purchase.
 fn unauthorized(
     world: &World,

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use super::query::{parameters, take};
-use super::{Caller, PartyPath, bad_body, party, unauthorized};
+use super::{Caller, PartyPath, bad_body, party, unauthorized, visit};
 use crate::behaviour::Action;
 use crate::judge;
 use crate::operator::{ChargeRequest, OPERATORS};
@@ -35,17 +35,8 @@ pub(super) async fn charge(
         Ok(request) => request,
         Err(detail) => return bad_body(&world, &party, Action::MoCharge, detail),
     };
-    let purchase: Arc<str> = Arc::from(request.correlator.as_str());
-    let visit = Visit {
-        party,
-        action: Action::MoCharge,
-        reference: Arc::clone(&purchase),
-        purchase,
-        mark: Some(Arc::from(request.msisdn.as_str())),
-    };
-    world.lock(|state| {
-        state.purchase_mut(&visit.purchase);
-    });
+    let visit = visit(party, Action::MoCharge, &request.correlator, &request.msisdn);
+    world.know(&visit);
     let caller = Caller { world: &world, connection: &connection };
     let act = move |state: &mut crate::state::State, visit: &Visit, behaviour: &_| {
         state.mo_charge(visit, request, behaviour)

@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{Request, StatusCode};
 use axum::routing::any;
+
+use crate::world::until;
 
 /// What one call told: its method, path, query and body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,12 +48,7 @@ impl Gateway {
 
     /// Waits for so many.
     pub(crate) async fn wait(&self, count: usize) -> Vec<Told> {
-        let wait = async {
-            while self.told().len() < count {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(10), wait).await.expect("it is told in time");
+        until(|| self.told().len() >= count).await;
         self.told()
     }
 }

@@ -3,8 +3,8 @@
 use fleet_store::Store;
 use serde_json::json;
 
-use super::callback::checked_reason;
 use super::import::Who;
+use super::reason::checked_reason;
 use crate::Failure;
 use crate::output::Output;
 

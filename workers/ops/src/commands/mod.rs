@@ -7,6 +7,7 @@ pub(crate) mod directory;
 pub(crate) mod import;
 pub(crate) mod maintenance;
 pub(crate) mod purchase;
+mod reason;
 pub(crate) mod summary;
 pub(crate) mod verify;
 

@@ -4,18 +4,13 @@
 
 use fleet_boot::{Exchange, Request};
 use fleet_contracts::{
-    BankReply, CardPayment, CardPaymentUrl, CardTransaction, codes, payment_page,
+    BankReply, CARD_FACT, CARD_NOT_PAID, CARD_PAID, CardPayment, CardPaymentUrl, CardTransaction,
+    codes, payment_page,
 };
 use fleet_domain::{Connector, Fact, Job, PurchaseStatus};
-use fleet_engine::waiting::start_is_over;
 use fleet_engine::{Attempt, CallError, Learnt, LookUp};
 
-use crate::asked::{in_turn, is_notification, refusal, told, was_asked};
-
-/// The word of facts.
-pub(super) const KIND: &str = "card_payment";
-const PAID: &str = "success";
-const NOT_PAID: &str = "failed";
+use crate::asked::{Ask, is_notification, next, refusal, told};
 
 fn account(connector: &Connector) -> Result<&str, CallError> {
     connector.account.as_deref().ok_or_else(|| CallError::NotSent {
@@ -48,20 +43,18 @@ pub(super) async fn look_up(
     job: &Job,
     attempt: Attempt,
 ) -> Result<LookUp<BankReply>, CallError> {
-    let told = told(job, KIND, PAID);
-    if let Some(transaction_id) = in_turn(&told, job) {
-        let answer = query(exchange, connector, job, attempt, transaction_id).await?;
-        // Another one that was told may still have been paid.
-        let is_open = matches!(answer, LookUp::Refused(_)) && told.len() > 1;
-        return Ok(if is_open { LookUp::Unclear } else { answer });
+    let told = told(job, CARD_FACT, CARD_PAID);
+    match next(&told, job) {
+        Ask::About(id) => {
+            let answer = query(exchange, connector, job, attempt, id).await?;
+            // Another one that was told may still have been paid.
+            let is_open = matches!(answer, LookUp::Refused(_)) && told.len() > 1;
+            Ok(if is_open { LookUp::Unclear } else { answer })
+        }
+        Ask::Nothing => Ok(LookUp::Asked { page: None }),
+        Ask::NotAnyMore => Ok(LookUp::Unsupported),
+        Ask::Again => LookUp::from_repeated(page(exchange, connector, job, attempt).await),
     }
-    if was_asked(job) {
-        return Ok(LookUp::Asked { page: None });
-    }
-    if start_is_over(job) {
-        return Ok(LookUp::Unsupported);
-    }
-    LookUp::from_repeated(page(exchange, connector, job, attempt).await)
 }
 
 async fn query(
@@ -83,7 +76,7 @@ async fn query(
     Ok(match transaction.status {
         PurchaseStatus::Success if is_ours => LookUp::Done(BankReply::charged(transaction_id)),
         PurchaseStatus::Failed if is_ours => {
-            LookUp::Refused(refusal(connector, NOT_PAID, codes::UNKNOWN))
+            LookUp::Refused(refusal(connector, CARD_NOT_PAID, codes::UNKNOWN))
         }
         PurchaseStatus::Success | PurchaseStatus::Failed | PurchaseStatus::Pending => {
             LookUp::Unclear
@@ -98,9 +91,9 @@ pub(super) fn read_fact(
     job: &Job,
     fact: &Fact,
 ) -> Option<Learnt<BankReply>> {
-    let not_paid = is_notification(connector, fact, KIND) && fact.status == NOT_PAID;
-    if !not_paid || !told(job, KIND, PAID).is_empty() {
+    let not_paid = is_notification(connector, fact, CARD_FACT) && fact.status == CARD_NOT_PAID;
+    if !not_paid || !told(job, CARD_FACT, CARD_PAID).is_empty() {
         return None;
     }
-    Some(Learnt::Refused(refusal(connector, NOT_PAID, codes::UNKNOWN)))
+    Some(Learnt::Refused(refusal(connector, CARD_NOT_PAID, codes::UNKNOWN)))
 }

@@ -3,17 +3,13 @@
 
 use fleet_boot::{Exchange, Request};
 use fleet_contracts::{
-    BankReply, ChargeCheck, ChargeReply, MoNotification, MoStatus, charge_query, check_query, codes,
+    BankReply, ChargeCheck, ChargeReply, MO_CHARGED, MO_FACT, MoNotification, MoStatus,
+    charge_query, check_query, codes,
 };
 use fleet_domain::{Connector, Fact, Job, MoAccount};
-use fleet_engine::waiting::start_is_over;
 use fleet_engine::{Attempt, CallError, Learnt, LookUp};
 
-use crate::asked::{in_turn, is_notification, refusal, told, was_asked};
-
-/// The word of facts.
-pub(super) const KIND: &str = "mo_charge";
-const CHARGED: &str = "CHARGED";
+use crate::asked::{Ask, is_notification, next, refusal, told};
 
 fn account(connector: &Connector) -> Result<&MoAccount, CallError> {
     connector.mo.as_ref().ok_or_else(|| CallError::NotSent {
@@ -51,17 +47,12 @@ pub(super) async fn look_up(
     job: &Job,
     attempt: Attempt,
 ) -> Result<LookUp<BankReply>, CallError> {
-    let told = told(job, KIND, CHARGED);
-    if let Some(transaction_id) = in_turn(&told, job) {
-        return check(exchange, connector, job, attempt, transaction_id).await;
+    match next(&told(job, MO_FACT, MO_CHARGED), job) {
+        Ask::About(id) => check(exchange, connector, job, attempt, id).await,
+        Ask::Nothing => Ok(LookUp::Asked { page: None }),
+        Ask::NotAnyMore => Ok(LookUp::Unsupported),
+        Ask::Again => LookUp::from_repeated(charge(exchange, connector, job, attempt).await),
     }
-    if was_asked(job) || !job.facts.is_empty() {
-        return Ok(LookUp::Asked { page: None });
-    }
-    if start_is_over(job) {
-        return Ok(LookUp::Unsupported);
-    }
-    LookUp::from_repeated(charge(exchange, connector, job, attempt).await)
 }
 
 async fn check(
@@ -92,7 +83,8 @@ pub(super) fn read_fact(
     job: &Job,
     fact: &Fact,
 ) -> Option<Learnt<BankReply>> {
-    if !is_notification(connector, fact, KIND) || !told(job, KIND, CHARGED).is_empty() {
+    let speaks_of_a_charge = !told(job, MO_FACT, MO_CHARGED).is_empty();
+    if !is_notification(connector, fact, MO_FACT) || speaks_of_a_charge {
         return None;
     }
     let told = MoNotification::from_bytes(fact.body.expose().as_bytes()).ok()?;

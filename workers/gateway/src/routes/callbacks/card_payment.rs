@@ -4,12 +4,12 @@
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
-use fleet_contracts::CardCompletion;
 use fleet_contracts::openapi::{Document, Operation, Parameter};
-use fleet_domain::{NewFact, Private, PurchaseId};
+use fleet_contracts::{CARD_FACT, CardCompletion, told_by};
+use fleet_domain::{NewFact, Private};
 use serde_json::{Value, json};
 
-use super::{keep, reserve_task};
+use super::{funded, keep, reserve_task, teller};
 use crate::Gateway;
 use crate::problem::{Problem, fails};
 
@@ -53,25 +53,15 @@ pub(crate) async fn completion(
     RawQuery(query): RawQuery,
 ) -> Result<StatusCode, Problem> {
     let directory = gateway.directory.current();
-    let Path(name) = name.map_err(|_unreadable| Problem::NotFound)?;
-    let connector = directory.connectors.get(&name).ok_or(Problem::NotFound)?;
-    if connector.account.is_none() {
-        return Err(Problem::NotFound);
-    }
+    let connector = teller(&directory, name, |connector| connector.account.is_some())?;
     let _place = gateway.requests.try_acquire().map_err(|_none_left| Problem::Unavailable)?;
     let query = query.unwrap_or_default();
     let told = CardCompletion::from_query(&query)?;
-    let task = match told.order_info.parse::<PurchaseId>() {
-        Ok(id) => {
-            let found = gateway.store.find_funded_by(id, &name).await?;
-            found.map(|_purchase| reserve_task(id))
-        }
-        Err(_) => None,
-    };
+    let purchase = funded(&gateway, &told.order_info, connector).await?;
     let fact = NewFact {
-        source: format!("card_payment:{name}"),
-        kind: "card_payment".to_owned(),
-        task,
+        source: told_by(CARD_FACT, &connector.name),
+        kind: CARD_FACT.to_owned(),
+        task: purchase.as_ref().map(reserve_task),
         status: told.status().to_owned(),
         reference: told.order_info,
         external_id: told.transaction_id.unwrap_or_default(),

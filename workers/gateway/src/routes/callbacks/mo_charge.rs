@@ -7,11 +7,11 @@ use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use fleet_contracts::openapi::{Content, Document, Operation, Parameter};
-use fleet_contracts::{MoNotification, MoNotificationBody};
+use fleet_contracts::{MO_FACT, MoNotification, MoNotificationBody, told_by};
 use fleet_domain::{Connector, NewFact, Private, TaskKey};
 use serde_json::json;
 
-use super::{keep, reserve_task};
+use super::{funded, keep, reserve_task, teller};
 use crate::Gateway;
 use crate::problem::{Problem, fails, whole};
 
@@ -54,17 +54,13 @@ pub(crate) async fn notification(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<StatusCode, Problem> {
     let directory = gateway.directory.current();
-    let Path(name) = name.map_err(|_unreadable| Problem::NotFound)?;
-    let connector = directory.connectors.get(&name).ok_or(Problem::NotFound)?;
-    if connector.mo.is_none() {
-        return Err(Problem::NotFound);
-    }
+    let connector = teller(&directory, name, |connector| connector.mo.is_some())?;
     let _place = gateway.requests.try_acquire().map_err(|_none_left| Problem::Unavailable)?;
     let body = whole(body)?;
     let told = MoNotification::from_bytes(&body)?;
     let fact = NewFact {
-        source: format!("mo_charge:{name}"),
-        kind: "mo_charge".to_owned(),
+        source: told_by(MO_FACT, &connector.name),
+        kind: MO_FACT.to_owned(),
         task: task_of(&gateway, connector, &told).await?,
         external_id: external_id(&gateway, &told),
         reference: told.correlator,
@@ -81,7 +77,7 @@ fn external_id(gateway: &Gateway, told: &MoNotification) -> String {
         return told.transaction_id.clone();
     }
     let text = told.without_correlator();
-    hex::encode(gateway.store.keyring().lookup_hash("mo_charge", text.expose()))
+    hex::encode(gateway.store.keyring().lookup_hash(MO_FACT, text.expose()))
 }
 
 /// The task of the purchase that it names, if it speaks of what was asked for.
@@ -90,17 +86,17 @@ async fn task_of(
     connector: &Connector,
     told: &MoNotification,
 ) -> Result<Option<TaskKey>, Problem> {
-    let (Some(mo), Ok(id)) = (&connector.mo, told.correlator.parse()) else { return Ok(None) };
-    let found = gateway.store.find_funded_by(id, &connector.name).await?;
+    let Some(mo) = &connector.mo else { return Ok(None) };
+    let found = funded(gateway, &told.correlator, connector).await?;
     let Some(purchase) = found else { return Ok(None) };
     if let Err(differs) = told.is_about(&purchase.order, mo) {
         tracing::warn!(
             connector = connector.name,
-            purchase = %id,
+            purchase = %purchase.order.id,
             field = differs.field,
             "a notification is not about what was asked for"
         );
         return Ok(None);
     }
-    Ok(Some(reserve_task(id)))
+    Ok(Some(reserve_task(&purchase)))
 }

@@ -5,8 +5,12 @@ pub(crate) mod card_payment;
 pub(crate) mod mo_charge;
 pub(crate) mod supplier;
 
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::http::StatusCode;
-use fleet_domain::{FactOutcome, NewFact, PurchaseId, TaskKey, TaskKind};
+use fleet_domain::{
+    Connector, Directory, FactOutcome, NewFact, Purchase, PurchaseId, TaskKey, TaskKind,
+};
 
 use crate::Gateway;
 use crate::problem::Problem;
@@ -24,7 +28,27 @@ async fn keep(gateway: &Gateway, fact: &NewFact) -> Result<StatusCode, Problem> 
     Ok(StatusCode::OK)
 }
 
+/// The connector of a path, if it is one that tells such things.
+fn teller(
+    directory: &Directory,
+    name: Result<Path<String>, PathRejection>,
+    tells: impl Fn(&Connector) -> bool,
+) -> Result<&Connector, Problem> {
+    let connector = name.ok().and_then(|Path(name)| directory.connectors.get(&name));
+    connector.filter(|connector| tells(connector)).ok_or(Problem::NotFound)
+}
+
+/// The purchase that this source funds and whose reference this is.
+async fn funded(
+    gateway: &Gateway,
+    reference: &str,
+    source: &Connector,
+) -> Result<Option<Purchase>, Problem> {
+    let Ok(id) = reference.parse::<PurchaseId>() else { return Ok(None) };
+    Ok(gateway.store.find_funded_by(id, &source.name).await?)
+}
+
 /// The task that a funding source's notification is about.
-const fn reserve_task(purchase: PurchaseId) -> TaskKey {
-    TaskKey { purchase, kind: TaskKind::Reserve, slot: 0 }
+const fn reserve_task(purchase: &Purchase) -> TaskKey {
+    TaskKey { purchase: purchase.order.id, kind: TaskKind::Reserve, slot: 0 }
 }

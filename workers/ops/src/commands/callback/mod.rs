@@ -5,18 +5,16 @@ mod show;
 mod told;
 
 use fleet_contracts::{REFERENCE_CHARS_MAX, plain};
-use fleet_domain::{PurchaseId, looks_like_a_card_number};
+use fleet_domain::PurchaseId;
 use fleet_store::{Discarded, FactMatch, Matched, Store, UnmatchedFact, UnmatchedFilter};
 use serde_json::{Value, json};
 
 use self::told::Told;
 pub(super) use self::told::reference;
 use super::import::Who;
+use super::reason::checked_reason;
 use crate::Failure;
 use crate::output::{Output, table};
-
-/// Characters of a reason at most.
-const REASON_CHARS_MAX: usize = 200;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -79,22 +77,6 @@ impl Why {
     fn actor(&self) -> String {
         plain(&self.who.name(), REFERENCE_CHARS_MAX)
     }
-}
-
-/// A reason as it may be kept.
-pub(super) fn checked_reason(text: &str) -> Result<&str, Failure> {
-    let refused = |text: &str| Err(Failure::Refused(text.to_owned()));
-    let reason = text.trim();
-    if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
-        return refused("--reason must be 1 to 200 characters");
-    }
-    if reason.chars().any(char::is_control) {
-        return refused("--reason has control characters");
-    }
-    if looks_like_a_card_number(reason) {
-        return refused("--reason looks like a card number");
-    }
-    Ok(reason)
 }
 
 pub(crate) async fn run(command: &Command, store: &Store, output: Output) -> Result<(), Failure> {

@@ -1,16 +1,16 @@
 //! What a callback tells, read by its type, and what makes a purchase fit it or not.
 
 use fleet_contracts::{
-    CardCompletion, MoNotification, MoStatus, REFERENCE_CHARS_MAX, VendReply, plain,
+    CARD_FACT, CardCompletion, MO_FACT, MoNotification, REFERENCE_CHARS_MAX, VendReply, plain,
 };
-use fleet_domain::{Connector, Currency, Money, Order, PurchaseId, masked};
+use fleet_domain::{Connector, Order, PurchaseId, masked};
 use fleet_store::{Candidate, CandidateAsk, FactView, UnmatchedFact};
 use serde_json::{Value, json};
 
 /// A callback's document.
 pub(super) enum Told {
-    /// An operator's SMS charge, and the object that tells of it.
-    Mo(Box<MoNotification>, Value),
+    /// An operator's SMS charge.
+    Mo(Box<MoNotification>),
     /// A card payment's end.
     Card(CardCompletion),
     /// A supplier's confirmation.
@@ -24,8 +24,10 @@ impl Told {
         let Some(body) = &one.body else { return Self::Unreadable };
         let text = body.expose();
         let read = match one.fact.fact_type.as_str() {
-            "mo_charge" => mo(text),
-            "card_payment" => CardCompletion::from_query(text).ok().map(Self::Card),
+            MO_FACT => MoNotification::from_bytes(text.as_bytes())
+                .ok()
+                .map(|told| Self::Mo(Box::new(told))),
+            CARD_FACT => CardCompletion::from_query(text).ok().map(Self::Card),
             "vend" => VendReply::from_bytes(text.as_bytes()).ok().map(Self::Vend),
             _ => None,
         };
@@ -35,7 +37,7 @@ impl Told {
     /// Whom it may be about.
     pub(super) fn ask(&self, fact: &FactView) -> CandidateAsk {
         let buyer = match self {
-            Self::Mo(told, _) => Some(told.msisdn().clone()),
+            Self::Mo(told) => Some(told.msisdn.clone()),
             Self::Card(_) | Self::Vend(_) | Self::Unreadable => None,
         };
         CandidateAsk { connector: fact.connector().to_owned(), named: fact.named(), buyer }
@@ -44,7 +46,7 @@ impl Told {
     /// The transaction that its source can be asked about.
     pub(super) fn transaction(&self) -> Option<&str> {
         let told = match self {
-            Self::Mo(told, _) => Some(told.transaction_id.as_str()),
+            Self::Mo(told) => Some(told.transaction_id.as_str()),
             Self::Card(told) => told.transaction_id.as_deref(),
             Self::Vend(_) | Self::Unreadable => None,
         };
@@ -54,14 +56,13 @@ impl Told {
     /// Everything that an operator may see of it.
     pub(super) fn to_json(&self) -> Value {
         match self {
-            Self::Mo(told, object) => json!({
-                "status": told.word, "msisdn": masked(told.msisdn().expose()),
-                "amount": word(object, "amount"), "currency": word(object, "currency"),
-                "correlator": reference(&told.correlator),
-                "transaction_id": told.transaction_id, "merchant": word(object, "merchant"),
-                "campaign": word(object, "campaign"),
-                "environment": word(object, "environment"), "timestamp": told.timestamp,
-                "has_pin": !told.pin.expose().is_empty(),
+            Self::Mo(told) => json!({
+                "status": told.word, "msisdn": masked(told.msisdn.expose()),
+                "amount": told.amount().as_deref().and_then(short),
+                "currency": short(&told.currency), "correlator": reference(&told.correlator),
+                "transaction_id": told.transaction_id, "merchant": short(&told.merchant),
+                "campaign": short(&told.campaign), "environment": short(&told.environment),
+                "timestamp": told.timestamp, "has_pin": !told.pin.expose().is_empty(),
             }),
             Self::Card(told) => json!({
                 "status": told.status(), "order_info": reference(&told.order_info),
@@ -79,13 +80,9 @@ impl Told {
     /// Whether the amount that it tells is what the order asked for; `None` when it tells none.
     pub(super) fn amount_fits(&self, order: &Order) -> Option<bool> {
         match self {
-            Self::Mo(told, object)
-                if matches!(told.status, MoStatus::Charged | MoStatus::Unclear) =>
-            {
-                Some(money(object) == Some(order.reserved()))
-            }
+            Self::Mo(told) => told.charges(order.reserved()),
             Self::Vend(told) => told.vend_amount.map(|minor| minor == order.purchase_amount),
-            Self::Mo(..) | Self::Card(_) | Self::Unreadable => None,
+            Self::Card(_) | Self::Unreadable => None,
         }
     }
 
@@ -93,7 +90,7 @@ impl Told {
     pub(super) const fn why(&self, candidate: &Candidate) -> &'static str {
         match (self, candidate.by_reference) {
             (_, false) => "the same buyer at this funding source, within 7 days",
-            (Self::Mo(..), true) => "the correlator names it",
+            (Self::Mo(_), true) => "the correlator names it",
             (Self::Card(_), true) => "the order_info names it",
             (Self::Vend(_), true) => "the vend reference names it",
             (Self::Unreadable, true) => "the reference names it",
@@ -114,21 +111,12 @@ impl Told {
             return format!("it is at {at}, not at {}", fact.connector());
         }
         match self {
-            Self::Mo(told, _) => mo_differs(told, connector, candidate),
+            Self::Mo(told) => mo_differs(told, connector, candidate),
             Self::Vend(_) => "the reference is none of its vend references".to_owned(),
             Self::Card(_) => "it was no purchase of this source when this came".to_owned(),
             Self::Unreadable => "what was told cannot be read".to_owned(),
         }
     }
-}
-
-fn mo(text: &str) -> Option<Told> {
-    let told = MoNotification::from_bytes(text.as_bytes()).ok()?;
-    let mut wire: Value = serde_json::from_str(text).ok()?;
-    let object = ["success", "error"]
-        .into_iter()
-        .find_map(|name| wire.get_mut(name).map(Value::take).filter(Value::is_object));
-    Some(Told::Mo(Box::new(told), object?))
 }
 
 /// What differs besides the correlator, which a buyer's other purchases never have.
@@ -153,24 +141,9 @@ fn mo_differs(
     other.map_or_else(|| named.to_owned(), |field| format!("{named}, and its {field} differs"))
 }
 
-fn money(object: &Value) -> Option<Money> {
-    let currency = Currency::from_code(object.get("currency")?.as_str()?).ok()?;
-    let text = match object.get("amount")? {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
-    };
-    Money::from_major(&text, currency).ok()
-}
-
-/// A text or number of the document, short and plain.
-fn word(object: &Value, name: &str) -> Option<String> {
-    let text = match object.get(name)? {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
-    };
-    Some(plain(&text, REFERENCE_CHARS_MAX))
+/// A text of the document, short and plain; `None` when it has none.
+fn short(text: &str) -> Option<String> {
+    Some(plain(text, REFERENCE_CHARS_MAX)).filter(|text| !text.is_empty())
 }
 
 /// A reference as it may be shown: anybody may have put a phone number where one belongs.
