@@ -95,7 +95,7 @@ pub fn accept(
     };
     let (content, sent_fee) = (content_of_order(&order), body.fee_amount);
     // Buyers who pay by card are not told apart.
-    let refuse_similar = client.refuse_similar && !body.by_card;
+    let refuse_similar = client.refuse_similar && body.paid_by != Some(FundingType::CardPayment);
     Ok(AcceptedOrder { order, content, sent_fee, reserve, first_task, refuse_similar })
 }
 
@@ -254,9 +254,11 @@ fn funding_source(
         (Scenario::ClientReserved, FundingType::Client) => return Ok(String::new()),
         (Scenario::WeReserve, FundingType::MoCharge) => check_msisdn(body)?,
         (Scenario::WeReserve, FundingType::Bank | FundingType::CardPayment) => {}
-        (Scenario::WeReserve, FundingType::CardSale) => {
-            return Err(Rejection::field("fundingSource.type", "is not offered to this client"));
+        (Scenario::WeReserve, FundingType::CardSale) if body.paid_by.is_none() => {
+            let problem = "needs an access token: POST /consumers/{id}/access-tokens";
+            return Err(Rejection::field("fundingSource.type", problem));
         }
+        (Scenario::WeReserve, FundingType::CardSale) => {}
         (Scenario::ClientReserved, _) | (Scenario::WeReserve, FundingType::Client) => {
             let problem = format!("does not fit the scenario {scenario}");
             return Err(Rejection::field("fundingSource.type", &problem));

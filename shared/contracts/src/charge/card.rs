@@ -94,7 +94,7 @@ impl PurchaseBody {
             notify: None,
             fraud: None,
             additional_data: None,
-            by_card: true,
+            paid_by: Some(FundingType::CardPayment),
         }
     }
 }
