@@ -113,10 +113,16 @@ async fn map(world: &World, visit: &Visit, mapping: Mapping) {
                 world.lock(|state| state.is_mapped(visit, is_good));
                 return;
             }
-            Ok(answer) if answer.status().is_client_error() => return,
+            Ok(answer) if is_final(answer.status()) => return,
             Ok(_) | Err(_) => sleep(TRIES_APART).await,
         }
     }
+}
+
+/// Whether the fleet refuses a card for good.
+fn is_final(status: StatusCode) -> bool {
+    let is_passing = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
+    status.is_client_error() && !is_passing.contains(&status)
 }
 
 impl State {

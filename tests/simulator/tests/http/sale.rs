@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::device::{Shop, order, refused};
 use crate::sale_fleet::{ACCESS, CONTROL_KEY, ENDPOINT, Spoil, sign};
-use crate::world::{until, vend};
+use crate::world::{World, until, vend};
 
 fn filtered() -> (Refuser, u16, String) {
     (Refuser::CardGateway, 403, "FILTERED".to_owned())
@@ -116,7 +116,7 @@ async fn a_card_mapped_with_an_email_wants_the_same_one_of_the_app_and_of_the_fl
 }
 
 #[tokio::test]
-async fn a_fleet_that_cannot_be_reached_charges_nobody() {
+async fn an_invoice_that_the_fleet_does_not_know_is_refused() {
     let shop = Shop::open().await;
     let nowhere = Shop::open().await;
     let initiated = nowhere.app.initiate(&order(1042)).await.unwrap();
@@ -129,6 +129,38 @@ async fn a_fleet_that_cannot_be_reached_charges_nobody() {
     assert_eq!(answer["error"]["cause"], "FILTERED");
     assert_eq!(answer["invoiceId"], *initiated.invoice_id);
     assert!(shop.world.running.world().effects().is_empty());
+    assert_eq!(shop.world.rules(), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn a_check_that_nobody_answers_ends_the_sale_and_charges_nothing() {
+    let shop = Shop::open().await;
+    let world = World::start().await;
+    let app = DeviceApp::new(&shop.fleet.url, &world.running.url("billblend-sample")).unwrap();
+    let sold = app.first_sale(&order(1042), &CardData::planted()).await;
+    let fault = sold.unwrap_err();
+    let invoice = fault.refusal().unwrap().invoice_id.clone().unwrap();
+    assert_eq!(fault.refusal().unwrap().cause.as_deref(), Some("FILTERED"));
+    let sale = || world.running.world().sale(&invoice).unwrap();
+    until(|| sale().state == SaleState::Declined).await;
+    assert!(world.running.world().effects().is_empty());
+    assert_eq!(world.rules(), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn a_mapping_comes_again_until_it_is_taken_and_holds_up_no_callback() {
+    let shop = Shop::open().await;
+    shop.fleet.refuse_mappings(&[503, 429]);
+    let sale = shop.sell(1042).await;
+    shop.fleet.wait(1).await;
+    assert!(shop.fleet.mappings().is_empty(), "the callback came first");
+    shop.is_mapped(&sale.invoice_id).await;
+    assert_eq!(shop.fleet.mappings().len(), 1);
+    shop.fleet.refuse_mappings(&[409]);
+    let refused = shop.sell(2042).await;
+    shop.fleet.wait(2).await;
+    let record = shop.world.running.world().sale(&refused.invoice_id).unwrap();
+    assert!(record.state == SaleState::Approved && !record.is_mapped);
     assert_eq!(shop.world.rules(), Vec::<&str>::new());
 }
 

@@ -38,6 +38,7 @@ struct Kept {
     answers: VecDeque<StatusCode>,
     spoil: Option<Spoil>,
     spoil_mapping: bool,
+    refuse_mapping: VecDeque<StatusCode>,
 }
 
 #[derive(Clone)]
@@ -79,6 +80,12 @@ impl Fleet {
 
     pub(crate) fn spoil_mappings(&self) {
         self.kept.lock().unwrap().spoil_mapping = true;
+    }
+
+    /// Answers mappings so, then takes them.
+    pub(crate) fn refuse_mappings(&self, answers: &[u16]) {
+        let answers = answers.iter().map(|status| StatusCode::from_u16(*status).unwrap());
+        self.kept.lock().unwrap().refuse_mapping.extend(answers);
     }
 
     /// Lets the nonce of a sale be used again.
@@ -184,8 +191,11 @@ async fn check(
     Json(reply).into_response()
 }
 
-async fn notification(State(fleet): State<Fleet>, Json(body): Json<Value>) -> Json<Value> {
+async fn notification(State(fleet): State<Fleet>, Json(body): Json<Value>) -> Response {
     let mut kept = fleet.kept.lock().unwrap();
+    if let Some(status) = kept.refuse_mapping.pop_front() {
+        return status.into_response();
+    }
     kept.mappings.push(body.clone());
     let token = &body["session"]["token"];
     let check = kept.checks.iter().find(|check| check["session"]["token"] == *token).unwrap();
@@ -198,7 +208,7 @@ async fn notification(State(fleet): State<Fleet>, Json(body): Json<Value>) -> Js
     kept.cards.insert(client_card, server_card);
     let signature = sign(&[&nonce, ENDPOINT, &invoice]);
     let signature = if kept.spoil_mapping { signature.replace(['0', '1'], "2") } else { signature };
-    Json(json!({ "session": { "checkSignature": signature } }))
+    Json(json!({ "session": { "checkSignature": signature } })).into_response()
 }
 
 async fn callback(
