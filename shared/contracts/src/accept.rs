@@ -187,7 +187,8 @@ pub fn first_task(directory: &Directory, order: &Order) -> Option<FollowUp> {
         Scenario::WeReserve => (TaskKind::Reserve, &order.funding_source),
     };
     let lane = directory.lane_of(kind, owner)?;
-    let start_by = Some(order.start_by);
+    // Who sells on a device may have paid whenever we get to it: then it is asked about, not given up.
+    let start_by = (order.funding != FundingType::CardSale).then_some(order.start_by);
     Some(FollowUp { kind, slot: 0, lane, start_by, deadline_at: start_by })
 }
 

@@ -8,16 +8,21 @@
 
 mod signature;
 
-use fleet_domain::Private;
+use fleet_domain::{Money, Private};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{PurchaseBody, number};
+use crate::{TextOrNumber, number, openapi::TransactBody};
 
 pub use signature::{ControlKey, Signed, same_signature};
 
 /// Characters of an access token and of a nonce.
 pub const SESSION_CHARACTERS: usize = 64;
+/// The word of facts about a sale.
+pub const SALE_FACT: &str = "card_sale";
+/// Such a fact's status once a sale was checked; its body is a [`StatusRequest`]. What the card gateway
+/// tells has a colon in its status.
+pub const SALE_CHECKED: &str = "checked";
 
 /// The app's device.
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -226,12 +231,14 @@ pub struct MappingReply {
 pub struct SaleStatus {
     #[serde(default)]
     pub state: String,
+    /// A text or a number.
     #[serde(default)]
-    pub order_id: String,
+    pub order_id: Option<TextOrNumber>,
     #[serde(default)]
     pub transaction: Option<SaleTransaction>,
+    /// A text or a number.
     #[serde(default)]
-    pub error_code: Option<String>,
+    pub error_code: Option<TextOrNumber>,
 }
 
 /// The session of a status request.
@@ -279,7 +286,8 @@ pub struct SaleErrorDetail {
 #[schemars(title = "Access token request, version 1")]
 pub struct AccessTokenRequest {
     /// The purchase, as Reserve and Transact has it; `fundingSourceId` names the card gateway.
-    pub purchase: PurchaseBody,
+    #[schemars(with = "TransactBody")]
+    pub purchase: serde_json::Map<String, serde_json::Value>,
     /// The consumer's e-mail address, if the client has one; cards that were kept with another one
     /// are not used any more.
     #[schemars(length(max = 254))]
@@ -344,6 +352,18 @@ pub struct SaleCallback {
 }
 
 impl SaleCallback {
+    /// Whether it tells this amount.
+    #[must_use]
+    pub fn is_of(&self, money: Money) -> bool {
+        Money::from_major(&self.amount, money.currency) == Ok(money)
+    }
+
+    /// The status of its fact.
+    #[must_use]
+    pub fn word(&self) -> String {
+        format!("{}:{}", self.kind, self.status)
+    }
+
     /// Reads a callback's query.
     ///
     /// # Errors
