@@ -67,6 +67,9 @@ pub struct SaleSession {
     pub access_token: String,
     /// The card gateway's, once it has checked the sale.
     pub token: Option<String>,
+    /// The card of a repeat sale, as the card gateway named it.
+    #[serde(default)]
+    pub client_card: Option<String>,
 }
 
 impl std::fmt::Debug for SaleSession {
