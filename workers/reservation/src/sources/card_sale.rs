@@ -4,7 +4,8 @@
 
 use fleet_boot::{Exchange, Request};
 use fleet_contracts::{
-    BankReply, SALE_CHECKED, SALE_FACT, SaleStatus, StatusRequest, TextOrNumber, codes,
+    BankReply, REFERENCE_CHARS_MAX, SALE_CHECKED, SALE_FACT, SaleCallback, SaleStatus,
+    StatusRequest, TextOrNumber, codes, plain,
 };
 use fleet_domain::{Connector, Fact, Job, Order};
 use fleet_engine::{Attempt, CallError, Learnt, LookUp};
@@ -13,6 +14,8 @@ use crate::asked::{is_notification, refusal, told};
 
 /// What beginning comes to: the app has the next word.
 pub(super) const ASKED: CallError = CallError::Asked { page: None };
+/// Characters of its order's number.
+const ORDER_CHARS_MAX: usize = 128;
 const APPROVED: &str = "sale:approved";
 /// Money that went back.
 const GIVEN_BACK: [&str; 2] = ["reversal:approved", "chargeback:approved"];
@@ -67,7 +70,8 @@ pub(super) async fn look_up(
 
 fn read_status(connector: &Connector, job: &Job, status: &SaleStatus) -> LookUp<BankReply> {
     let text = |one: &Option<TextOrNumber>| one.as_ref().map(TextOrNumber::text);
-    let order_id = text(&status.order_id).unwrap_or_default();
+    // As the callback has it.
+    let order_id = plain(&text(&status.order_id).unwrap_or_default(), ORDER_CHARS_MAX);
     match status.state.as_str() {
         "PROCESSING" | "REDIRECT_REQUEST" => LookUp::Pending,
         "APPROVED" if !order_id.is_empty() && is_of(status, &job.purchase.order) => {
@@ -75,6 +79,7 @@ fn read_status(connector: &Connector, job: &Job, status: &SaleStatus) -> LookUp<
         }
         "DECLINED" if !is_approved(job) => {
             let word = text(&status.error_code).unwrap_or_else(|| "DECLINED".to_owned());
+            let word = plain(&word, REFERENCE_CHARS_MAX);
             LookUp::Refused(refusal(connector, &word, codes::UNKNOWN))
         }
         // Another amount, a state of no document, or no state at all.
@@ -90,7 +95,7 @@ fn is_of(status: &SaleStatus, order: &Order) -> bool {
     })
 }
 
-/// What a callback tells. It is signed, and the gateway has compared its amount.
+/// What a callback tells. It is signed, but not its amount; a person may have found its purchase.
 pub(super) fn read_fact(
     connector: &Connector,
     job: &Job,
@@ -100,7 +105,9 @@ pub(super) fn read_fact(
         return None;
     }
     if fact.status == APPROVED {
-        return Some(Learnt::Done(BankReply::charged(&fact.external_id)));
+        let told = SaleCallback::from_query(fact.body.expose()).ok();
+        let is_ours = told.is_some_and(|told| told.is_of(job.purchase.order.reserved()));
+        return is_ours.then(|| Learnt::Done(BankReply::charged(&fact.external_id)));
     }
     if is_approved(job) || !NOT_SOLD.contains(&fact.status.as_str()) {
         return None;
