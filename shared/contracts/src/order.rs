@@ -355,6 +355,9 @@ fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> Rejectio
         }
     }
     let field = if path == "." { "body" } else { path.as_str() };
+    if text.starts_with("unknown field `") {
+        return Rejection::field(field, "has an unknown field");
+    }
     Rejection::field(field, "has the wrong type")
 }
 

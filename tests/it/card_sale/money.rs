@@ -38,6 +38,7 @@ async fn a_sale_without_goods_is_owed_to_the_buyer() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_amount_funds_nothing_whoever_tells_it() {
     let fleet = impatient().plan(TaskKind::Reserve, PlanClass::Pending, &[1; 3]).start().await;
+    fleet.allow_log("a callback tells of another amount");
     let id = id_of(&sell(&fleet, 9914, "0000").await);
     let parked = fleet.wait_parked(id).await;
     assert_eq!(parked.class, ParkClass::UnknownOutcome, "{}", parked.cause);

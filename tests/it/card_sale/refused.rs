@@ -193,7 +193,7 @@ async fn an_access_token_is_for_a_purchase_that_could_be_taken_in_now() {
     }
     let body = by_app(1550, "0000");
     for (more, field) in [
-        (json!({ "purchase": body, "card": 1 }), "card"),
+        (json!({ "purchase": body, "card": 1 }), "an unknown field"),
         (json!({ "purchase": body, "email": "nobody" }), "email"),
         (json!({ "email": null }), "purchase"),
     ] {
