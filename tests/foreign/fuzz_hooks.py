@@ -42,7 +42,10 @@ def before_call(context, case, kwargs):
 
 
 def purchase(case, chance):
-    body = case.body
+    bought(case.body, chance)
+
+
+def bought(body, chance):
     body.update(clientId=1001, productId=101, currencyCode="ZAR", channelId=7)
     body["purchaseAmount"] = chance.randint(200, 100_000)
     if chance.random() < 0.7:
@@ -101,6 +104,8 @@ def notification(case, chance):
 
 
 VALID = {
+    "accessToken": access_token,
+    "cardSaleCallback": sale_callback,
     "token": token,
     "financialTerms": terms,
     "productLookup": of_client,
