@@ -168,7 +168,7 @@ async fn what_the_card_gateway_refuses_ends_without_goods_in_its_own_word() {
             let text = format!("the source said {word})");
             view.journal.iter().any(|row| row.detail.contains(&text))
         };
-        assert!(words.iter().any(|word| told(&word)), "{words:?}: {:?}", view.journal);
+        assert!(words.iter().any(told), "{words:?}: {:?}", view.journal);
         assert_eq!(moved(&fleet, id), [0, 0, 0]);
     }
     fleet.assert_all_ended().await;

@@ -311,14 +311,11 @@ impl Connector {
     /// The type of a funding source.
     #[must_use]
     pub const fn funding(&self) -> FundingType {
-        if self.mo.is_some() {
-            FundingType::MoCharge
-        } else if self.account.is_some() && self.sells_on_devices() {
-            FundingType::CardSale
-        } else if self.account.is_some() {
-            FundingType::CardPayment
-        } else {
-            FundingType::Bank
+        match (self.mo.is_some(), self.account.is_some()) {
+            (true, _) => FundingType::MoCharge,
+            (false, true) if self.sells_on_devices() => FundingType::CardSale,
+            (false, true) => FundingType::CardPayment,
+            (false, false) => FundingType::Bank,
         }
     }
 
