@@ -103,9 +103,41 @@ def notification(case, chance):
     body.update(message=f"Message {number}", sourceIdentifier=None)
 
 
+def card_payment(case, chance):
+    case.headers = {**(case.headers or {}), "Authorization": "sample-key-1021"}
+    case.body.update(account_id="1", currency="USD", amount=f"{chance.randint(1, 9_000)}.50")
+    case.body["order_info"] = "".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=20))
+
+
+def mo_charge(case, chance):
+    case.path_parameters["connector"] = "mo-sample"
+    for told in case.body.values():
+        if isinstance(told, dict) and told.get("transaction", {}).get("status") == "CHARGED":
+            told["transaction"]["transaction_id"] = "1910173"
+
+
+def access_token(case, chance):
+    body = case.body.get("purchase")
+    if isinstance(body, dict):
+        bought(body, chance)
+        body["fundingSourceId"] = "billblend-sample"
+
+
+def sale_callback(case, chance):
+    case.path_parameters["connector"] = "billblend-sample"
+
+
+def completion(case, chance):
+    case.path_parameters["connector"] = "card-sample"
+
+
 VALID = {
     "accessToken": access_token,
     "cardSaleCallback": sale_callback,
+||||||| 2ba6ca3
+    "cardPayment": card_payment,
+    "moChargeNotification": mo_charge,
+    "cardPaymentCompletion": completion,
     "token": token,
     "financialTerms": terms,
     "productLookup": of_client,

@@ -121,7 +121,7 @@ async fn a_wrong_field_is_named_and_nothing_is_stored() {
     assert_names(&fleet.reserve_and_transact(&unknown).await, "fundingSourceId", "nobody");
     let sms = json!({ "fundingSource": { "type": "mo_charge" } });
     let answer = fleet.reserve_and_transact(&changed("additionalData", sms)).await;
-    assert_names(&answer, "fundingSource.type", "a source that is not offered");
+    assert_names(&answer, "fundingSourceId", "a source of another type");
 
     for (field, value, code) in [
         ("purchaseAmount", json!(100_001), "2040"),

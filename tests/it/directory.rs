@@ -211,7 +211,7 @@ async fn lists_have_pages_and_rows_are_shown_by_their_keys() {
         let Some(next) = page["next"].as_str() else { break };
         after = Some(next.to_owned());
     }
-    assert_eq!(seen, [101, 102, 201, 301, 901]);
+    assert_eq!(seen, [101, 102, 201, 301, 801, 901]);
     let prefixes = fleet.operator(&["numbering", "list", "--kind", "prefix"]).await;
     assert_eq!(prefixes["rows"][0]["prefix"], "234803", "{prefixes}");
     let operator = fleet.operator(&["numbering", "show", "65501"]).await;

@@ -14,6 +14,9 @@ use crate::{PurchaseBody, Rejection, codes};
 /// Minor units of a purchase at most (contracts, section 1: 12 digits).
 pub const PURCHASE_AMOUNT_MAX: i64 = 999_999_999_999;
 
+/// The adapter of suppliers whose goods clients hand over themselves.
+pub const OWN_GOODS: &str = "own-goods";
+
 /// An order that may be stored, with its first task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcceptedOrder {
@@ -148,6 +151,14 @@ pub const fn may_serve(connector: &Connector, client: &Client) -> bool {
     connector.sandbox == client.sandbox
 }
 
+/// Whether a product is one that this client may ask for: what clients hand over themselves is sold by
+/// whom it belongs to alone.
+#[must_use]
+pub fn may_ask_for(client: &Client, product: &Product, supplier: &Connector) -> bool {
+    let own = client.card.as_ref().is_some_and(|card| card.product_id == product.id.0);
+    supplier.adapter != OWN_GOODS || own
+}
+
 /// The product of a client's request, with its supplier.
 ///
 /// # Errors
@@ -157,13 +168,14 @@ pub fn product_for<'d>(
     client: &Client,
     product: ProductId,
 ) -> Result<(&'d Product, &'d Connector), Rejection> {
-    let product = directory
-        .products
-        .get(&product)
-        .filter(|product| product.active)
-        .ok_or_else(|| Rejection::field("productId", "is not an active product"))?;
+    let nothing = || Rejection::field("productId", "is not an active product");
+    let product = directory.products.get(&product).filter(|product| product.active);
+    let product = product.ok_or_else(nothing)?;
     let supplier = connector(directory, &product.supplier, Party::Supplier)
         .ok_or_else(|| unavailable("productId"))?;
+    if !may_ask_for(client, product, supplier) {
+        return Err(nothing());
+    }
     if !may_serve(supplier, client) {
         return Err(Rejection::field("productId", wrong_side(client)));
     }

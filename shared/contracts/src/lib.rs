@@ -33,8 +33,8 @@ mod unknown;
 mod yaml;
 
 pub use accept::{
-    AcceptedOrder, PURCHASE_AMOUNT_MAX, accept, amounts_of, check_amount, check_any_amount,
-    content_of, first_task, identifier, may_serve, product_for,
+    AcceptedOrder, OWN_GOODS, PURCHASE_AMOUNT_MAX, accept, amounts_of, check_amount,
+    check_any_amount, content_of, first_task, identifier, may_ask_for, may_serve, product_for,
 };
 pub use account::{AccountQuery, AccountReply, AccountValidation};
 pub use asyncapi::asyncapi;

@@ -4,14 +4,13 @@ mod own_goods;
 mod vend;
 
 use fleet_boot::Exchange;
-use fleet_contracts::VendReply;
 use fleet_contracts::codes::{VendMeaning, vend_meaning};
+use fleet_contracts::{OWN_GOODS, VendReply};
 use fleet_domain::{Connector, Directory, Job};
 use fleet_engine::{Attempt, CallError, Learnt, LookUp, Refusal, connectors};
 
 /// Every adapter, by its name in the connector's row.
-pub const ADAPTERS: &[(&str, Adapter)] =
-    &[("vend", Adapter::Vend), ("own-goods", Adapter::OwnGoods)];
+pub const ADAPTERS: &[(&str, Adapter)] = &[("vend", Adapter::Vend), (OWN_GOODS, Adapter::OwnGoods)];
 
 /// How a supplier is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -234,7 +234,9 @@ impl IntoResponse for Page {
         ];
         let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
         let mut response = (status, html).into_response();
-        response.headers_mut().extend(headers);
+        for (name, value) in headers {
+            response.headers_mut().insert(name, value);
+        }
         response
     }
 }

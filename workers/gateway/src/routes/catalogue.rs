@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use fleet_contracts::openapi::{Content, Document, Operation};
 use fleet_contracts::{
     FinancialTermsReply, PURCHASE_AMOUNT_MAX, ProductEntry, Rejection, amounts_of, codes,
-    may_serve, product_for,
+    may_ask_for, may_serve, product_for,
 };
 use fleet_domain::{Client, Directory, Product, ProductId};
 use schemars::JsonSchema;
@@ -149,7 +149,10 @@ impl Wanted {
         let mut found = Vec::new();
         for product in directory.products.values().filter(|product| self.fits(product)) {
             let supplier = directory.connectors.get(&product.supplier);
-            let Some(supplier) = supplier.filter(|c| may_serve(c, client)) else { continue };
+            let offered = |c: &&fleet_domain::Connector| {
+                may_serve(c, client) && may_ask_for(client, product, c)
+            };
+            let Some(supplier) = supplier.filter(offered) else { continue };
             let active = product.active && supplier.active;
             if active || self.inactive {
                 found.push(ProductEntry::of(product, active));
