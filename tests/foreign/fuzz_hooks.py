@@ -134,7 +134,6 @@ def completion(case, chance):
 VALID = {
     "accessToken": access_token,
     "cardSaleCallback": sale_callback,
-||||||| 2ba6ca3
     "cardPayment": card_payment,
     "moChargeNotification": mo_charge,
     "cardPaymentCompletion": completion,
