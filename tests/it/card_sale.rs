@@ -183,7 +183,7 @@ async fn the_status_and_the_callback_each_tell_a_sale_whichever_comes_first() {
         // Once only: the polls that the script counts are to be the fleet's.
         let order = access(&fleet, "ada", &by_app(script, "0000"), None).await;
         let app = app(&fleet).polling(Duration::from_millis(1), 1);
-        let app = app.waiting(Duration::from_millis(500));
+        let app = app.waiting(Duration::from_secs(5));
         let sale = app.first_sale(&order, &CardData::planted()).await.unwrap();
         sold.push((script, id_of(&sale)));
     }

@@ -12,7 +12,10 @@ async fn published_again(fleet: &TestFleet, point: &str, code: &str, vends: usiz
     let body = purchase(code);
     let id = killed_at(fleet, "dispensing", point, &body).await;
     ended(fleet, "dispensing", id, (Success, point)).await;
-    assert_eq!(asked(fleet, id, [Action::Vend, Action::VendLookUp]), [vends, 0], "{point}");
+    let [vended, looked_up] = asked(fleet, id, [Action::Vend, Action::VendLookUp]);
+    assert_eq!(vended, vends, "{point}");
+    // It may have claimed what it had just published: then it is asked about before it is sent again.
+    assert!(looked_up <= 1, "{point}: {looked_up} look-ups");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

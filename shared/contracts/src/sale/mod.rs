@@ -290,7 +290,7 @@ pub struct AccessTokenRequest {
     pub purchase: serde_json::Map<String, serde_json::Value>,
     /// The consumer's e-mail address, if the client has one; cards that were kept with another one
     /// are not used any more.
-    #[schemars(length(max = 254))]
+    #[schemars(length(max = 254), regex(pattern = "^[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+$"))]
     pub email: Option<String>,
 }
 

@@ -87,7 +87,7 @@ pub(crate) fn describe_cards(document: &mut Document) -> Operation {
 }
 
 fn consumer() -> Parameter {
-    Parameter::path("id", "the client's own name of its consumer")
+    Parameter::path_word("id", "the client's own name of its consumer")
 }
 
 /// POST `/consumers/{id}/access-tokens`.

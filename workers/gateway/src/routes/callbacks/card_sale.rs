@@ -25,15 +25,15 @@ pub(crate) fn describe(document: &mut Document) -> Operation {
         .tag("callbacks")
         .parameters([
             Parameter::path("connector", "the funding source's name"),
-            Parameter::query("status", true, word("`approved`, `declined`, …")),
+            Parameter::query("status", true, word(1, "`approved`, `declined`, …")),
             Parameter::query("type", false, kinds),
-            Parameter::query("orderid", true, word("theirs")),
-            Parameter::query("client_orderid", true, word("our invoice")),
-            Parameter::query("merchant_order", false, word("our invoice")),
-            Parameter::query("amount", false, word("major units")),
-            Parameter::query("control", true, word("what proves it")),
-            Parameter::query("error_code", false, word("why it was declined")),
-            Parameter::query("error_message", false, word("the same for people")),
+            Parameter::query("orderid", true, word(1, "theirs")),
+            Parameter::query("client_orderid", true, word(1, "our invoice")),
+            Parameter::query("merchant_order", false, word(0, "our invoice")),
+            Parameter::query("amount", false, word(0, "major units")),
+            Parameter::query("control", true, word(1, "what proves it")),
+            Parameter::query("error_code", false, word(0, "why it was declined")),
+            Parameter::query("error_message", false, word(0, "the same for people")),
         ])
         .empty(200, "stored");
     let problems =
@@ -41,8 +41,9 @@ pub(crate) fn describe(document: &mut Document) -> Operation {
     fails(operation, document, &problems)
 }
 
-fn word(description: &str) -> Value {
-    json!({ "type": "string", "maxLength": 128, "description": description })
+fn word(least: u32, description: &str) -> Value {
+    let pattern = format!("^[A-Za-z0-9 ._-]{{{least},128}}$");
+    json!({ "type": "string", "pattern": pattern, "description": description })
 }
 
 /// GET `/callbacks/card-sale/{connector}`.

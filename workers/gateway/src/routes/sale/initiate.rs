@@ -42,7 +42,8 @@ pub(crate) fn describe(document: &mut Document) -> Operation {
         .body(body)
         .reply(200, "the sale's session; its nonce is used once", reply);
     let problems = [
-        Rejection::field("transaction", OTHER_AMOUNT).into(),
+        Rejection::field("consumer.device.serialNumber", "is missing").into(),
+        SaleProblem::Refused(OTHER_AMOUNT),
         SaleProblem::Refused(NO_ACCESS),
         SaleProblem::Refused(HAS_ENDED),
         SaleProblem::Unavailable,
@@ -50,7 +51,7 @@ pub(crate) fn describe(document: &mut Document) -> Operation {
     fails_as_sale(operation, document, &problems)
 }
 
-const OTHER_AMOUNT: &str = "is not what the access token was made for";
+const OTHER_AMOUNT: &str = "the transaction is not what the access token was made for";
 
 /// POST `/sale/initiate-sale`.
 pub(crate) async fn initiate(
@@ -85,12 +86,12 @@ pub(crate) async fn initiate(
     Ok(Json(InitiateReply { endpoint_id: signing.endpoint, invoice_id: signing.invoice, session }))
 }
 
-fn check_amount(asked: &SaleTransaction, access: &Access) -> Result<(), Rejection> {
+fn check_amount(asked: &SaleTransaction, access: &Access) -> Result<(), SaleProblem> {
     let money = access.money;
     if asked.amount_centis == money.minor && asked.currency == money.currency.code() {
         return Ok(());
     }
-    Err(Rejection::field("transaction", OTHER_AMOUNT))
+    Err(SaleProblem::Refused(OTHER_AMOUNT))
 }
 
 /// Takes the purchase in and keeps the session; of two at once the first counts for both.
