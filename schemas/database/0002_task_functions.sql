@@ -151,6 +151,19 @@ create function fleet_contradiction(
              and p_status not in ('CHARGED', 'success', 'PIN_USED', 'PIN_EXPIRED', 'PIN_NOT_FOUND')
              and p.reserve_state = 'charged'
             then 'the charge failed, they say, but the funding source had confirmed it'
+        -- A card gateway signs what it tells.
+        when p_type = 'card_sale' and p_status = 'sale:approved'
+             and p.reserve_state in ('refused', 'failed')
+            then 'the card was charged, but the purchase had ended without funds'
+        when p_type = 'card_sale' and p_status = 'sale:approved'
+             and p.reserve_state = 'charged' and p_external <> p.reservation
+            then 'the card was charged twice'
+        when p_type = 'card_sale' and p_status in ('reversal:approved', 'chargeback:approved')
+             and p.reserve_state = 'charged'
+            then 'the card payment was taken back (reversal or chargeback)'
+        when p_type = 'card_sale' and p_status in ('sale:declined', 'sale:filtered', 'sale:error')
+             and p.reserve_state = 'charged'
+            then 'the sale failed, but the funding source had approved it'
         end
     from purchase p
     left join lateral (

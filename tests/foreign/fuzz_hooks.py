@@ -42,7 +42,10 @@ def before_call(context, case, kwargs):
 
 
 def purchase(case, chance):
-    body = case.body
+    bought(case.body, chance)
+
+
+def bought(body, chance):
     body.update(clientId=1001, productId=101, currencyCode="ZAR", channelId=7)
     body["purchaseAmount"] = chance.randint(200, 100_000)
     if chance.random() < 0.7:
@@ -113,11 +116,24 @@ def mo_charge(case, chance):
             told["transaction"]["transaction_id"] = "1910173"
 
 
+def access_token(case, chance):
+    body = case.body.get("purchase")
+    if isinstance(body, dict):
+        bought(body, chance)
+        body["fundingSourceId"] = "billblend-sample"
+
+
+def sale_callback(case, chance):
+    case.path_parameters["connector"] = "billblend-sample"
+
+
 def completion(case, chance):
     case.path_parameters["connector"] = "card-sample"
 
 
 VALID = {
+    "accessToken": access_token,
+    "cardSaleCallback": sale_callback,
     "cardPayment": card_payment,
     "moChargeNotification": mo_charge,
     "cardPaymentCompletion": completion,

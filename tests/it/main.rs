@@ -16,6 +16,7 @@ mod bad_requests;
 mod buyers;
 mod callbacks;
 mod card_payment;
+mod card_sale;
 mod charge_first;
 mod crashes;
 mod crowds;

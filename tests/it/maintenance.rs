@@ -87,12 +87,15 @@ async fn while_it_is_on_clients_come_again_and_callbacks_are_stored() {
         assert_eq!((answer.status, &answer.json()["error"]["code"]), (503, &503.into()));
         answers.push(("/api", answer));
     }
-    for path in ["/results?since=0", "/statements/2026-01-31"] {
+    for path in ["/results?since=0", "/statements/2026-01-31", "/consumers/ada/cards"] {
         let answer = get(&fleet, path).await;
         assert_eq!((answer.status, &answer.json()["status"]), (503, &503.into()), "{path}");
         assert_eq!(answer.headers["content-type"], "application/problem+json");
         answers.push((path, answer));
     }
+    let sale = post(&fleet, "/sale/initiate-sale").await;
+    assert_eq!((sale.status, &sale.json()["error"]["cause"]), (503, &"SERVER_UNAVAILABLE".into()));
+    answers.push(("/sale", sale));
     let token = post(&fleet, "/oauth/token").await;
     assert_eq!(token.status, 503);
     assert_eq!(token.json()["error"], "temporarily_unavailable");
@@ -121,6 +124,12 @@ async fn what_is_no_client_goes_on(fleet: &TestFleet) {
     assert_eq!(tell(fleet).await, [200, 200]);
     assert_eq!(fleet.store().unmatched_count().await.unwrap(), before + 3, "they are stored");
     assert_eq!(get(fleet, "/openapi.json").await.status, 200);
+    // The card gateway is answered: these bodies are none of its.
+    for path in ["/sale/x/check", "/sale/notification"] {
+        assert_eq!(post(fleet, path).await.status, 400, "{path}");
+    }
+    let sale = "/callbacks/card-sale/x?status=a&orderid=b&client_orderid=c&control=d";
+    assert_eq!(fleet.send(fleet.http().get(fleet.url(sale))).await.status, 401);
     for path in ["/live", "/ready", "/metrics"] {
         assert_eq!(fleet.admin(fleet.index_of("gateway"), path).await.status, 200, "{path}");
     }

@@ -98,7 +98,7 @@ pub fn accept(
     };
     let (content, sent_fee) = (content_of_order(&order), body.fee_amount);
     // Buyers who pay by card are not told apart.
-    let refuse_similar = client.refuse_similar && !body.by_card;
+    let refuse_similar = client.refuse_similar && body.paid_by != Some(FundingType::CardPayment);
     Ok(AcceptedOrder { order, content, sent_fee, reserve, first_task, refuse_similar })
 }
 
@@ -199,7 +199,8 @@ pub fn first_task(directory: &Directory, order: &Order) -> Option<FollowUp> {
         Scenario::WeReserve => (TaskKind::Reserve, &order.funding_source),
     };
     let lane = directory.lane_of(kind, owner)?;
-    let start_by = Some(order.start_by);
+    // Who sells on a device may have paid whenever we get to it: then it is asked about, not given up.
+    let start_by = (order.funding != FundingType::CardSale).then_some(order.start_by);
     Some(FollowUp { kind, slot: 0, lane, start_by, deadline_at: start_by })
 }
 
@@ -266,9 +267,11 @@ fn funding_source(
         (Scenario::ClientReserved, FundingType::Client) => return Ok(String::new()),
         (Scenario::WeReserve, FundingType::MoCharge) => check_msisdn(body)?,
         (Scenario::WeReserve, FundingType::Bank | FundingType::CardPayment) => {}
-        (Scenario::WeReserve, FundingType::CardSale) => {
-            return Err(Rejection::field("fundingSource.type", "is not offered to this client"));
+        (Scenario::WeReserve, FundingType::CardSale) if body.paid_by.is_none() => {
+            let problem = "needs an access token: POST /consumers/{id}/access-tokens";
+            return Err(Rejection::field("fundingSource.type", problem));
         }
+        (Scenario::WeReserve, FundingType::CardSale) => {}
         (Scenario::ClientReserved, _) | (Scenario::WeReserve, FundingType::Client) => {
             let problem = format!("does not fit the scenario {scenario}");
             return Err(Rejection::field("fundingSource.type", &problem));

@@ -25,6 +25,7 @@ mod plain;
 mod queues;
 mod reply;
 mod result;
+mod sale;
 mod schemas;
 mod supplier;
 mod timestamp;
@@ -75,6 +76,13 @@ pub use queues::{DEAD_EXCHANGE, EXCHANGE, Queue};
 pub use reply::{LookupReply, PendingReason, RequestedOutcome, RequestedReply, TransactReply};
 pub use result::{
     CARD_GET, Outcome, REPORT_WEEK, TRANSACT_RESULT, TransactResult, conclude, message_of,
+};
+pub use sale::{
+    AccessTokenReply, AccessTokenRequest, CardMapping, CardsReply, CheckReply, CheckSale,
+    CheckedConsumer, CheckedFunds, CheckedReference, CheckedSession, ControlKey, InitiateReply,
+    InitiateSale, InitiatedSession, KeptCard, MappingReply, SALE_CHECKED, SALE_FACT,
+    SESSION_CHARACTERS, SaleCallback, SaleError, SaleErrorDetail, SaleStatus, SaleTransaction,
+    Signed, StatusRequest, StatusSession, same_signature,
 };
 pub use schemas::{files, json_schemas};
 pub use supplier::{VendReply, VendRequest};

@@ -101,9 +101,9 @@ pub struct PurchaseBody {
     pub fraud: Option<FraudBlock>,
     /// Over HTTP: `fundingSource`, `deliver`, `notify` and `fraud` sit in here.
     pub additional_data: Option<serde_json::Map<String, serde_json::Value>>,
-    /// Asked for as a card payment: told by the path, never by a body.
+    /// How the buyer pays, where the path tells it: never told by a body.
     #[serde(skip)]
-    pub by_card: bool,
+    pub paid_by: Option<FundingType>,
 }
 
 impl std::fmt::Debug for PurchaseBody {
@@ -278,8 +278,8 @@ impl PurchaseBody {
     /// # Errors
     /// [`Rejection`] for a word that is none.
     pub fn funding_type(&self, scenario: Scenario) -> Result<FundingType, Rejection> {
-        if self.by_card {
-            return Ok(FundingType::CardPayment);
+        if let Some(paid_by) = self.paid_by {
+            return Ok(paid_by);
         }
         match (&self.funding_source, scenario) {
             (None, Scenario::ClientReserved) => Ok(FundingType::Client),
@@ -355,6 +355,9 @@ fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> Rejectio
         }
     }
     let field = if path == "." { "body" } else { path.as_str() };
+    if text.starts_with("unknown field `") {
+        return Rejection::field(field, "has an unknown field");
+    }
     Rejection::field(field, "has the wrong type")
 }
 

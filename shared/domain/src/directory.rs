@@ -211,7 +211,8 @@ pub struct Connector {
     pub desk: Option<DeskRules>,
     /// What an SMS charge says of us; only with the adapter `mo-charge`.
     pub mo: Option<MoAccount>,
-    /// Our account where buyers pay by card; only with the adapter `card-payment`.
+    /// Our account where buyers pay by card; with the adapter `card-sale` our endpoint there. Only
+    /// with the adapters `card-payment` and `card-sale`.
     pub account: Option<String>,
     /// No new purchases when false.
     pub active: bool,
@@ -301,15 +302,20 @@ impl DeskRules {
 }
 
 impl Connector {
+    /// Whether apps pay there.
+    #[must_use]
+    pub const fn sells_on_devices(&self) -> bool {
+        matches!(self.adapter.as_bytes(), b"card-sale")
+    }
+
     /// The type of a funding source.
     #[must_use]
     pub const fn funding(&self) -> FundingType {
-        if self.mo.is_some() {
-            FundingType::MoCharge
-        } else if self.account.is_some() {
-            FundingType::CardPayment
-        } else {
-            FundingType::Bank
+        match (self.mo.is_some(), self.account.is_some()) {
+            (true, _) => FundingType::MoCharge,
+            (false, true) if self.sells_on_devices() => FundingType::CardSale,
+            (false, true) => FundingType::CardPayment,
+            (false, false) => FundingType::Bank,
         }
     }
 

@@ -10,6 +10,7 @@ mod notifications;
 mod operations;
 mod pool;
 mod purchases;
+mod sales;
 mod schema;
 mod seal;
 mod tasks;
@@ -35,6 +36,7 @@ pub use pool::{Store, StoreSettings};
 pub use purchases::{
     Accepted, NewPurchase, OfBuyer, OpenStep, PaymentPage, Reference, Similar, StatementOf, Stored,
 };
+pub use sales::{Access, ConsumerCard, DeviceSale, NewAccess, SaleSession};
 pub use schema::schema_fingerprint;
 pub use seal::{Keyring, SealError};
 pub use tasks::CommitOutcome;

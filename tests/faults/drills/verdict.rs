@@ -94,7 +94,8 @@ fn once_each(fleet: &TestFleet) {
             | EffectKind::Ipn
             | EffectKind::Report
             | EffectKind::Message
-            | EffectKind::Completion => {
+            | EffectKind::Completion
+            | EffectKind::Reversal => {
                 continue;
             }
         };

@@ -12,6 +12,7 @@ mod report;
 mod run;
 mod send_amqp;
 mod send_http;
+mod send_sale;
 #[cfg(test)]
 mod tiny_fleet;
 mod verdict;

@@ -62,6 +62,8 @@ pub(crate) enum Payer {
     Sms,
     /// The buyer pays by card, on a page.
     Card,
+    /// The buyer pays by card, in an app.
+    Device,
 }
 
 /// A sample product.
@@ -88,6 +90,7 @@ const CALLBACK: &[Product] = &[DATA];
 /// A supplier with neither, whose code map knows the barred codes.
 const PLAIN: &[Product] = &[LOTTO];
 const NOT_PLAIN: &[Product] = &[AIRTIME, ELECTRICITY, DATA];
+const APP: &[Product] = &[AIRTIME];
 const CARD: &[Product] = &[PAYMENT];
 const ANY: &[Product] = &[AIRTIME, DATA, ELECTRICITY, LOTTO];
 
@@ -138,6 +141,10 @@ pub(crate) const ASKED: &[Case] = &[
     asked(Payer::Card, ("", "ok"), 300, Expected::Success, CARD),
     asked(Payer::Card, ("9801", "card_declined"), 50, Expected::RefusedByBank, CARD),
     asked(Payer::Card, ("9803", "card_success_quoted"), 50, Expected::Success, CARD),
+    asked(Payer::Device, ("", "ok"), 200, Expected::Success, APP),
+    asked(Payer::Device, ("9901", "sale_declined"), 50, Expected::RefusedByBank, APP),
+    asked(Payer::Device, ("9905", "sale_told_processing"), 50, Expected::Success, APP),
+    asked(Payer::Device, ("9907", "sale_untold"), 50, Expected::Success, APP),
     asked(Payer::Card, ("9810", "card_effect_then_500"), 50, Expected::Success, CARD),
 ];
 

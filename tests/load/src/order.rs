@@ -21,6 +21,9 @@ const CLIENTS: [Client; 2] = [
     Client { id: 1002, api_key: "sample-key-1002", secret: Some("sample-signature-1002") },
 ];
 
+/// The fee of the product that apps pay for.
+const AIRTIME_FEE: i64 = 50;
+
 /// Sells by card.
 const MERCHANT: Client = Client { id: 1021, api_key: "sample-key-1021", secret: None };
 
@@ -94,13 +97,15 @@ fn order(rng: &mut StdRng, run: &str, number: u32, Offers { amqp, asked }: Offer
     let cases = if asked && rng.random_range(0..8) == 0 { ASKED } else { CASES };
     let (case, product, scenario) = draw(rng, cases);
     let way = match rng.random_range(0..4) {
-        0 if amqp && case.payer != Payer::Card => Way::Amqp,
-        1 if amqp && case.payer != Payer::Card => Way::AmqpReply,
+        _ if matches!(case.payer, Payer::Card | Payer::Device) => Way::Http,
+        0 if amqp => Way::Amqp,
+        1 if amqp => Way::AmqpReply,
         _ => Way::Http,
     };
     let [first, second] = &CLIENTS;
     let client = match case.payer {
         Payer::Card => &MERCHANT,
+        Payer::Device => first,
         Payer::Held | Payer::Sms if rng.random_range(0..8) == 0 => second,
         Payer::Held | Payer::Sms => first,
     };
@@ -112,7 +117,8 @@ fn order(rng: &mut StdRng, run: &str, number: u32, Offers { amqp, asked }: Offer
     // page by the amount.
     let (source, target) = match case.payer {
         Payer::Sms => (&ending, &usual),
-        Payer::Held | Payer::Card => (&usual, &ending),
+        Payer::Card | Payer::Device => (&usual, &usual),
+        Payer::Held => (&usual, &ending),
     };
     let (source, target) = (
         format!("2783{:03}{source}", rng.random_range(0..1_000)),
@@ -121,6 +127,9 @@ fn order(rng: &mut StdRng, run: &str, number: u32, Offers { amqp, asked }: Offer
     let ceiling = product.max.min(20_000);
     let amount = match case.payer {
         Payer::Card => ending.parse::<i64>().unwrap_or(1).saturating_add(10_000),
+        Payer::Device => {
+            ending.parse::<i64>().unwrap_or(1).saturating_add(10_000).saturating_sub(AIRTIME_FEE)
+        }
         Payer::Held | Payer::Sms => rng.random_range(product.min..=ceiling),
     };
     let client_ref = format!("{run}-{number:06}");
@@ -176,6 +185,20 @@ impl Order {
             "order_info": self.client_ref, "currency": self.product.currency,
         })
         .to_string()
+    }
+
+    /// The purchase that an app pays at this card gateway.
+    pub(crate) fn sale_purchase(&self, card_gateway: &str) -> Value {
+        let mut body = self.body();
+        if let Some(fields) = body.as_object_mut() {
+            fields.insert("fundingSourceId".to_owned(), json!(card_gateway));
+        }
+        body
+    }
+
+    /// What an app pays: the fee as well.
+    pub(crate) const fn paid(&self) -> (i64, &'static str) {
+        (self.amount.saturating_add(AIRTIME_FEE), self.product.currency)
     }
 
     /// What only some purchases say.
@@ -258,11 +281,12 @@ mod tests {
         let mut rng = StdRng::seed_from_u64(3);
         let offers = Offers { amqp: true, asked: true };
         for order in orders(&mut rng, "load-abc", 500, offers) {
-            let amount = format!("{:05}", order.amount);
+            let (amount, paid) = (format!("{:05}", order.amount), order.paid().0.to_string());
             let ending = match order.case.payer {
                 Payer::Held => order.target.get(7..).unwrap(),
                 Payer::Sms => order.source.get(7..).unwrap(),
                 Payer::Card => amount.get(1..).unwrap(),
+                Payer::Device => paid.get(1..).unwrap(),
             };
             assert_eq!((order.source.len(), order.target.len()), (11, 11));
             if order.case.script.is_empty() {

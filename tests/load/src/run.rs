@@ -19,6 +19,7 @@ use crate::progress::{Counters, Progress};
 use crate::report::{Judged, Report};
 use crate::send_amqp::{Broker, Publisher, Replies};
 use crate::send_http;
+use crate::send_sale::Shop;
 use crate::watch::Watch;
 
 /// Connections to the broker at most.
@@ -176,7 +177,8 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<Report> {
         }
     }
     for _ in 0..settings.concurrency {
-        senders.spawn(send_by_http(Arc::clone(&work), http.clone(), gateway.clone()));
+        let outside = (http.clone(), gateway.clone(), simulator.clone());
+        senders.spawn(send_by_http(Arc::clone(&work), outside));
     }
     let wait = Duration::from_secs(settings.wait_seconds);
     let stood_still = follow(&work, &mut watch, &mut senders, (wait, settings.json)).await?;
@@ -201,9 +203,13 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<Report> {
     Ok(Report::new(&run, &judged, figures, violations, (took, stood_still)))
 }
 
-async fn send_by_http(work: Arc<Work>, http: reqwest::Client, gateway: String) {
+async fn send_by_http(
+    work: Arc<Work>,
+    (http, gateway, simulator): (reqwest::Client, String, String),
+) {
+    let shop = Shop { http: &http, gateway: &gateway, simulator: &simulator };
     while let Some((place, order)) = work.next(&work.http) {
-        let sent = send_http::send(&http, &gateway, order).await;
+        let sent = send_http::send(&shop, order).await;
         work.done(place, sent);
     }
 }

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 use crate::mix::Payer;
 use crate::order::Order;
 use crate::run::{Answer, Sent};
+use crate::send_sale::Shop;
 
 /// How often one purchase is sent at most, and how long apart.
 const TRIES_MAX: u32 = 8;
@@ -59,8 +60,8 @@ impl CardReply {
 }
 
 /// Sends one purchase.
-pub(crate) async fn send(http: &reqwest::Client, gateway: &str, order: &Order) -> Sent {
-    let url = format!("{gateway}/{}", order.path());
+pub(crate) async fn send(shop: &Shop<'_>, order: &Order) -> Sent {
+    let url = format!("{}/{}", shop.gateway, order.path());
     let body = order.http_body();
     let (at, began) = (Utc::now(), Instant::now());
     let mut cause = String::new();
@@ -69,7 +70,11 @@ pub(crate) async fn send(http: &reqwest::Client, gateway: &str, order: &Order) -
         if number > 0 {
             sleep(TRIES_APART).await;
         }
-        match once(http, &url, order, &body).await {
+        let sent = match order.case.payer {
+            Payer::Device => shop.sell(order).await,
+            Payer::Held | Payer::Sms | Payer::Card => once(shop.http, &url, order, &body).await,
+        };
+        match sent {
             Ok(found) => {
                 answer = Some(found);
                 break;

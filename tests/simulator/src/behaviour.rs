@@ -43,6 +43,10 @@ pub enum Action {
     CardQuery,
     /// A card payment's completion for a client.
     Completion,
+    /// An app's sale at a card gateway.
+    Sale,
+    /// A card gateway's status of a sale.
+    SaleStatus,
 }
 
 /// The behaviours of one purchase, used in order; the last one repeats.
@@ -61,11 +65,13 @@ pub struct Behaviour {
     /// How long the answer takes, besides the latency of every call.
     #[serde(default)]
     pub answer_after_ms: u64,
-    /// A vend that the supplier accepts now and decides later, at a look-up.
+    /// A vend that the supplier accepts now and decides later, at a look-up. For a sale: how many
+    /// polls of its status find it as it is, and then what becomes of it, as in `confirm`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<Pending>,
     /// What a supplier that confirms by callback sends, in order. For a charge by SMS or a card
-    /// payment: what the buyer does; nothing here means that the buyer pays within 300 ms.
+    /// payment: what the buyer does; nothing here means that the buyer pays within 300 ms. For a sale:
+    /// what becomes of it; nothing here means that it is approved.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub confirm: Vec<Confirmation>,
     /// How it answers.
@@ -89,7 +95,9 @@ pub struct Confirmation {
     /// The response code that it tells. For a buyer, a word and perhaps in which way: `CHARGED`
     /// (`/number`, `/second`, `/amount`, `/test`, `/msisdn`, `/forged`) or an error's status by SMS;
     /// `SUCCESS` (`/bare`, `/quoted`, `/second`, `/amount`, `/order`, `/forged`) or `FAILED` with a
-    /// card; `SILENT` for nothing at all.
+    /// card; `SILENT` for nothing at all. For a sale, what becomes of it: `approved` (`/untold`,
+    /// `/amount`, `/control`, `/unverified`), `declined` (`/contrary`), `filtered`, `error`,
+    /// `redirect`, `reversal`, `chargeback`, or a status that is told and changes nothing.
     pub code: String,
     /// How long after the vend it leaves.
     #[serde(default)]
@@ -248,6 +256,8 @@ impl Action {
     /// Scripts of these calls are chosen by what the call itself is about: the payer's number or
     /// the amount, never the purchase's target.
     pub(crate) const fn is_of_payer(self) -> bool {
-        matches!(self, Self::MoCharge | Self::MoCheck | Self::CardPayment | Self::CardQuery)
+        let is_sms = matches!(self, Self::MoCharge | Self::MoCheck);
+        let is_page = matches!(self, Self::CardPayment | Self::CardQuery);
+        is_sms || is_page || matches!(self, Self::Sale | Self::SaleStatus)
     }
 }

@@ -75,8 +75,7 @@ impl<'a> Deed<'a> {
     }
 }
 
-/// Lets the buyer act, once for each purchase: what comes before the call's answer now, the rest on
-/// its own and in order.
+/// Lets the buyer act, once for each purchase.
 pub(crate) async fn act(world: &World, visit: &Visit, behaviour: &Behaviour) {
     if !world.lock(|state| state.buyer_acts(visit)) {
         return;
@@ -86,6 +85,11 @@ pub(crate) async fn act(world: &World, visit: &Visit, behaviour: &Behaviour) {
         let word = if visit.action == Action::MoCharge { "CHARGED" } else { "SUCCESS" };
         told.push(Confirmation::after(USUAL_MS, word));
     }
+    perform(world, visit, told).await;
+}
+
+/// Tells all this: what comes before the call's answer now, the rest on its own and in order.
+pub(crate) async fn perform(world: &World, visit: &Visit, told: Vec<Confirmation>) {
     let (now, later): (Vec<_>, Vec<_>) = told.into_iter().partition(|told| told.before_answer);
     for told in now {
         tell(world, visit, &told.code).await;
@@ -109,6 +113,9 @@ pub(crate) async fn act(world: &World, visit: &Visit, behaviour: &Behaviour) {
 }
 
 async fn tell(world: &World, visit: &Visit, code: &str) {
+    if visit.action == Action::Sale {
+        return crate::sale::course::tell(world, visit, code).await;
+    }
     let deed = Deed::of(code);
     let notice = world.lock(|state| {
         if visit.action == Action::MoCharge {
@@ -120,14 +127,7 @@ async fn tell(world: &World, visit: &Visit, code: &str) {
     let Some(notice) = notice else { return };
     let request = || request(world, visit, &notice);
     let is_taken = deliver(world, visit, request, |status| status == StatusCode::OK).await;
-    world.lock(|state| {
-        let count = if is_taken {
-            &mut state.confirmations_taken
-        } else {
-            &mut state.confirmations_given_up
-        };
-        *count = count.saturating_add(1);
-    });
+    world.lock(|state| state.count_confirmation(is_taken));
 }
 
 fn request(world: &World, visit: &Visit, notice: &Notice) -> RequestBuilder {
@@ -145,6 +145,12 @@ fn request(world: &World, visit: &Visit, notice: &Notice) -> RequestBuilder {
 }
 
 impl State {
+    pub(crate) fn count_confirmation(&mut self, is_taken: bool) {
+        let count =
+            if is_taken { &mut self.confirmations_taken } else { &mut self.confirmations_given_up };
+        *count = count.saturating_add(1);
+    }
+
     /// The buyer is asked for money, once.
     pub(crate) fn prompt(&mut self, visit: &Visit) {
         let purchase = self.purchase_mut(&visit.purchase);

@@ -13,10 +13,10 @@ use crate::supplier::told_by_code;
 use crate::world::World;
 
 /// How often one callback is sent at most, and how long apart.
-const TRIES_MAX: u32 = 240;
-const TRIES_APART: Duration = Duration::from_millis(500);
+pub(crate) const TRIES_MAX: u32 = 240;
+pub(crate) const TRIES_APART: Duration = Duration::from_millis(500);
 /// One try may take this long.
-const TRY_DEADLINE: Duration = Duration::from_secs(10);
+pub(crate) const TRY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Sends a vend's callbacks: those that come before its answer now, the others on their own.
 pub(crate) async fn confirm(world: &World, visit: &Visit, behaviour: &Behaviour) {

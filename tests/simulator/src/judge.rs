@@ -70,5 +70,11 @@ pub(crate) const CORRELATOR_CHANGED: &str = "correlator_changed";
 pub(crate) const ORDER_CHANGED: &str = "order_changed";
 /// A card payment's completion that is not the one sent before.
 pub(crate) const COMPLETION_CHANGED: &str = "completion_changed";
+/// A reply to a sale's check that is not as the contract says.
+pub(crate) const CHECK_REPLY: &str = "check_reply";
+/// A sale whose check went well although its invoice had been used.
+pub(crate) const SALE_TWICE: &str = "sale_twice";
+/// A reply to a card's mapping that is not signed as the contract says.
+pub(crate) const MAPPING_REPLY: &str = "mapping_reply";
 /// A redirect was followed.
 pub(crate) const REDIRECT_FOLLOWED: &str = "redirect_followed";

@@ -34,6 +34,8 @@ pub enum EffectKind {
     Prompt,
     /// A client has a card payment's completion.
     Completion,
+    /// A card gateway gave a sale's money back, by a reversal or a chargeback.
+    Reversal,
 }
 
 impl EffectKind {
@@ -45,13 +47,14 @@ impl EffectKind {
             Self::Reserve | Self::Capture | Self::Cancel | Self::Refund | Self::Vend => true,
             Self::Prompt => true,
             Self::Result | Self::Ipn | Self::Report | Self::Message | Self::Completion => false,
+            Self::Reversal => true,
         }
     }
 
     pub(crate) fn named(name: &str) -> Option<Self> {
         let money = [Self::Reserve, Self::Capture, Self::Cancel, Self::Refund, Self::Vend];
         let told = [Self::Result, Self::Ipn, Self::Report, Self::Message];
-        let paid = [Self::Prompt, Self::Completion];
+        let paid = [Self::Prompt, Self::Completion, Self::Reversal];
         money
             .into_iter()
             .chain(told)

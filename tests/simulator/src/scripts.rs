@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::behaviour::{Action, AnswerKind, Behaviour, Confirmation, Plan};
+use crate::behaviour::{Action, AnswerKind, Behaviour, Confirmation, Pending, Plan};
 use crate::faults::Fault;
 
 /// One built-in script.
@@ -10,14 +10,15 @@ use crate::faults::Fault;
 pub struct Script {
     /// The last four digits of a purchase's `targetIdentifier`. For a listener that has seen
     /// neither reserve nor vend, a `clientTxnRef` that begins with `s<code>-`; for the desk, a
-    /// token that ends in `-s<code>`; for an operator, the payer's number; for a card processor, the
-    /// amount in minor units.
+    /// token that ends in `-s<code>`; for an operator, the payer's number; for a card processor
+    /// and a card gateway, the amount in minor units.
     pub code: &'static str,
     /// In short.
     pub name: &'static str,
     /// What happens.
     pub meaning: &'static str,
-    /// Whose behaviour it is: bank, supplier, listener, desk, provider, operator or card processor.
+    /// Whose behaviour it is: bank, supplier, listener, desk, provider, operator, card
+    /// processor or card gateway.
     pub party: &'static str,
     #[serde(skip)]
     make: fn() -> Plan,
@@ -37,6 +38,7 @@ impl Script {
             [_, b'6', ..] => "provider",
             [_, b'7', ..] => "operator",
             [_, b'8', ..] => "card",
+            [_, b'9', ..] => "card gateway",
             _ => "desk",
         };
         Self { code, name, meaning, party, make }
@@ -56,7 +58,7 @@ impl Script {
 impl std::fmt::Display for Script {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { code, name, meaning, party, .. } = self;
-        write!(f, "{code}  {party:8}  {name:28}  {meaning}")
+        write!(f, "{code}  {party:12}  {name:28}  {meaning}")
     }
 }
 
@@ -64,7 +66,7 @@ impl std::fmt::Display for Script {
 ///
 /// Any other number means `ok`: all parties do what they are asked; a
 /// supplier that confirms by callback answers `2236` and confirms within 300 ms, and a buyer who is
-/// asked by SMS or with a card pays within 300 ms.
+/// asked by SMS or with a card pays within 300 ms; a sale is approved at once and told within 300 ms.
 #[rustfmt::skip]
 pub const SCRIPTS: &[Script] = &[
     // 91xx: the bank.
@@ -269,6 +271,25 @@ pub const SCRIPTS: &[Script] = &[
     Script::new("9813", "card_paid_twice", "success is told with two transaction_ids, and the query knows both", || pays(&[(100, "SUCCESS"), (200, "SUCCESS/second")])),
     Script::new("9814", "card_other_order", "success is told and the query shows another order_info; this purchase is not paid", || pays(&[(100, "SUCCESS/order")])),
     Script::new("9815", "card_query_503_twice", "the query answers 503 twice, then well", || plan(Action::CardQuery, [Behaviour::status(503), Behaviour::status(503), Behaviour::ok()])),
+    // 99xx: the card gateway, by the last four digits of the amount in minor units.
+    Script::new("9901", "sale_declined", "the sale is declined", || sells(&[(100, "declined")])),
+    Script::new("9902", "sale_filtered", "the sale is declined, and told as filtered", || sells(&[(100, "filtered")])),
+    Script::new("9903", "sale_error", "the sale is declined, and told as an error", || sells(&[(100, "error")])),
+    Script::new("9904", "sale_after_3_polls", "three polls of the status find PROCESSING, then the sale is approved and told", || polled(3, "approved", &[])),
+    Script::new("9905", "sale_told_processing", "processing is told, then approved", || sells(&[(100, "processing"), (200, "approved")])),
+    Script::new("9906", "sale_told_unknown", "unknown is told, then approved", || sells(&[(100, "unknown"), (200, "approved")])),
+    Script::new("9907", "sale_untold", "the sale is approved, and only its status tells", || sells(&[(100, "approved/untold")])),
+    Script::new("9908", "sale_status_500", "every status is answered 500; the callback tells", || plan(Action::SaleStatus, [Behaviour::status(500)])),
+    Script::new("9909", "sale_forged", "approved is told with a wrong control and nothing else; five polls find PROCESSING, then APPROVED", || polled(5, "approved/untold", &[(100, "approved/control")])),
+    Script::new("9910", "sale_told_twice", "approved is told twice", || sells(&[(100, "approved"), (200, "approved")])),
+    Script::new("9911", "sale_reversed", "the sale is approved, and reversed 1 s later", || sells(&[(100, "approved"), (1_100, "reversal")])),
+    Script::new("9912", "sale_charged_back", "the sale is approved, and charged back 1 s later", || sells(&[(100, "approved"), (1_100, "chargeback")])),
+    Script::new("9913", "sale_silent_app", "the app initiates the sale and never performs it", || sells(&[(0, "SILENT")])),
+    Script::new("9914", "sale_other_amount", "approved is told and shown with another amount; the record takes it for no payment of this purchase", || sells(&[(100, "approved/amount")])),
+    Script::new("9915", "sale_status_hang_once", "the status never answers once, then well", || plan(Action::SaleStatus, [Behaviour::no_effect(AnswerKind::Hang), Behaviour::ok()])),
+    Script::new("9916", "sale_redirect", "two polls of the status find REDIRECT_REQUEST, then the sale is approved", redirected),
+    Script::new("9917", "sale_declined_told_approved", "the sale is declined and approved is told; nothing is paid", || sells(&[(100, "declined/contrary")])),
+    Script::new("9918", "sale_unverified", "the gateway takes any session.signature and leaves it to the check", || sells(&[(100, "approved/unverified")])),
 ];
 
 fn plan<const N: usize>(action: Action, behaviours: [Behaviour; N]) -> Plan {
@@ -334,6 +355,24 @@ fn sms(deeds: &[(u64, &str)]) -> Plan {
 /// What a buyer does who is asked for a card.
 fn pays(deeds: &[(u64, &str)]) -> Plan {
     card([Behaviour::asks(deeds)])
+}
+
+/// What becomes of a sale.
+fn sells(deeds: &[(u64, &str)]) -> Plan {
+    plan(Action::Sale, [Behaviour::asks(deeds)])
+}
+
+/// A sale that so many polls find as it is.
+fn polled(look_ups: u32, code: &str, deeds: &[(u64, &str)]) -> Plan {
+    let pending = Some(Pending { look_ups, code: code.to_owned() });
+    plan(Action::Sale, [Behaviour { pending, ..Behaviour::asks(deeds) }])
+}
+
+/// The buyer is on a page for two polls.
+fn redirected() -> Plan {
+    let pending = Some(Pending { look_ups: 2, code: "approved".to_owned() });
+    let confirm = vec![Confirmation::before_answer("redirect")];
+    plan(Action::Sale, [Behaviour { pending, confirm, ..Behaviour::ok() }])
 }
 
 fn pending(code: &str) -> Behaviour {

@@ -33,6 +33,10 @@ pub struct SimulatorSettings {
     pub card_key: String,
     /// The `account_id` that the key belongs to.
     pub card_account: String,
+    /// The merchant control key of the card gateway.
+    pub sale_control_key: String,
+    /// The endpoint that the card gateway has for us.
+    pub sale_endpoint: String,
     /// Effects beyond this many are refused with 507.
     pub effects_max: usize,
     /// Calls beyond this many are refused with 507.
@@ -90,6 +94,8 @@ impl Default for SimulatorSettings {
             mo_environment: "production".to_owned(),
             card_key: "sample-card-key".to_owned(),
             card_account: "77".to_owned(),
+            sale_control_key: "B17F59B4-A7DC-41B4-8FF9-37D986B43D20".to_owned(),
+            sale_endpoint: "1111".to_owned(),
             effects_max: 2_000_000,
             calls_max: 6_000_000,
         }
@@ -134,9 +140,43 @@ impl FromStr for Latency {
     }
 }
 
+/// The parts of the planted card's number but its last digit: no file holds it in one piece.
+const PLANTED_PARTS: [&str; 5] = ["519", "3642", "07", "418", "559"];
+
+/// The number of the card that apps of tests pay with. Wherever else it turns up, it has leaked.
+#[must_use]
+pub fn planted_card_number() -> String {
+    let most = PLANTED_PARTS.concat();
+    let sum = luhn_sum(&format!("{most}0"));
+    format!("{most}{}", 10_u32.saturating_sub(sum % 10) % 10)
+}
+
+/// The sum of a number's digits, every second one from the right doubled; a card's ends in 0.
+pub(crate) fn luhn_sum(number: &str) -> u32 {
+    let digits = number.chars().rev().filter_map(|digit| digit.to_digit(10)).enumerate();
+    let sums = digits.map(|(place, digit)| match (place % 2, digit) {
+        (0, digit) => digit,
+        (_, digit @ 0..=4) => digit.saturating_mul(2),
+        (_, digit) => digit.saturating_mul(2).saturating_sub(9),
+    });
+    sums.sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_planted_card_has_a_number_that_could_be_one() {
+        let number = planted_card_number();
+        assert_eq!((number.len(), luhn_sum(&number) % 10), (16, 0));
+        assert!((0..16).all(|at| {
+            let other = if number.as_bytes()[at] == b'0' { "1" } else { "0" };
+            let mut changed = number.clone();
+            changed.replace_range(at..=at, other);
+            !luhn_sum(&changed).is_multiple_of(10)
+        }));
+    }
 
     #[test]
     fn a_latency_is_a_span_with_its_ends_in_order() {

@@ -18,6 +18,7 @@ use crate::message::Messages;
 use crate::operator::ChargeRequest;
 use crate::purchase::Purchase;
 use crate::record::{Call, Effect, EffectKind, PartyCount, ResultSeen, Summary, Violation};
+use crate::sale::Sales;
 use crate::scripts::{Script, marked_code, target_code};
 use crate::settings::{Latency, SimulatorSettings};
 use crate::supplier::SupplierKind;
@@ -69,11 +70,13 @@ pub(crate) struct State {
     /// Charges by SMS, by purchase.
     pub(crate) charges: HashMap<Arc<str>, ChargeRequest>,
     pub(crate) cards: Cards,
+    pub(crate) sales: Sales,
     pub(crate) completions: Vec<CompletionCall>,
     /// By party and number.
     pub(crate) transactions: HashMap<(Arc<str>, Arc<str>), Transaction>,
     /// As the settings have them.
     pub(crate) mo_environment: String,
+    pub(crate) sale_control_key: String,
     pub(crate) gateway: String,
     scripts: HashMap<String, Plan>,
     used: HashMap<(Arc<str>, Action), usize>,
@@ -104,9 +107,11 @@ impl State {
             results: Vec::new(),
             charges: HashMap::new(),
             cards: Cards::default(),
+            sales: Sales::default(),
             completions: Vec::new(),
             transactions: HashMap::new(),
             mo_environment: settings.mo_environment.clone(),
+            sale_control_key: settings.sale_control_key.clone(),
             gateway: settings.gateway.clone(),
             scripts: HashMap::new(),
             used: HashMap::new(),

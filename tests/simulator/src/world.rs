@@ -14,6 +14,7 @@ use crate::desk::TokenRecord;
 use crate::ipn::{IpnCall, Mode};
 use crate::message::Message;
 use crate::record::{Call, Effect, ResultSeen, Summary, Violation};
+use crate::sale::SaleRecord;
 use crate::settings::SimulatorSettings;
 use crate::state::{State, Visit};
 
@@ -111,6 +112,12 @@ impl World {
     #[must_use]
     pub fn transactions_of(&self, purchase: &str) -> Vec<Transaction> {
         self.lock(|state| state.transactions_of(purchase))
+    }
+
+    /// What a card gateway knows of the sale of a purchase.
+    #[must_use]
+    pub fn sale(&self, purchase: &str) -> Option<SaleRecord> {
+        self.lock(|state| state.sales.record(purchase))
     }
 
     /// How a provider of messages is from now on (`sms`, `mail`).

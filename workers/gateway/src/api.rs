@@ -58,6 +58,7 @@ impl Api {
             .tag("security", "access tokens")
             .tag("purchases", "ask for a purchase")
             .tag("look-ups", "ask about it")
+            .tag("device sales", "a consumer's app pays by card")
             .tag("callbacks", "suppliers confirm")
             .tag("results", "what clients' listeners get")
             .tag("operations", "about the gateway itself");

@@ -13,6 +13,7 @@ use crate::Gateway;
 use crate::problem::Problem;
 use crate::problem_json::ProblemJson;
 use crate::routes::{QueryProblem, payment_page_unavailable};
+use crate::sale_problem::SaleProblem;
 
 /// When a client shall come again, in seconds.
 const COME_AGAIN: HeaderValue = HeaderValue::from_static("30");
@@ -24,8 +25,7 @@ pub(crate) async fn closed(
     next: Next,
 ) -> Response {
     let path = request.uri().path();
-    let is_open = path.starts_with("/callbacks/") || path == "/openapi.json";
-    if is_open || !gateway.directory.current().maintenance {
+    if is_open(path) || !gateway.directory.current().maintenance {
         return next.run(request).await;
     }
     let mut response = refusal(path);
@@ -33,13 +33,21 @@ pub(crate) async fn closed(
     response
 }
 
+/// What no client asks. A card gateway asks about sales that have begun already.
+fn is_open(path: &str) -> bool {
+    let is_sale = path.starts_with("/sale/") && path != "/sale/initiate-sale";
+    path.starts_with("/callbacks/") || path == "/openapi.json" || is_sale
+}
+
 /// What the document of this path says of a service that is away.
 fn refusal(path: &str) -> Response {
     let begins = |starts: &[&str]| starts.iter().any(|start| path.starts_with(start));
     if begins(&["/api/"]) {
         QueryProblem::Unavailable.into_response()
-    } else if begins(&["/results", "/statements/"]) {
+    } else if begins(&["/results", "/statements/", "/consumers/"]) {
         ProblemJson::Unavailable.into_response()
+    } else if begins(&["/sale/"]) {
+        SaleProblem::Unavailable.into_response()
     } else if begins(&["/pay/"]) {
         payment_page_unavailable()
     } else if path == "/oauth/token" {

@@ -16,6 +16,7 @@ mod problem;
 mod problem_json;
 mod queries;
 mod routes;
+mod sale_problem;
 mod state;
 mod tokens;
 

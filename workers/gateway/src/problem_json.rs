@@ -15,6 +15,8 @@ const KIND: &str = "application/problem+json";
 pub(crate) enum ProblemJson {
     /// 400: a parameter is refused; its name and why.
     Parameter(&'static str, &'static str),
+    /// 400: the body is refused; the text names the field.
+    Rejected(String),
     /// 401: no key, or not a valid one.
     NotAuthorised,
     /// 404: not there, or not yet; the text says which.
@@ -29,6 +31,12 @@ impl From<fleet_store::StoreError> for ProblemJson {
     fn from(error: fleet_store::StoreError) -> Self {
         tracing::error!(error = %error, "store failed");
         Self::Unavailable
+    }
+}
+
+impl From<fleet_contracts::Rejection> for ProblemJson {
+    fn from(rejection: fleet_contracts::Rejection) -> Self {
+        Self::Rejected(rejection.message)
     }
 }
 
@@ -48,7 +56,7 @@ struct Body {
 impl ProblemJson {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Parameter(..) => StatusCode::BAD_REQUEST,
+            Self::Parameter(..) | Self::Rejected(_) => StatusCode::BAD_REQUEST,
             Self::NotAuthorised => StatusCode::UNAUTHORIZED,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
@@ -60,6 +68,7 @@ impl ProblemJson {
         let status = self.status();
         let detail = match self {
             Self::Parameter(name, why) => format!("{name} {why}"),
+            Self::Rejected(message) => message.clone(),
             Self::NotAuthorised => {
                 "X-API-Key or the bearer token is missing or not valid".to_owned()
             }

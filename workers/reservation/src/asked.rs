@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use fleet_contracts::{codes, told_by};
+use fleet_contracts::{SALE_CHECKED, SALE_FACT, codes, told_by};
 use fleet_domain::{
-    Change, Connector, Decision, Fact, Job, Next, ParkClass, ReserveEvent, ReserveState, Tries,
-    between,
+    Change, Connector, Decision, Directory, Fact, Job, Next, ParkClass, PlanClass, ReserveEvent,
+    ReserveState, Tries, between,
 };
 use fleet_engine::Refusal;
-use fleet_engine::waiting::{at_risk, start_is_over};
+use fleet_engine::waiting::{at_risk, next_wait, start_is_over};
 
 /// The transactions that notifications speak of, the oldest first. Anybody may have told them.
 pub(crate) fn told<'j>(job: &'j Job, kind: &str, word: &str) -> Vec<&'j str> {
@@ -80,7 +80,7 @@ pub(crate) fn wait(connector: &Connector, job: &Job) -> Wait {
     if !left.is_zero() {
         return Wait::For(left);
     }
-    if job.facts.is_empty() { Wait::IsOver } else { Wait::AskSomebody }
+    if is_unexplained(job) { Wait::AskSomebody } else { Wait::IsOver }
 }
 
 /// The decision while the buyer has not answered: no call is made until somebody tells us something,
@@ -107,6 +107,27 @@ pub(crate) const SILENT: &str = codes::INTERNAL_TIMEOUT;
 /// The state of a purchase whose buyer was asked: unknown once something was told that is no charge
 /// and no end.
 pub(crate) fn event(job: &Job) -> ReserveEvent {
-    let unexplained = !job.facts.is_empty();
-    if unexplained { ReserveEvent::Lost } else { ReserveEvent::Asked }
+    if is_unexplained(job) { ReserveEvent::Lost } else { ReserveEvent::Asked }
+}
+
+/// Something was told. That we have vouched for a device sale ourselves needs no explanation.
+fn is_unexplained(job: &Job) -> bool {
+    job.facts.iter().any(|fact| fact.kind != SALE_FACT || fact.status != SALE_CHECKED)
+}
+
+/// The decision while a source can be asked how the buyer's payment ended: by its own plan, whatever
+/// the answers were so far, then a person. Its callback may come first.
+pub(crate) fn polls(directory: &Directory, job: &Job, cause: &str, change: Change) -> Decision {
+    let owner = &job.purchase.order.funding_source;
+    let wait = next_wait(directory, job, owner, PlanClass::Pending, None);
+    let next = wait.map_or_else(
+        || Next::Park {
+            class: ParkClass::UnknownOutcome,
+            cause: format!("outcome unknown after all look-ups: {cause}"),
+            at_risk: Some(at_risk(job)),
+        },
+        Next::Wait,
+    );
+    let only = Decision::only(next, Tries::Count, "not_ended");
+    Decision { change, detail: cause.to_owned(), ..only }
 }

@@ -79,6 +79,10 @@ impl Step for Reserve {
             Learnt::Done(reply) => reserved(directory, job, reply),
             Learnt::Refused(refusal) => refused(directory, job, refusal),
             Learnt::Unknown { cause } => lost(directory, job, &cause),
+            Learnt::Pending if sources::can_be_polled(directory, job) => {
+                let change = track(job, ReserveEvent::Asked, None);
+                asked::polls(directory, job, "the funding source works on it", change)
+            }
             Learnt::Pending => lost(directory, job, "the funding source works on it"),
             Learnt::Asked { page } => asked(directory, job, page),
             Learnt::NotSent { cause, .. } if may_be_out(job) => lost(directory, job, &cause),
@@ -186,6 +190,10 @@ fn asked(directory: &Directory, job: &Job, page: Option<Private>) -> Decision {
     let Ok(connector) = sources::connector(directory, job) else {
         return lost(directory, job, "its connector is gone");
     };
+    if sources::can_be_polled(directory, job) {
+        let change = track(job, ReserveEvent::Asked, None);
+        return Decision { change, ..Decision::only(Next::Now, Tries::Restart, "buyer_asked") };
+    }
     let left = match asked::wait(connector, job) {
         Wait::For(left) => left,
         Wait::IsOver => return gave_up(directory, job, asked::SILENT, "buyer_silent"),
@@ -229,6 +237,9 @@ fn refused(directory: &Directory, job: &Job, refusal: Refusal) -> Decision {
 
 fn lost(directory: &Directory, job: &Job, cause: &str) -> Decision {
     let change = track(job, ReserveEvent::Lost, None);
+    if sources::can_be_polled(directory, job) {
+        return asked::polls(directory, job, cause, change);
+    }
     unknown_outcome(directory, job, &job.purchase.order.funding_source, cause, change)
 }
 

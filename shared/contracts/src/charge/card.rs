@@ -1,7 +1,9 @@
 //! Card payment (contracts, section 2): the same shapes towards our clients and towards the page where
 //! the buyer pays. No field anywhere holds a card.
 
-use fleet_domain::{CardAccount, ClientId, Currency, Money, Order, Private, PurchaseStatus};
+use fleet_domain::{
+    CardAccount, ClientId, Currency, FundingType, Money, Order, Private, PurchaseStatus,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -92,7 +94,7 @@ impl PurchaseBody {
             notify: None,
             fraud: None,
             additional_data: None,
-            by_card: true,
+            paid_by: Some(FundingType::CardPayment),
         }
     }
 }

@@ -169,6 +169,14 @@ impl Parameter {
         Self::of("path", name, true, schema)
     }
 
+    /// A word of at most 64 letters, digits, dots, dashes and underscores in the path.
+    #[must_use]
+    pub fn path_word(name: &str, description: &str) -> Self {
+        let pattern = "^[A-Za-z0-9._-]{1,64}$";
+        let schema = json!({ "type": "string", "pattern": pattern, "description": description });
+        Self::of("path", name, true, schema)
+    }
+
     /// A purchase's reference in the path.
     #[must_use]
     pub fn path_reference(name: &str, description: &str) -> Self {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use fleet_domain::{CardAccount, Directory, FeeRule, Inquiry, MoAccount, ProductId};
+use fleet_contracts::ControlKey;
+use fleet_domain::{CardAccount, Directory, FeeRule, Inquiry, MoAccount, Private, ProductId};
+use secrecy::ExposeSecret;
 
 use super::check::Check;
 use super::rows::{ClientRow, ConnectorRow, DirectoryImport};
@@ -11,16 +13,24 @@ use super::rows::{ClientRow, ConnectorRow, DirectoryImport};
 const MO_CHARGE: &str = "mo-charge";
 /// The adapter of a card payment's page.
 const CARD_PAYMENT: &str = "card-payment";
+/// The adapter of a card gateway that apps pay at.
+const CARD_SALE: &str = "card-sale";
 
 impl Check {
     /// A funding source that asks the buyer.
     pub(super) fn asking_source(&mut self, name: &str, row: &ConnectorRow, has_secret: bool) {
-        let asks = matches!(row.adapter.as_str(), MO_CHARGE | CARD_PAYMENT);
+        let asks = matches!(row.adapter.as_str(), MO_CHARGE | CARD_PAYMENT | CARD_SALE);
         if (row.adapter == MO_CHARGE) != row.mo.is_some() {
             self.say(name, "[connector.mo] goes with the adapter mo-charge, and must be there");
         }
-        if (row.adapter == CARD_PAYMENT) != row.account.is_some() {
-            self.say(name, "account goes with the adapter card-payment, and must be there");
+        if matches!(row.adapter.as_str(), CARD_PAYMENT | CARD_SALE) != row.account.is_some() {
+            let problem = "account goes with the adapters card-payment and card-sale, and must be \
+                           there";
+            self.say(name, problem);
+        }
+        let key = row.secret.as_ref().map(|key| Private::new(key.expose_secret()));
+        if row.adapter == CARD_SALE && key.is_some_and(|key| ControlKey::of(&key).is_none()) {
+            self.say(name, "secret must be the control key: 32 hex digits, with dashes");
         }
         if let Some(account) = &row.account {
             self.text(name, "account", account);

@@ -103,6 +103,7 @@ impl Model {
                 Some("the funding source says reserved, but the purchase had ended without funds")
             }
             ("mo_charge" | "card_payment", status) => charge_contradiction(fact, status, progress),
+            ("card_sale", status) => sale_contradiction(fact, status, progress),
             _ => None,
         }
     }
@@ -157,4 +158,24 @@ fn charge_contradiction(fact: &Fact, status: &str, progress: &Progress) -> Optio
         return Some("the charge failed, they say, but the funding source had confirmed it");
     }
     None
+}
+
+/// The same of a card gateway, which signs what it tells.
+fn sale_contradiction(fact: &Fact, status: &str, progress: &Progress) -> Option<&'static str> {
+    let ended = matches!(progress.reserve, ReserveState::Refused | ReserveState::Failed);
+    let paid = progress.reserve == ReserveState::Charged;
+    let is_another = progress.reservation.as_ref().is_some_and(|id| *id != fact.external_id);
+    match status {
+        "sale:approved" if ended => {
+            Some("the card was charged, but the purchase had ended without funds")
+        }
+        "sale:approved" if paid && is_another => Some("the card was charged twice"),
+        "reversal:approved" | "chargeback:approved" if paid => {
+            Some("the card payment was taken back (reversal or chargeback)")
+        }
+        "sale:declined" | "sale:filtered" | "sale:error" if paid => {
+            Some("the sale failed, but the funding source had approved it")
+        }
+        _ => None,
+    }
 }

@@ -8,10 +8,14 @@ use super::*;
 
 /// A purchase that this source charges for.
 async fn by_sms<S: SuiteStore>(store: &S, source: &str) -> TaskKey {
+    paid_by(store, FundingType::MoCharge, source).await
+}
+
+async fn paid_by<S: SuiteStore>(store: &S, funding: FundingType, source: &str) -> TaskKey {
     let start_by = later(store.now().await, Duration::from_secs(600));
     let reference = uuid::Uuid::new_v4().to_string();
     let mut new = new_purchase(&reference, Scenario::WeReserve, start_by).unwrap();
-    new.order.order.funding = FundingType::MoCharge;
+    new.order.order.funding = funding;
     source.clone_into(&mut new.order.order.funding_source);
     let accepted = store.accept(std::slice::from_ref(&new)).await;
     let Stored::New(purchase, _) = accepted.stored[0] else { panic!("not new") };
@@ -121,4 +125,46 @@ pub async fn what_is_told_after_a_charge_or_after_its_end_opens_a_case_or_nothin
         cases(&store, ended.purchase).await,
         ["the buyer was charged, they say, but the purchase had ended without funds"]
     );
+}
+
+pub async fn what_a_card_gateway_tells_after_the_end_of_a_sale_opens_a_case<S: SuiteStore>(
+    store: S,
+) {
+    let sale = async || paid_by(&store, FundingType::CardSale, "card-sale").await;
+    let tell = async |key: TaskKey, status: &str, order: &str| {
+        let kind = "card_sale".to_owned();
+        let source = "card_sale:card-sale".to_owned();
+        let fact = NewFact { source, kind, ..told(key, status, order) };
+        let stored = store.store_fact(&fact).await.unwrap();
+        assert_eq!(stored, FactOutcome::Stored { woken: None }, "{status}");
+    };
+    let paid = sale().await;
+    let job = claimed(&store, paid).await;
+    commit(&store, charged(&job, "O-1")).await;
+    for status in ["checked", "sale:approved", "sale:processing", "reversal:declined"] {
+        tell(paid, status, "O-1").await;
+    }
+    assert_eq!(cases(&store, paid.purchase).await, Vec::<String>::new(), "no news");
+    for (status, order) in [
+        ("sale:approved", "O-2"),
+        ("reversal:approved", "O-1"),
+        ("chargeback:approved", "O-1"),
+        ("sale:declined", "O-1"),
+    ] {
+        tell(paid, status, order).await;
+    }
+    let given_back = "the card payment was taken back (reversal or chargeback)";
+    let failed = "the sale failed, but the funding source had approved it";
+    let wanted = ["the card was charged twice", given_back, given_back, failed];
+    assert_eq!(cases(&store, paid.purchase).await, wanted);
+    let ended = sale().await;
+    let job = claimed(&store, ended).await;
+    let change = Change::reserve(ReserveState::Refused);
+    let refused = Decision { change, ..Decision::only(Next::Finish, Tries::Count, "refused") };
+    commit(&store, definite(&job, refused)).await;
+    tell(ended, "sale:declined", "O-9").await;
+    assert_eq!(cases(&store, ended.purchase).await, Vec::<String>::new());
+    tell(ended, "sale:approved", "O-9").await;
+    let wanted = ["the card was charged, but the purchase had ended without funds"];
+    assert_eq!(cases(&store, ended.purchase).await, wanted);
 }

@@ -417,6 +417,7 @@ macro_rules! task_store_suite {
             one_charge_of_a_source_pays_for_one_purchase,
             a_purchase_whose_buyer_was_asked_can_become_unknown_and_charged,
             what_is_told_after_a_charge_or_after_its_end_opens_a_case_or_nothing,
+            what_a_card_gateway_tells_after_the_end_of_a_sale_opens_a_case,
         );
         $crate::task_store_suite!(@ $make, money:
             a_hold_is_resolved_once_and_the_group_is_refused,

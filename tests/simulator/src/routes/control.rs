@@ -122,6 +122,7 @@ async fn purchase(State(world): State<World>, Path(reference): Path<String>) -> 
             "purchase": reference,
             "hold": hold,
             "vends": vends.collect::<Vec<_>>(),
+            "sale": state.sales.record(&reference),
             "transactions": state.transactions_of(&reference),
             "effects": state.effects_of(&reference),
             "calls": state.calls_of(&reference),

@@ -10,6 +10,7 @@ mod ipn;
 mod message;
 mod operator;
 mod query;
+mod sale;
 mod supplier;
 
 use std::sync::Arc;
@@ -30,7 +31,7 @@ use crate::purchase::Told;
 use crate::server::Connection;
 use crate::state::{State as WorldState, Visit};
 use crate::supplier::{SupplierKind, told_by_code};
-use crate::world::World;
+use crate::world::{Serving, World};
 
 /// The most bytes of a body.
 const BODY_BYTES_MAX: usize = 65_536;
@@ -57,6 +58,9 @@ pub(crate) fn router(world: World) -> Router {
         .route("/{party}/api/transactions/{id}", get(card::query))
         .route("/{party}/pay/{page}", get(card::page))
         .route("/client/{client}/card", get(card::completion))
+        .route("/{party}/paynet/dapi/v1/sale/{endpoint}/{invoice}", post(sale::sale))
+        .route("/{party}/paynet/dapi/v1/sale/{endpoint}/{invoice}/status", post(sale::status))
+        .route("/{party}/paynet/redirect/{order}", get(sale::page))
         .layer(from_fn_with_state(world.clone(), refuse_when_full));
     Router::new()
         .merge(parties)
@@ -96,6 +100,13 @@ struct Caller<'a> {
     connection: &'a Connection,
 }
 
+/// A call that has arrived.
+struct Begun {
+    behaviour: Behaviour,
+    latency_ms: u64,
+    serving: Serving,
+}
+
 impl Caller<'_> {
     /// Plays one call: the effect at its instant, then waiting, then the answer.
     async fn play(
@@ -103,13 +114,25 @@ impl Caller<'_> {
         visit: Visit,
         act: impl FnOnce(&mut WorldState, &Visit, &Behaviour) -> Reply + Send + 'static,
     ) -> Response {
-        let world = self.world;
-        let serving = world.enter(&visit.party);
+        let begun = self.begin(&visit);
+        match act_in_time(self.world, &visit, &begun.behaviour, act).await {
+            Some(reply) => self.end(visit, begun, reply).await,
+            None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        }
+    }
+
+    /// A call arrives.
+    fn begin(&self, visit: &Visit) -> Begun {
+        let serving = self.world.enter(&visit.party);
         let reused = self.connection.reused();
-        let (behaviour, latency_ms) = world.lock(|state| state.arrive(&visit, reused));
-        let Some(reply) = act_in_time(world, &visit, &behaviour, act).await else {
-            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-        };
+        let (behaviour, latency_ms) = self.world.lock(|state| state.arrive(visit, reused));
+        Begun { behaviour, latency_ms, serving }
+    }
+
+    /// And is answered.
+    async fn end(&self, visit: Visit, begun: Begun, reply: Reply) -> Response {
+        let world = self.world;
+        let Begun { behaviour, latency_ms, serving } = begun;
         let wait = Duration::from_millis(latency_ms).saturating_add(behaviour.answer_wait());
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
@@ -150,7 +173,7 @@ async fn act_in_time(
     task.await.ok().flatten()
 }
 
-/// The callbacks of a supplier that confirms, and what a buyer does who is asked.
+/// The callbacks of a supplier that confirms, what a buyer does who is asked, and a sale's course.
 async fn confirm(world: &World, visit: &Visit, behaviour: &Behaviour) {
     let confirms = SupplierKind::of(&visit.party) == Some(SupplierKind::Callback);
     if confirms && visit.action == Action::Vend {
@@ -158,6 +181,12 @@ async fn confirm(world: &World, visit: &Visit, behaviour: &Behaviour) {
     }
     if matches!(visit.action, Action::MoCharge | Action::CardPayment) {
         crate::buyer::act(world, visit, behaviour).await;
+    }
+    if visit.action == Action::Sale {
+        crate::sale::course::begin(world, visit, behaviour).await;
+    }
+    if visit.action == Action::SaleStatus {
+        crate::sale::course::tell_due(world, visit);
     }
 }
 

@@ -10,9 +10,12 @@
 mod callbacks;
 mod card;
 mod control;
+mod device;
 mod documents;
 mod gateway;
 mod listeners;
 mod operator;
 mod parties;
+mod sale;
+mod sale_fleet;
 mod world;

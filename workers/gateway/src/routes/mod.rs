@@ -5,10 +5,12 @@ mod buyer;
 mod callbacks;
 mod card_payments;
 mod catalogue;
+mod consumers;
 mod lookup;
 mod notification;
 mod numbers;
 mod results;
+mod sale;
 mod token;
 mod transact;
 mod transactions;
@@ -71,6 +73,15 @@ pub(crate) fn api() -> Api {
         )
         .get("/pay/{id}", card_payments::page, card_payments::describe_page)
         .post(
+            "/consumers/{id}/access-tokens",
+            consumers::access_token,
+            consumers::describe_access_token,
+        )
+        .get("/consumers/{id}/cards", consumers::cards, consumers::describe_cards)
+        .post("/sale/initiate-sale", sale::initiate::initiate, sale::initiate::describe)
+        .post("/sale/{invoiceId}/check", sale::check::check, sale::check::describe)
+        .post("/sale/notification", sale::mapping::notification, sale::mapping::describe)
+        .post(
             "/callbacks/suppliers/{connector}",
             callbacks::supplier::supplier,
             callbacks::supplier::describe,
@@ -84,6 +95,11 @@ pub(crate) fn api() -> Api {
             "/callbacks/card-payments/{connector}",
             callbacks::card_payment::completion,
             callbacks::card_payment::describe,
+        )
+        .get(
+            "/callbacks/card-sale/{connector}",
+            callbacks::card_sale::callback,
+            callbacks::card_sale::describe,
         )
 }
 

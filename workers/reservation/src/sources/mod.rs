@@ -2,6 +2,7 @@
 
 mod bank;
 mod card_payment;
+mod card_sale;
 mod charge;
 mod charge_only;
 mod mo_charge;
@@ -20,6 +21,7 @@ pub const ADAPTERS: &[(&str, Adapter)] = &[
     ("charge-only", Adapter::ChargeOnly),
     ("mo-charge", Adapter::MoCharge),
     ("card-payment", Adapter::CardPayment),
+    ("card-sale", Adapter::CardSale),
 ];
 
 /// How a funding source is spoken to.
@@ -35,6 +37,8 @@ pub enum Adapter {
     MoCharge,
     /// The buyer pays on the source's page.
     CardPayment,
+    /// The buyer's app pays at the source.
+    CardSale,
 }
 
 fn adapter(connector: &Connector) -> Result<Adapter, CallError> {
@@ -78,6 +82,7 @@ pub async fn reserve(
         }
         Adapter::MoCharge => mo_charge::charge(exchange, connector, job, attempt).await,
         Adapter::CardPayment => card_payment::page(exchange, connector, job, attempt).await,
+        Adapter::CardSale => Err(card_sale::ASKED),
     }
 }
 
@@ -100,6 +105,7 @@ pub async fn look_up_reservation(
         }
         Adapter::MoCharge => mo_charge::look_up(exchange, connector, job, attempt).await,
         Adapter::CardPayment => card_payment::look_up(exchange, connector, job, attempt).await,
+        Adapter::CardSale => card_sale::look_up(exchange, connector, job, attempt).await,
     }
 }
 
@@ -113,6 +119,7 @@ pub fn read_notification(
     match adapter(connector).ok()? {
         Adapter::MoCharge => mo_charge::read_fact(connector, job, fact),
         Adapter::CardPayment => card_payment::read_fact(connector, job, fact),
+        Adapter::CardSale => card_sale::read_fact(connector, job, fact),
         Adapter::Bank | Adapter::Charge | Adapter::ChargeOnly => None,
     }
 }
@@ -120,7 +127,23 @@ pub fn read_notification(
 /// Whether the source asks the buyer, so that it decides nothing by itself.
 #[must_use]
 pub fn asks_the_buyer(connector: &Connector) -> bool {
-    matches!(adapter(connector), Ok(Adapter::MoCharge | Adapter::CardPayment))
+    matches!(adapter(connector), Ok(Adapter::MoCharge | Adapter::CardPayment | Adapter::CardSale))
+}
+
+/// Whether the source tells, when it is asked, how the buyer's payment goes on.
+#[must_use]
+pub fn can_be_polled(directory: &Directory, job: &Job) -> bool {
+    connector(directory, job).is_ok_and(|connector| match adapter(connector) {
+        Ok(Adapter::CardSale) => card_sale::is_checked(connector, job),
+        Ok(
+            Adapter::Bank
+            | Adapter::Charge
+            | Adapter::ChargeOnly
+            | Adapter::MoCharge
+            | Adapter::CardPayment,
+        )
+        | Err(_) => false,
+    })
 }
 
 /// Captures or cancels, as the purchase says. The same once more is safe.
@@ -135,9 +158,11 @@ pub async fn settle(
 ) -> Result<BankReply, CallError> {
     match adapter(connector)? {
         Adapter::Bank => bank::settle(exchange, connector, job, attempt).await,
-        Adapter::Charge | Adapter::ChargeOnly | Adapter::MoCharge | Adapter::CardPayment => {
-            Err(nothing_to_settle(connector))
-        }
+        Adapter::Charge
+        | Adapter::ChargeOnly
+        | Adapter::MoCharge
+        | Adapter::CardPayment
+        | Adapter::CardSale => Err(nothing_to_settle(connector)),
     }
 }
 
@@ -153,7 +178,7 @@ pub async fn refund(
 ) -> Result<BankReply, CallError> {
     match adapter(connector)? {
         Adapter::Charge => charge::refund(exchange, connector, job, attempt).await,
-        Adapter::ChargeOnly | Adapter::MoCharge | Adapter::CardPayment => {
+        Adapter::ChargeOnly | Adapter::MoCharge | Adapter::CardPayment | Adapter::CardSale => {
             Err(charge_only::gives_nothing_back())
         }
         Adapter::Bank => Err(nothing_to_settle(connector)),

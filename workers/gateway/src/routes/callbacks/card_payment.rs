@@ -61,7 +61,7 @@ pub(crate) async fn completion(
     let fact = NewFact {
         source: told_by(CARD_FACT, &connector.name),
         kind: CARD_FACT.to_owned(),
-        task: purchase.as_ref().map(reserve_task),
+        task: purchase.as_ref().map(|purchase| reserve_task(purchase.order.id)),
         status: told.status().to_owned(),
         reference: told.order_info,
         external_id: told.transaction_id.unwrap_or_default(),

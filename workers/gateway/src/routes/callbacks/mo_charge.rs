@@ -98,5 +98,5 @@ async fn task_of(
         );
         return Ok(None);
     }
-    Ok(Some(reserve_task(&purchase)))
+    Ok(Some(reserve_task(purchase.order.id)))
 }

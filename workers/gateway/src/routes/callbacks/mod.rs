@@ -2,6 +2,7 @@
 //! moves a purchase; its task decides over all facts.
 
 pub(crate) mod card_payment;
+pub(crate) mod card_sale;
 pub(crate) mod mo_charge;
 pub(crate) mod supplier;
 
@@ -16,7 +17,7 @@ use crate::Gateway;
 use crate::problem::Problem;
 
 /// Stores a fact and wakes the task that it is about.
-async fn keep(gateway: &Gateway, fact: &NewFact) -> Result<StatusCode, Problem> {
+pub(crate) async fn keep(gateway: &Gateway, fact: &NewFact) -> Result<StatusCode, Problem> {
     fleet_telemetry::crash_point("callback", "fact.before");
     let stored = gateway.store.store_fact(fact).await?;
     fleet_telemetry::crash_point("callback", "fact.after");
@@ -49,6 +50,6 @@ async fn funded(
 }
 
 /// The task that a funding source's notification is about.
-const fn reserve_task(purchase: &Purchase) -> TaskKey {
-    TaskKey { purchase: purchase.order.id, kind: TaskKind::Reserve, slot: 0 }
+pub(crate) const fn reserve_task(purchase: PurchaseId) -> TaskKey {
+    TaskKey { purchase, kind: TaskKind::Reserve, slot: 0 }
 }

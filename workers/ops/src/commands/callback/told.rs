@@ -1,7 +1,8 @@
 //! What a callback tells, read by its type, and what makes a purchase fit it or not.
 
 use fleet_contracts::{
-    CARD_FACT, CardCompletion, MO_FACT, MoNotification, REFERENCE_CHARS_MAX, VendReply, plain,
+    CARD_FACT, CardCompletion, MO_FACT, MoNotification, REFERENCE_CHARS_MAX, SALE_FACT,
+    SaleCallback, VendReply, plain,
 };
 use fleet_domain::{Connector, Order, PurchaseId, masked};
 use fleet_store::{Candidate, CandidateAsk, FactView, UnmatchedFact};
@@ -13,6 +14,8 @@ pub(super) enum Told {
     Mo(Box<MoNotification>),
     /// A card payment's end.
     Card(CardCompletion),
+    /// A device sale's end.
+    Sale(SaleCallback),
     /// A supplier's confirmation.
     Vend(VendReply),
     /// Sealed with a key that is not at hand, or of a form that this build does not read.
@@ -28,6 +31,7 @@ impl Told {
                 .ok()
                 .map(|told| Self::Mo(Box::new(told))),
             CARD_FACT => CardCompletion::from_query(text).ok().map(Self::Card),
+            SALE_FACT => SaleCallback::from_query(text).ok().map(Self::Sale),
             "vend" => VendReply::from_bytes(text.as_bytes()).ok().map(Self::Vend),
             _ => None,
         };
@@ -38,7 +42,7 @@ impl Told {
     pub(super) fn ask(&self, fact: &FactView) -> CandidateAsk {
         let buyer = match self {
             Self::Mo(told) => Some(told.msisdn.clone()),
-            Self::Card(_) | Self::Vend(_) | Self::Unreadable => None,
+            Self::Card(_) | Self::Sale(_) | Self::Vend(_) | Self::Unreadable => None,
         };
         CandidateAsk { connector: fact.connector().to_owned(), named: fact.named(), buyer }
     }
@@ -48,7 +52,7 @@ impl Told {
         let told = match self {
             Self::Mo(told) => Some(told.transaction_id.as_str()),
             Self::Card(told) => told.transaction_id.as_deref(),
-            Self::Vend(_) | Self::Unreadable => None,
+            Self::Sale(_) | Self::Vend(_) | Self::Unreadable => None,
         };
         told.filter(|id| !id.is_empty())
     }
@@ -68,6 +72,10 @@ impl Told {
                 "status": told.status(), "order_info": reference(&told.order_info),
                 "transaction_id": told.transaction_id,
             }),
+            Self::Sale(told) => json!({
+                "type": told.kind, "status": told.status, "orderid": told.order_id,
+                "client_orderid": reference(&told.client_order_id), "amount": told.amount,
+            }),
             Self::Vend(told) => json!({
                 "response_code": told.response_code, "supplier_ref": told.supplier_ref,
                 "vend_ref": told.vend_ref.as_deref().map(reference),
@@ -82,6 +90,7 @@ impl Told {
         match self {
             Self::Mo(told) => told.charges(order.reserved()),
             Self::Vend(told) => told.vend_amount.map(|minor| minor == order.purchase_amount),
+            Self::Sale(told) => Some(told.is_of(order.reserved())),
             Self::Card(_) | Self::Unreadable => None,
         }
     }
@@ -91,6 +100,7 @@ impl Told {
         match (self, candidate.by_reference) {
             (_, false) => "the same buyer at this funding source, within 7 days",
             (Self::Mo(_), true) => "the correlator names it",
+            (Self::Sale(_), true) => "the client_orderid names it",
             (Self::Card(_), true) => "the order_info names it",
             (Self::Vend(_), true) => "the vend reference names it",
             (Self::Unreadable, true) => "the reference names it",
@@ -113,7 +123,10 @@ impl Told {
         match self {
             Self::Mo(told) => mo_differs(told, connector, candidate),
             Self::Vend(_) => "the reference is none of its vend references".to_owned(),
-            Self::Card(_) => "it was no purchase of this source when this came".to_owned(),
+            Self::Sale(told) if !told.is_of(order.reserved()) => "its amount differs".to_owned(),
+            Self::Card(_) | Self::Sale(_) => {
+                "it was no purchase of this source when this came".to_owned()
+            }
             Self::Unreadable => "what was told cannot be read".to_owned(),
         }
     }

@@ -1,0 +1,62 @@
+//! Whose money it is: given back, paid for nothing, paid in another amount.
+
+use fleet_domain::{ParkClass, PlanClass, PurchaseStatus, SettleState, TaskKind};
+use fleet_testkit::TestFleet;
+
+use super::{asking_often, id_of, moved, sell, wait_status};
+use crate::mo_charge::unmatched;
+use crate::unknown::impatient;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn money_that_is_taken_back_after_a_sale_is_a_case() {
+    let fleet = TestFleet::start().await;
+    let sales = [sell(&fleet, 9911, "0000").await, sell(&fleet, 9912, "0000").await];
+    for sale in sales {
+        let id = id_of(&sale);
+        let view = wait_status(&fleet, id, PurchaseStatus::Success).await;
+        let case = fleet.wait_parked(id).await;
+        assert!(case.cause.contains("taken back"), "{}", case.cause);
+        assert_eq!(case.at_risk, Some(view.purchase.order.reserved()));
+        assert_eq!(fleet.purchase(id).await.purchase.status(), PurchaseStatus::Success);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sale_without_goods_is_owed_to_the_buyer() {
+    let fleet = TestFleet::start().await;
+    let id = id_of(&sell(&fleet, 1550, "9201").await);
+    let view = wait_status(&fleet, id, PurchaseStatus::Failed).await;
+    let case = fleet.wait_parked(id).await;
+    assert_eq!(case.class, ParkClass::OwedToBuyer, "{}", case.cause);
+    assert_eq!(case.at_risk, Some(view.purchase.order.reserved()));
+    assert_eq!(fleet.purchase(id).await.purchase.progress.settle, SettleState::Owed);
+    assert_eq!(moved(&fleet, id), [1, 1, 0]);
+    let money = fleet.summary().await.money;
+    assert_eq!(money.iter().map(|row| row.owed).sum::<i64>(), 1_550, "{money:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_amount_funds_nothing_whoever_tells_it() {
+    let fleet = impatient().plan(TaskKind::Reserve, PlanClass::Pending, &[1; 3]).start().await;
+    fleet.allow_log("a callback tells of another amount");
+    let id = id_of(&sell(&fleet, 9914, "0000").await);
+    let parked = fleet.wait_parked(id).await;
+    assert_eq!(parked.class, ParkClass::UnknownOutcome, "{}", parked.cause);
+    assert_eq!(fleet.purchase(id).await.purchase.status(), PurchaseStatus::Pending);
+    fleet.until("the callback to be nobody's", async || unmatched(&fleet).await == 1).await;
+    assert_eq!(moved(&fleet, id), [0, 0, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sale_that_was_declined_and_is_approved_later_is_a_case() {
+    let fleet = asking_often().await;
+    let sale = sell(&fleet, 9901, "0000").await;
+    let id = id_of(&sale);
+    wait_status(&fleet, id, PurchaseStatus::Failed).await;
+    let order = sale.order_id.unwrap();
+    let told = super::refused::tell(&fleet, id, "approved", &order, "99.01").await;
+    assert_eq!(told.status, 200);
+    let case = fleet.wait_parked(id).await;
+    assert!(case.cause.contains("had ended without funds"), "{}", case.cause);
+    assert_eq!(moved(&fleet, id), [0, 0, 0]);
+}

@@ -1,0 +1,96 @@
+//! How a device sale ended, told by the card gateway with its control. What does not fit what was
+//! asked for is kept without a purchase, for a person.
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use fleet_contracts::openapi::{Document, Operation, Parameter};
+use fleet_contracts::{ControlKey, REFERENCE_CHARS_MAX, SALE_FACT, SaleCallback, plain, told_by};
+use fleet_domain::{Connector, NewFact, Private, TaskKey};
+use serde_json::{Value, json};
+
+use super::{funded, keep, reserve_task, teller};
+use crate::Gateway;
+use crate::problem::{Problem, fails};
+
+/// What a callback of a card gateway is.
+pub(crate) fn describe(document: &mut Document) -> Operation {
+    let kinds = json!({ "enum": ["sale", "reversal", "chargeback"] });
+    let operation = Operation::new("cardSaleCallback", "A device sale's end (Billblend)")
+        .about(
+            "`control` is the lower-case hex SHA-1 of status, orderid, client_orderid and the \
+             control key. What has another amount than the purchase is kept for a person. The same \
+             again changes nothing.",
+        )
+        .tag("callbacks")
+        .parameters([
+            Parameter::path("connector", "the funding source's name"),
+            Parameter::query("status", true, word(1, "`approved`, `declined`, …")),
+            Parameter::query("type", false, kinds),
+            Parameter::query("orderid", true, word(1, "theirs")),
+            Parameter::query("client_orderid", true, word(1, "our invoice")),
+            Parameter::query("merchant_order", false, word(0, "our invoice")),
+            Parameter::query("amount", false, word(0, "major units")),
+            Parameter::query("control", true, word(1, "what proves it")),
+            Parameter::query("error_code", false, word(0, "why it was declined")),
+            Parameter::query("error_message", false, word(0, "the same for people")),
+        ])
+        .empty(200, "stored");
+    let problems =
+        [Problem::of_field("status", "is missing"), Problem::NotAuthorised, Problem::Unavailable];
+    fails(operation, document, &problems)
+}
+
+fn word(least: u32, description: &str) -> Value {
+    let pattern = format!("^[A-Za-z0-9 ._-]{{{least},128}}$");
+    json!({ "type": "string", "pattern": pattern, "description": description })
+}
+
+/// GET `/callbacks/card-sale/{connector}`.
+pub(crate) async fn callback(
+    State(gateway): State<Gateway>,
+    name: Result<Path<String>, PathRejection>,
+    RawQuery(query): RawQuery,
+) -> Result<StatusCode, Problem> {
+    let directory = gateway.directory.current();
+    let _place = gateway.requests.try_acquire().map_err(|_none_left| Problem::Unavailable)?;
+    let query = query.unwrap_or_default();
+    let told = SaleCallback::from_query(&query)?;
+    // A name that cannot be read is nobody's, and nobody's get the same answer as a wrong control.
+    let connector = teller(&directory, name, Connector::sells_on_devices).ok();
+    let connector = connector.filter(|one| is_signed(&told, one)).ok_or(Problem::NotAuthorised)?;
+    let fact = NewFact {
+        source: told_by(SALE_FACT, &connector.name),
+        kind: SALE_FACT.to_owned(),
+        task: task_of(&gateway, connector, &told).await?,
+        status: told.word(),
+        reference: plain(&told.client_order_id, REFERENCE_CHARS_MAX),
+        external_id: told.order_id,
+        body: Private::new(query),
+    };
+    keep(&gateway, &fact).await
+}
+
+fn is_signed(told: &SaleCallback, connector: &Connector) -> bool {
+    let key = connector.secret.as_ref().and_then(ControlKey::of);
+    key.is_some_and(|key| told.is_signed(&key))
+}
+
+/// The task of the purchase that it names, if it speaks of its amount.
+async fn task_of(
+    gateway: &Gateway,
+    connector: &Connector,
+    told: &SaleCallback,
+) -> Result<Option<TaskKey>, Problem> {
+    let found = funded(gateway, &told.client_order_id, connector).await?;
+    let Some(purchase) = found else { return Ok(None) };
+    if !told.is_of(purchase.order.reserved()) {
+        tracing::warn!(
+            connector = connector.name,
+            purchase = %purchase.order.id,
+            "a callback tells of another amount"
+        );
+        return Ok(None);
+    }
+    Ok(Some(reserve_task(purchase.order.id)))
+}

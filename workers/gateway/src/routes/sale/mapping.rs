@@ -1,0 +1,78 @@
+//! *Card mapping notification*: the card gateway has kept a card, and tells us its reference, so that
+//! the consumer can pay with it again.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use fleet_contracts::openapi::{Content, Document, Operation};
+use fleet_contracts::{CardMapping, MappingReply, Rejection};
+use fleet_store::DeviceSale;
+use serde_json::json;
+use subtle::ConstantTimeEq;
+
+use super::{ANOTHER_SESSION, Signing, check_text, read};
+use crate::Gateway;
+use crate::sale_problem::{SaleProblem, fails_as_sale};
+
+/// What a card mapping is.
+pub(crate) fn describe(document: &mut Document) -> Operation {
+    let example = json!({
+        "consumer": { "device": { "serialNumber": "SN-0001" } },
+        "session": { "accessToken": "a".repeat(64), "token": "t".repeat(64) },
+        "sourceCard": {
+            "bin": "510000",
+            "reference": { "serverCardId": "123456", "uniqueReferenceCardId": "u-1" },
+        },
+    });
+    let body = Content::json(document.read::<CardMapping>()).example("card", example);
+    let reply = Content::json(document.written::<MappingReply>());
+    let operation = Operation::new("saleNotification", "Sale card mapping (Billblend)")
+        .about("From the card gateway, after a sale was checked. The same again changes nothing.")
+        .tag("device sales")
+        .body(body)
+        .reply(200, "kept", reply);
+    let problems = [
+        Rejection::field("sourceCard.bin", BIN).into(),
+        SaleProblem::Refused(ANOTHER_SESSION),
+        SaleProblem::Unavailable,
+    ];
+    fails_as_sale(operation, document, &problems)
+}
+
+const BIN: &str = "must be at most 8 digits";
+
+/// POST `/sale/notification`.
+pub(crate) async fn notification(
+    State(gateway): State<Gateway>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<MappingReply>, SaleProblem> {
+    let _place = gateway.requests.try_acquire().map_err(|_none_left| SaleProblem::Unavailable)?;
+    let told: CardMapping = read(body)?;
+    let (bin, card) = (&told.source_card.bin, &told.source_card.reference.server_card_id);
+    check_text("sourceCard.reference.serverCardId", card, 1, 128)?;
+    if bin.len() > 8 || !bin.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Rejection::field("sourceCard.bin", BIN).into());
+    }
+    let refused = || SaleProblem::Refused(ANOTHER_SESSION);
+    let access = gateway.store.sale_access(&told.session.access_token).await?;
+    let access = access.ok_or_else(refused)?;
+    let sale = gateway.store.sale_of(&access).await?.ok_or_else(refused)?;
+    if !is_of(&sale, &told) {
+        return Err(refused());
+    }
+    let signing = Signing::of(&gateway.directory.current(), sale)?;
+    gateway.store.keep_card(&signing.sale, card, bin).await?;
+    let signature = signing.key.mapping(&signing.signed());
+    let session = signing.session(signature, &told.session.token)?;
+    Ok(Json(MappingReply { invoice_id: signing.invoice, session }))
+}
+
+/// Only of a sale that was checked is the card gateway's token known.
+fn is_of(sale: &DeviceSale, told: &CardMapping) -> bool {
+    let same = |ours: &str, sent: &str| ours.as_bytes().ct_eq(sent.as_bytes());
+    let session = &sale.session;
+    let Some(token) = session.token.as_deref().filter(|_| sale.checked) else { return false };
+    let serial = same(&session.serial_number, &told.consumer.device.serial_number);
+    bool::from(serial & same(token, &told.session.token))
+}

@@ -1,0 +1,96 @@
+//! A device sale (contracts, section 5): the app initiates it here, performs it at the card gateway,
+//! and the card gateway asks us whether it is ours. No field holds a card, and no body is logged.
+
+pub(crate) mod check;
+pub(crate) mod initiate;
+pub(crate) mod mapping;
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use fleet_contracts::{CheckedSession, ControlKey, Rejection, Signed, read_body};
+use fleet_domain::Directory;
+use fleet_store::DeviceSale;
+use rand::distr::{Alphanumeric, SampleString};
+use serde::de::DeserializeOwned;
+
+use crate::problem::whole;
+use crate::sale_problem::SaleProblem;
+
+/// What a sale's session does not tell apart, so that nobody can try its parts one by one.
+const ANOTHER_SESSION: &str = "the session is not the one of this sale";
+/// It has an end.
+const HAS_ENDED: &str = "the purchase has ended";
+
+/// A session's secret, which nobody can guess.
+pub(crate) fn new_secret() -> String {
+    Alphanumeric.sample_string(&mut rand::rng(), fleet_contracts::SESSION_CHARACTERS)
+}
+
+fn read<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, SaleProblem> {
+    Ok(read_body(&whole(body)?)?)
+}
+
+/// Refuses a text that is too long, too short, or not plain.
+fn check_text(name: &str, text: &str, at_least: usize, most: usize) -> Result<(), Rejection> {
+    let is_long = (at_least..=most).contains(&text.chars().count());
+    if is_long && !text.chars().any(char::is_control) {
+        return Ok(());
+    }
+    let problem = format!("must have {at_least} to {most} characters, no control characters");
+    Err(Rejection::field(name, &problem))
+}
+
+/// A sale with what signs it.
+struct Signing {
+    key: ControlKey,
+    endpoint: String,
+    invoice: String,
+    sale: DeviceSale,
+}
+
+impl Signing {
+    /// A sale whose connector is still there.
+    fn of(directory: &Directory, sale: DeviceSale) -> Result<Self, SaleProblem> {
+        let connector = directory.connectors.get(&sale.funding_source);
+        let connector = connector.filter(|connector| connector.sells_on_devices());
+        let parts = connector.and_then(|connector| {
+            let key = ControlKey::of(connector.secret.as_ref()?)?;
+            Some((key, connector.account.clone()?))
+        });
+        let Some((key, endpoint)) = parts else {
+            tracing::error!(connector = sale.funding_source, "a sale's connector cannot sign");
+            return Err(SaleProblem::Unavailable);
+        };
+        Ok(Self { key, endpoint, invoice: sale.purchase.to_string(), sale })
+    }
+
+    fn signed(&self) -> Signed<'_> {
+        Signed {
+            serial_number: &self.sale.session.serial_number,
+            endpoint_id: &self.endpoint,
+            nonce: &self.sale.session.nonce,
+            invoice_id: &self.invoice,
+            amount_centis: self.sale.access.money.minor,
+            currency: self.sale.access.money.currency.code(),
+        }
+    }
+
+    /// `session.signature`.
+    fn initiate(&self) -> Result<String, SaleProblem> {
+        let signature = self.key.initiate(&self.sale.session.access_token, &self.signed());
+        signature.ok_or(SaleProblem::Unavailable)
+    }
+
+    /// A signed reply's session.
+    fn session(
+        &self,
+        signature: Option<String>,
+        token: &str,
+    ) -> Result<CheckedSession, SaleProblem> {
+        Ok(CheckedSession {
+            check_signature: signature.ok_or(SaleProblem::Unavailable)?,
+            nonce: self.sale.session.nonce.clone(),
+            token: token.to_owned(),
+        })
+    }
+}
