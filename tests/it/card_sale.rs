@@ -2,7 +2,8 @@
 
 mod cards;
 mod money;
-mod refused;
+pub(crate) mod refused;
+mod validated;
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::unknown::impatient;
 const SERIAL: &str = "SN-0001";
 
 /// A purchase that an app pays; the script is chosen by the last four digits of what it costs.
-fn by_app(script: i64, vend: &str) -> Value {
+pub(crate) fn by_app(script: i64, vend: &str) -> Value {
     let mut body = purchase(vend);
     // Product 101 has a fee of 50.
     body["purchaseAmount"] = (script - 50).into();
@@ -34,7 +35,12 @@ async fn ask_access(fleet: &TestFleet, consumer: &str, body: &Value) -> HttpAnsw
 }
 
 /// What an app needs for one sale.
-async fn access(fleet: &TestFleet, consumer: &str, body: &Value, email: Option<&str>) -> Order {
+pub(crate) async fn access(
+    fleet: &TestFleet,
+    consumer: &str,
+    body: &Value,
+    email: Option<&str>,
+) -> Order {
     let answer = ask_access(fleet, consumer, &json!({ "purchase": body, "email": email })).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.headers["cache-control"], "no-store");
@@ -50,12 +56,12 @@ async fn access(fleet: &TestFleet, consumer: &str, body: &Value, email: Option<&
     }
 }
 
-fn app(fleet: &TestFleet) -> DeviceApp {
+pub(crate) fn app(fleet: &TestFleet) -> DeviceApp {
     let app = DeviceApp::new(&fleet.url(""), &fleet.simulator_url("billblend-sample")).unwrap();
     app.polling(Duration::from_millis(50), 8)
 }
 
-fn id_of(sale: &Sale) -> PurchaseId {
+pub(crate) fn id_of(sale: &Sale) -> PurchaseId {
     sale.invoice_id.parse().unwrap()
 }
 
@@ -66,7 +72,7 @@ async fn sell(fleet: &TestFleet, script: i64, vend: &str) -> Sale {
 }
 
 /// How often money was held, taken, and goods given.
-fn moved(fleet: &TestFleet, id: PurchaseId) -> [usize; 3] {
+pub(crate) fn moved(fleet: &TestFleet, id: PurchaseId) -> [usize; 3] {
     [EffectKind::Reserve, EffectKind::Capture, EffectKind::Vend].map(|kind| fleet.count(id, kind))
 }
 

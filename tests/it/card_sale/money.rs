@@ -1,9 +1,12 @@
 //! Whose money it is: given back, paid for nothing, paid in another amount.
 
-use fleet_domain::{ParkClass, PlanClass, PurchaseStatus, SettleState, TaskKind};
+use fleet_domain::{
+    ParkClass, PlanClass, PurchaseId, PurchaseStatus, ReserveState, SettleState, TaskKind,
+};
 use fleet_testkit::TestFleet;
 
-use super::{asking_often, id_of, moved, sell, wait_status};
+use super::refused::{check, check_of, tell, tell_of};
+use super::{access, app, asking_often, by_app, id_of, moved, sell, wait_status};
 use crate::mo_charge::unmatched;
 use crate::unknown::impatient;
 
@@ -54,9 +57,47 @@ async fn a_sale_that_was_declined_and_is_approved_later_is_a_case() {
     let id = id_of(&sale);
     wait_status(&fleet, id, PurchaseStatus::Failed).await;
     let order = sale.order_id.unwrap();
-    let told = super::refused::tell(&fleet, id, "approved", &order, "99.01").await;
+    let told = tell(&fleet, id, "approved", &order, "99.01").await;
     assert_eq!(told.status, 200);
     let case = fleet.wait_parked(id).await;
     assert!(case.cause.contains("had ended without funds"), "{}", case.cause);
     assert_eq!(moved(&fleet, id), [0, 0, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn money_that_is_taken_back_before_anything_was_served_serves_nothing() {
+    let fleet = asking_often().await;
+    for kind in ["reversal", "chargeback"] {
+        let order = access(&fleet, "ada", &by_app(1550, "0000"), None).await;
+        let sale = app(&fleet).initiate(&order).await.unwrap();
+        let id: PurchaseId = sale.invoice_id.parse().unwrap();
+        let checked = check(&fleet, &sale.invoice_id, &check_of(&order, &sale, "token-1")).await;
+        assert_eq!(checked.status, 200, "{kind}");
+        assert_eq!(tell_of(&fleet, id, [kind, "approved"], "77", "15.50").await.status, 200);
+        let parked = fleet.wait_parked(id).await;
+        assert_eq!(parked.class, ParkClass::UnknownOutcome, "{kind}: {}", parked.cause);
+        assert_eq!(parked.key.kind, TaskKind::Reserve, "{kind}");
+        // What came late on the way changes nothing about it.
+        assert_eq!(tell(&fleet, id, "approved", "77", "15.50").await.status, 200);
+        fleet
+            .until("the sale to be told", async || fleet.purchase(id).await.facts.len() == 3)
+            .await;
+        let view = fleet.purchase(id).await;
+        assert_eq!(view.purchase.status(), PurchaseStatus::Pending, "{kind}");
+        assert_ne!(view.purchase.progress.reserve, ReserveState::Charged, "{kind}");
+        assert_eq!(moved(&fleet, id), [0, 0, 0], "{kind}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signed_approval_counts_whatever_the_status_shows_afterwards() {
+    let fleet = TestFleet::start().await;
+    let id = id_of(&sell(&fleet, 9917, "0000").await);
+    let view = wait_status(&fleet, id, PurchaseStatus::Success).await;
+    assert_eq!(view.purchase.progress.reserve, ReserveState::Charged);
+    let told: Vec<&str> = view.facts.iter().map(|fact| fact.status.as_str()).collect();
+    assert!(told.contains(&"sale:approved"), "{told:?}");
+    assert_eq!(moved(&fleet, id)[2], 1, "served once");
+    // The gateway's own record has no payment: that is for its statement, not for a guess of ours.
+    assert_eq!(moved(&fleet, id)[..2], [0, 0]);
 }

@@ -9,28 +9,39 @@ use serde_json::{Value, json};
 
 use super::{SERIAL, access, app, ask_access, by_app, id_of, moved, post, sell, wait_status};
 
-/// A callback with the sample's control.
-pub(super) async fn tell(
+/// A sale's callback with the sample's control.
+pub(crate) async fn tell(
     fleet: &TestFleet,
     id: PurchaseId,
     status: &str,
     order: &str,
     amount: &str,
 ) -> HttpAnswer {
+    tell_of(fleet, id, ["sale", status], order, amount).await
+}
+
+/// The same of a type: `sale`, `reversal`, `chargeback`.
+pub(super) async fn tell_of(
+    fleet: &TestFleet,
+    id: PurchaseId,
+    [kind, status]: [&str; 2],
+    order: &str,
+    amount: &str,
+) -> HttpAnswer {
     let key = ControlKey::of(&Private::new("B17F59B4-A7DC-41B4-8FF9-37D986B43D20")).unwrap();
     let id = id.to_string();
     let control = key.control(status, order, &id);
-    get(fleet, [status, order, &id, amount, &control]).await
+    get(fleet, [kind, status, order, &id, amount, &control]).await
 }
 
-async fn get(fleet: &TestFleet, texts: [&str; 5]) -> HttpAnswer {
-    let names = ["status", "orderid", "client_orderid", "amount", "control"];
+async fn get(fleet: &TestFleet, texts: [&str; 6]) -> HttpAnswer {
+    let names = ["type", "status", "orderid", "client_orderid", "amount", "control"];
     let query: Vec<(&str, &str)> = names.into_iter().zip(texts).collect();
     let url = fleet.url("/callbacks/card-sale/billblend-sample");
     fleet.send(fleet.http().get(url).query(&query)).await
 }
 
-fn check_of(order: &Order, sale: &Initiated, token: &str) -> Value {
+pub(crate) fn check_of(order: &Order, sale: &Initiated, token: &str) -> Value {
     json!({
         "consumer": { "device": { "serialNumber": order.serial } },
         "session": {
@@ -40,11 +51,11 @@ fn check_of(order: &Order, sale: &Initiated, token: &str) -> Value {
     })
 }
 
-async fn check(fleet: &TestFleet, invoice: &str, body: &Value) -> HttpAnswer {
+pub(super) async fn check(fleet: &TestFleet, invoice: &str, body: &Value) -> HttpAnswer {
     post(fleet, &format!("/sale/{invoice}/check"), body).await
 }
 
-fn cause(answer: &HttpAnswer) -> (u16, String) {
+pub(super) fn cause(answer: &HttpAnswer) -> (u16, String) {
     let json = answer.json();
     assert_eq!(json["error"]["code"], answer.status.to_string());
     (answer.status, json["error"]["cause"].as_str().unwrap().to_owned())
@@ -232,9 +243,10 @@ async fn a_callback_without_its_control_is_refused_and_the_same_again_is_nothing
     fleet.wait_final(id).await;
     let order = sale.order_id.unwrap();
     let text = id.to_string();
-    let forged = ["approved", &order, &text, "15.50", "f6e6e028e8df8910edf9b815d6b9f9bd0bc99536"];
+    let forged =
+        ["sale", "approved", &order, &text, "15.50", "f6e6e028e8df8910edf9b815d6b9f9bd0bc99536"];
     assert_eq!(get(&fleet, forged).await.status, 401);
-    assert_eq!(get(&fleet, ["", &order, &text, "15.50", "00"]).await.status, 400);
+    assert_eq!(get(&fleet, ["", "", &order, &text, "15.50", "00"]).await.status, 400);
     let url =
         fleet.url("/callbacks/card-sale/sample-bank?status=a&orderid=b&client_orderid=c&control=d");
     assert_eq!(fleet.send(fleet.http().get(url)).await.status, 401);

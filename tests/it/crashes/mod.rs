@@ -16,7 +16,7 @@
 //! | A35 | `make drill ARGS=kills`, seeded; one kill of each worker under load: `kills` |
 //! | A36 - A38 | [`stops`] |
 //!
-//! Sources that ask the buyer first, and tell us afterwards: [`asked`].
+//! Sources that ask the buyer first, and tell us afterwards: [`asked`]. Sales on devices: [`sale`].
 //!
 //! A hint is acknowledged once its task is claimed: what the matrix calls "before ack" is the point
 //! before that, and after it the row and its lease stand for the message.
@@ -29,6 +29,7 @@ mod migration;
 mod relay;
 mod reports;
 mod reservation;
+mod sale;
 mod settlement;
 mod stops;
 

@@ -101,6 +101,9 @@ impl Step for Reserve {
                 ..Decision::only(Next::Wait(Duration::from_secs(1)), Tries::Restart, "not_found")
             },
             Learnt::CannotTell => match sources::connector(directory, job) {
+                Ok(connector) if sources::is_given_back(connector, job) => {
+                    asked::asks_somebody(connector, job)
+                }
                 Ok(connector) => cannot_tell(connector, job, track(job, ReserveEvent::Lost, None)),
                 Err(_) => lost(directory, job, "its connector is gone"),
             },

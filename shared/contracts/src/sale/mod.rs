@@ -201,7 +201,7 @@ pub struct MappingSession {
 pub struct SourceCard {
     /// The first digits: whose card it is, not which.
     #[serde(default)]
-    #[schemars(length(max = 8))]
+    #[schemars(regex(pattern = "^[0-9]{0,8}$"))]
     pub bin: String,
     /// The gateway's references.
     pub reference: MappedReference,

@@ -34,7 +34,7 @@ fn checked<'j>(connector: &Connector, job: &'j Job) -> Option<&'j Fact> {
 }
 
 /// Approved and given back before any goods went out: nobody knows whether it is paid.
-fn is_given_back(job: &Job) -> bool {
+pub(super) fn is_given_back(job: &Job) -> bool {
     GIVEN_BACK.iter().any(|word| !told(job, SALE_FACT, word).is_empty())
 }
 

@@ -146,6 +146,13 @@ pub fn can_be_polled(directory: &Directory, job: &Job) -> bool {
     })
 }
 
+/// Whether the source told that it gave back what it had not told to be paid: no callback that is still
+/// to come can explain that.
+#[must_use]
+pub fn is_given_back(connector: &Connector, job: &Job) -> bool {
+    adapter(connector) == Ok(Adapter::CardSale) && card_sale::is_given_back(job)
+}
+
 /// Captures or cancels, as the purchase says. The same once more is safe.
 ///
 /// # Errors
