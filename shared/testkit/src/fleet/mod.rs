@@ -22,6 +22,7 @@ mod http;
 mod logs;
 mod process;
 mod proxy;
+mod tap;
 
 use std::path::PathBuf;
 use std::process::Output;
@@ -40,6 +41,7 @@ pub use builder::Builder;
 pub use directory::{client, connector, sample};
 pub use http::{HttpAnswer, REQUIRED_FIELDS, RESERVE_AND_TRANSACT, TRANSACT, key_of, purchase};
 pub use proxy::TcpProxy;
+pub use tap::Tap;
 
 use process::{Extra, Process};
 
