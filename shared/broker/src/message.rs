@@ -115,6 +115,9 @@ pub struct Incoming {
     pub user_id: Option<String>,
     /// True when it may have been delivered before.
     pub redelivered: bool,
+    /// True when the broker itself moved it here: then its publisher wrote all of its headers but
+    /// those that begin with `x-death` or `x-first-death`.
+    pub given_up: bool,
     /// Its text headers: at most 32, names and values cut after 256 characters.
     pub headers: BTreeMap<String, String>,
     /// Answers the broker.
@@ -153,6 +156,7 @@ impl Incoming {
             reply_to: text(properties.reply_to()),
             user_id: text(properties.user_id()),
             redelivered,
+            given_up: properties.headers().as_ref().is_some_and(was_given_up),
             headers: properties.headers().as_ref().map(text_headers).unwrap_or_default(),
             ack,
         }
@@ -161,6 +165,11 @@ impl Incoming {
 
 fn text(property: &Option<ShortString>) -> Option<String> {
     property.as_ref().map(ToString::to_string)
+}
+
+/// Of any type: whoever writes it without being the broker only spoils its own headers.
+fn was_given_up(table: &FieldTable) -> bool {
+    table.contains_key("x-death") || table.contains_key("x-first-death-queue")
 }
 
 fn text_headers(table: &FieldTable) -> BTreeMap<String, String> {
