@@ -261,4 +261,20 @@ mod tests {
         }
         assert_eq!(text_headers(&table).len(), 32);
     }
+
+    #[test]
+    fn what_the_broker_gave_up_is_known_however_many_headers_its_publisher_wrote() {
+        let mut table = FieldTable::default();
+        for i in 0..50 {
+            table.insert(format!("h{i}").into(), AMQPValue::LongString("x".into()));
+        }
+        assert!(!was_given_up(&table));
+        let queue = AMQPValue::LongString("fleet.requested".into());
+        table.insert("x-first-death-queue".into(), queue);
+        assert!(was_given_up(&table));
+        assert!(!text_headers(&table).contains_key("x-first-death-queue"), "there is no room");
+        let mut odd = FieldTable::default();
+        odd.insert("x-first-death-queue".into(), AMQPValue::LongInt(7));
+        assert!(was_given_up(&odd));
+    }
 }

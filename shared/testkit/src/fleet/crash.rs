@@ -26,6 +26,15 @@ impl TestFleet {
         index
     }
 
+    /// Runs a command that kills itself at a crash point, and nowhere else.
+    pub async fn run_armed(&self, program: &str, arguments: &[&str], point: &str) {
+        let settings = |instance: &str| self.settings_file(program, instance);
+        let extra = Extra { arguments, crash_point: Some(point), ends: true };
+        let index = self.launch_with(program, settings, extra);
+        let status = self.until_ended(index).await;
+        assert_eq!(status.signal(), Some(SIGKILL), "{status}: {}", self.log_of(index));
+    }
+
     /// Waits until an armed process has killed itself at its point.
     pub async fn until_crashed(&self, index: usize) {
         let status = self.until_ended(index).await;
