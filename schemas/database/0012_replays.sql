@@ -20,6 +20,8 @@ create table replay (
 create table replay_letter (
     replay uuid not null references replay,
     letter uuid not null references dead_letter,
+    -- it was given to a process, which may have taken it in
+    tried boolean not null default false,
     primary key (replay, letter)
 );
 create index replay_letter_letter on replay_letter (letter);
@@ -51,13 +53,18 @@ create table dead_letter_decision (
 create index dead_letter_decision_replay on dead_letter_decision (replay);
 create unique index dead_letter_discarded on dead_letter_decision (letter) where replay is null;
 
--- Letters that are in the hands of a replay which has not ended: nobody else may decide about them.
-create view replay_open as
-select r.letter, r.replay
+-- Letters of replays that have no outcome yet.
+create view replay_left as
+select r.letter, r.replay, r.tried, p.ended
 from replay_letter r
-join replay p on p.replay = r.replay and p.ended is null
+join replay p on p.replay = r.replay
 where not exists (
     select 1 from dead_letter_decision x where x.letter = r.letter and x.replay = r.replay);
+
+-- Letters that are in the hands of a replay: nobody else may decide about them. One that was stopped
+-- lets go of those that it never tried; the others may be purchases already, and it has to go on.
+create view replay_held as
+select o.letter, o.replay from replay_left o where o.ended is null or o.tried;
 
 -- Of these letters, those that nothing can be decided about: no_letter, decided, in_replay, and
 -- other_queue when they are to be replayed: a hint's task is in its table, there is nothing to take in.
@@ -73,7 +80,7 @@ language sql stable set enable_seqscan = off as $$
     from unnest(p_letters) with ordinality as a (letter, i)
     left join dead_letter d on d.letter = a.letter
     left join lateral (
-        select o.replay from replay_open o where o.letter = a.letter limit 1) o on true
+        select o.replay from replay_held o where o.letter = a.letter limit 1) o on true
     where d.letter is null or d.state <> 'new' or o.replay is not null
           or (p_replay and d.queue <> 'fleet.requested')
     order by a.i
@@ -86,7 +93,7 @@ language sql stable set enable_seqscan = off as $$
     select d.letter, d.cause, count(*) over ()
     from dead_letter d
     where d.state = 'new' and d.queue = 'fleet.requested' and (p_cause is null or d.cause = p_cause)
-      and not exists (select 1 from replay_open o where o.letter = d.letter)
+      and not exists (select 1 from replay_held o where o.letter = d.letter)
     order by d.received_at, d.letter
     limit p_limit
 $$;
@@ -123,28 +130,42 @@ begin
     where d.letter in (select r.letter from replay_letter r where r.replay = p_replay)
     order by d.letter for update;
     update replay p set ended = null, ended_at = null
-    where p.replay = p_replay and p.ended = 'stopped' and exists (
-        select 1 from replay_letter r
-        where r.replay = p_replay and not exists (
-            select 1 from dead_letter_decision x
-            where x.replay = r.replay and x.letter = r.letter));
+    where p.replay = p_replay and p.ended = 'stopped'
+      and exists (select 1 from replay_left o where o.replay = p_replay);
     return true;
 end $$;
 
 -- The next letters of an open replay that have no outcome, oldest first. The body of one that is too
 -- long for a purchase is not read.
 create function fleet_replay_letters_v1(p_replay uuid, p_limit integer)
-returns table (letter uuid, cause text, message_id text, headers jsonb, body_bytes integer,
-               body_sealed bytea)
-language sql stable set enable_seqscan = off as $$
-    select d.letter, d.cause, d.message_id, d.headers, d.body_bytes,
+returns table (letter uuid, is_new boolean, cause text, message_id text, headers jsonb,
+               body_bytes integer, body_sealed bytea)
+language plpgsql volatile set enable_seqscan = off as $$
+#variable_conflict use_column
+begin
+    -- Whoever stops it waits until these are marked.
+    perform 1 from replay p where p.replay = p_replay and p.ended is null for share;
+    if not found then
+        return;
+    end if;
+    return query
+    with next as (
+        select d.letter, d.received_at
+        from replay_left o
+        join dead_letter d on d.letter = o.letter
+        where o.replay = p_replay
+        order by d.received_at, d.letter
+        limit p_limit),
+    marked as (
+        update replay_letter r set tried = true
+        from next n
+        where r.replay = p_replay and r.letter = n.letter and not r.tried)
+    select d.letter, d.state = 'new', d.cause, d.message_id, d.headers, d.body_bytes,
            case when d.body_bytes <= 65536 then d.body_sealed end
-    from replay_open o
-    join dead_letter d on d.letter = o.letter
-    where o.replay = p_replay
-    order by d.received_at, d.letter
-    limit p_limit
-$$;
+    from next n
+    join dead_letter d on d.letter = n.letter
+    order by n.received_at, n.letter;
+end $$;
 
 -- Writes what became of a replay's letters, each once: the letter, its decision and who decided in one
 -- transaction. What is told back is what was written now.
@@ -195,7 +216,7 @@ begin
     update replay p set ended = p_ended, ended_at = fleet_now()
     where p.replay = p_replay and p.ended is null
       and (p_ended = 'stopped'
-           or not exists (select 1 from replay_open o where o.replay = p_replay));
+           or not exists (select 1 from replay_left o where o.replay = p_replay));
     return found;
 end $$;
 

@@ -60,6 +60,8 @@ pub enum Unfit {
 pub struct ReplayLetter {
     /// Its number.
     pub letter: Uuid,
+    /// False when somebody has decided about it while the replay was stopped: nothing follows.
+    pub is_new: bool,
     /// Why it was dead.
     pub cause: String,
     /// The publisher's id of the message.
@@ -90,6 +92,8 @@ pub enum LetterOutcome {
         /// The field and what is wrong with it, never a value.
         detail: String,
     },
+    /// Somebody else had decided; it was not taken in.
+    DecidedBefore,
 }
 
 /// How a replay ended.
@@ -242,6 +246,7 @@ impl Store {
         let body = sealed.and_then(|body| self.keyring().unseal_bytes(BODY, letter, &body).ok());
         Ok(ReplayLetter {
             letter,
+            is_new: get(row, "is_new")?,
             cause: get(row, "cause")?,
             message_id: get(row, "message_id")?,
             user_id: headers.get(USER_HEADER).and_then(|user| user.as_str()).map(str::to_owned),
@@ -250,7 +255,7 @@ impl Store {
         })
     }
 
-    /// Writes what became of letters of a replay; how many had no outcome before.
+    /// Writes what became of letters of a replay; returns what was written now, each letter once.
     ///
     /// # Errors
     /// [`StoreError`] while Postgres is away: the same again is safe.
@@ -268,6 +273,7 @@ impl Store {
                 LetterOutcome::Refused { cause, detail } => {
                     ("refused", None, Some(cause.as_str()), Some(detail.as_str()))
                 }
+                LetterOutcome::DecidedBefore => ("decided_before", None, None, None),
             };
             letters.push(*letter);
             words.push(word);

@@ -135,8 +135,10 @@ async fn a_stopped_replay_lets_go_of_its_letters_and_goes_on_with_those_that_are
     assert_eq!(view(&store, replay).await.ended, None);
     let unfit = store.discard_letters(&ids[2..], "no order", "bert").await.unwrap();
     assert_eq!(unfit, [(ids[2], Unfit::InReplay(replay))]);
-    let outcomes: Vec<_> =
-        left(&store, replay).await.into_iter().map(|letter| (letter, refused())).collect();
+    let found = store.replay_letters(replay, 256).await.unwrap();
+    let new: Vec<_> = found.iter().map(|letter| (letter.letter, letter.is_new)).collect();
+    assert_eq!(new, [(ids[1], false), (ids[2], true)], "what was discarded is not taken in");
+    let outcomes = [(ids[1], LetterOutcome::DecidedBefore), (ids[2], refused())];
     let decided = store.decide_letters(replay, &outcomes).await.unwrap();
     let outcome = |id| decided.iter().find(|(letter, _)| *letter == id).unwrap().1.clone();
     assert_eq!((outcome(ids[1]), outcome(ids[2])), ("decided_before".into(), "refused".into()));
@@ -149,6 +151,27 @@ async fn a_stopped_replay_lets_go_of_its_letters_and_goes_on_with_those_that_are
     assert_eq!(view(&store, replay).await.ended, Some(ReplayEnd::Done), "nothing is left of it");
     assert!(!store.continue_replay(Uuid::nil()).await.unwrap());
     assert_eq!(store.replays(5).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_letter_that_may_be_a_purchase_already_stays_with_its_stopped_replay() {
+    let database = TestDatabase::create().await.unwrap();
+    let store = database.store();
+    let ids = letters(&store, 2).await;
+    let replay = begin(&store, &ids, "anna").await.unwrap();
+    assert_eq!(store.replay_letters(replay, 1).await.unwrap()[0].letter, ids[0]);
+    assert!(store.end_replay(replay, ReplayEnd::Stopped).await.unwrap());
+    let held = vec![(ids[0], Unfit::InReplay(replay))];
+    assert_eq!(store.discard_letters(&ids, "no order", "bert").await.unwrap(), held);
+    assert_eq!(begin(&store, &ids, "bert").await, Err(held));
+    let other = begin(&store, &ids[1..], "bert").await.unwrap();
+    store.decide_letters(other, &[(ids[1], stored())]).await.unwrap();
+    assert!(store.continue_replay(replay).await.unwrap());
+    store.decide_letters(replay, &[(ids[0], stored())]).await.unwrap();
+    assert!(!store.end_replay(replay, ReplayEnd::Done).await.unwrap());
+    let outcomes = [(ids[1], LetterOutcome::DecidedBefore)];
+    store.decide_letters(replay, &outcomes).await.unwrap();
+    assert!(store.end_replay(replay, ReplayEnd::Done).await.unwrap());
 }
 
 #[tokio::test]

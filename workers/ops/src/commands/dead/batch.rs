@@ -175,6 +175,9 @@ impl Batch<'_> {
     }
 
     fn check(&self, letter: &ReplayLetter) -> Result<(PurchaseBody, Scenario), LetterOutcome> {
+        if !letter.is_new {
+            return Err(LetterOutcome::DecidedBefore);
+        }
         if letter.body.is_none() && letter.body_bytes <= BODY_BYTES_MAX {
             return Err(refused(&letter.cause, "body cannot be unsealed with the present keys"));
         }

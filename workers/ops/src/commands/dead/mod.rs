@@ -37,7 +37,8 @@ pub(crate) enum Command {
         /// The replay's id
         replay: Uuid,
     },
-    /// End a replay: a process that works on it stops after its chunk, and its letters are free
+    /// End a replay: a process that works on it stops after its chunk; letters that no process has read
+    /// may be decided otherwise
     Stop {
         /// The replay's id
         replay: Uuid,

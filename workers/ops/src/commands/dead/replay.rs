@@ -145,9 +145,7 @@ pub(super) fn fit(unfit: &[(Uuid, Unfit)]) -> Result<(), Failure> {
         Unfit::Decided => format!("\n  letter {letter} is decided: fleet dead show {letter}"),
         Unfit::OtherQueue => format!("\n  letter {letter} is a hint's: its task is in its table"),
         Unfit::InReplay(replay) => {
-            format!(
-                "\n  letter {letter} is in replay {replay}: fleet dead continue or stop {replay}"
-            )
+            format!("\n  letter {letter} is in replay {replay}: fleet dead continue {replay}")
         }
     });
     let lines: String = lines.collect();
