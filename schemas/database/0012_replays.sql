@@ -20,10 +20,11 @@ create table replay (
 create table replay_letter (
     replay uuid not null references replay,
     letter uuid not null references dead_letter,
-    -- it was given to a process, which may have taken it in
-    tried boolean not null default false,
+    -- tried: it was given to a process, which may have taken it in; decided: it has its outcome
+    state text not null default 'new' check (state in ('new', 'tried', 'decided')),
     primary key (replay, letter)
 );
+create index replay_letter_left on replay_letter (replay) where state <> 'decided';
 create index replay_letter_letter on replay_letter (letter);
 
 -- What became of a letter, once a replay. Nothing here is changed or deleted.
@@ -42,7 +43,7 @@ create table dead_letter_decision (
     actor text not null check (actor <> ''),
     reason text not null check (length(reason) between 1 and 200),
     decided_at timestamptz not null default fleet_now(),
-    unique (letter, replay),
+    unique (replay, letter),
     foreign key (replay, letter) references replay_letter (replay, letter),
     check ((action = 'discard') = (replay is null)),
     check ((action = 'discard') = (outcome = 'discarded')),
@@ -50,21 +51,20 @@ create table dead_letter_decision (
     check ((cause is null) = (detail is null)),
     check ((outcome in ('stored', 'already_stored')) = (purchase is not null))
 );
-create index dead_letter_decision_replay on dead_letter_decision (replay);
+create index dead_letter_decision_letter on dead_letter_decision (letter);
 create unique index dead_letter_discarded on dead_letter_decision (letter) where replay is null;
 
 -- Letters of replays that have no outcome yet.
 create view replay_left as
-select r.letter, r.replay, r.tried, p.ended
+select r.letter, r.replay, r.state, p.ended
 from replay_letter r
 join replay p on p.replay = r.replay
-where not exists (
-    select 1 from dead_letter_decision x where x.letter = r.letter and x.replay = r.replay);
+where r.state <> 'decided';
 
 -- Letters that are in the hands of a replay: nobody else may decide about them. One that was stopped
 -- lets go of those that it never tried; the others may be purchases already, and it has to go on.
 create view replay_held as
-select o.letter, o.replay from replay_left o where o.ended is null or o.tried;
+select o.letter, o.replay from replay_left o where o.ended is null or o.state = 'tried';
 
 -- Of these letters, those that nothing can be decided about: no_letter, decided, in_replay, and
 -- other_queue when they are to be replayed: a hint's task is in its table, there is nothing to take in.
@@ -157,9 +157,9 @@ begin
         order by d.received_at, d.letter
         limit p_limit),
     marked as (
-        update replay_letter r set tried = true
+        update replay_letter r set state = 'tried'
         from next n
-        where r.replay = p_replay and r.letter = n.letter and not r.tried)
+        where r.replay = p_replay and r.letter = n.letter and r.state = 'new')
     select d.letter, d.state = 'new', d.cause, d.message_id, d.headers, d.body_bytes,
            case when d.body_bytes <= 65536 then d.body_sealed end
     from next n
@@ -194,8 +194,12 @@ begin
             select case when d.state <> 'new' and a.purchase is null then 'decided_before'
                         else a.outcome end as outcome) w
         order by a.letter
-        on conflict (letter, replay) do nothing
+        on conflict (replay, letter) do nothing
         returning letter, outcome, cause, detail, actor, decided_at),
+    settled as (
+        update replay_letter r set state = 'decided'
+        from decided x
+        where r.replay = p_replay and r.letter = x.letter),
     changed as (
         update dead_letter d
         set state = case when x.outcome = 'refused' then d.state else 'stored' end,

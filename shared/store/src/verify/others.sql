@@ -57,10 +57,10 @@ from dead_letter_decision x
 group by x.letter, x.replay
 having count(*) > 1
 union all
-select null, format('letter %s has no outcome in replay %s, which is done', r.letter, r.replay)
+select null, format('letter %s has no outcome in replay %s, which is done with it', r.letter, r.replay)
 from replay p
 join replay_letter r on r.replay = p.replay
-where p.ended = 'done' and not exists (
+where (p.ended = 'done' or r.state = 'decided') and not exists (
     select 1 from dead_letter_decision x where x.letter = r.letter and x.replay = r.replay)
 union all
 select null, format('replay %s has %s letters and lists %s', p.replay, p.letters, count(r.letter))
