@@ -39,6 +39,7 @@ mod pending;
 mod product_lookup;
 mod programs;
 mod purchase;
+mod replay;
 mod results;
 mod sandbox;
 mod tidy;

@@ -108,6 +108,10 @@ const CORRUPTIONS: &[(&str, &str)] = &[
         "insert into dead_letter (letter, received_at, queue, cause, body_sealed, body_bytes, state) values (gen_random_uuid(), now(), 'q', 'c', '', 0, 'discarded')",
     ),
     (
+        "D3",
+        "insert into dead_letter (letter, received_at, queue, cause, body_sealed, body_bytes) values ('00000000-0000-0000-0000-000000000001', now(), 'q', 'c', '', 0); insert into replay (replay, actor, reason, criteria, letters, rate, stop_at, ended, ended_at) values ('00000000-0000-0000-0000-000000000002', 'a', 'r', '{}', 1, 1, 1, 'done', now()); insert into replay_letter (replay, letter) select '00000000-0000-0000-0000-000000000002', '00000000-0000-0000-0000-000000000001'",
+    ),
+    (
         "D5",
         "insert into fact_decision (fact, action, reason, actor) select fact, 'discarded', 'r', 'a' from fact where purchase is not null limit 1",
     ),

@@ -17,6 +17,8 @@ pub enum IntakeOutcome {
         id: PurchaseId,
         /// How far it is.
         progress: Box<Progress>,
+        /// It was stored now.
+        is_new: bool,
     },
     /// The client's reference is taken by another content.
     Conflict,
@@ -40,14 +42,21 @@ pub fn similar_in_flight() -> Rejection {
 #[derive(Debug, Clone)]
 pub struct Intake {
     store: Store,
-    hints: HintPublisher,
+    hints: Option<HintPublisher>,
 }
 
 impl Intake {
     /// An intake into this store.
     #[must_use]
     pub const fn new(store: Store, hints: HintPublisher) -> Self {
-        Self { store, hints }
+        Self { store, hints: Some(hints) }
+    }
+
+    /// An intake that publishes nothing: the clock finds the first tasks at its own pace, as it finds
+    /// those whose hints were lost, so whoever takes many in does not crowd out live traffic.
+    #[must_use]
+    pub const fn without_hints(store: Store) -> Self {
+        Self { store, hints: None }
     }
 
     /// Takes a batch in, in one round trip, and publishes the first hints of what is new.
@@ -105,7 +114,7 @@ impl Intake {
         match found {
             Ok(found) => {
                 let (id, progress) = found?;
-                Some(IntakeOutcome::Stored { id, progress: Box::new(progress) })
+                Some(IntakeOutcome::Stored { id, progress: Box::new(progress), is_new: false })
             }
             Err(_) => Some(IntakeOutcome::Unavailable),
         }
@@ -155,15 +164,17 @@ impl Intake {
             let outcome = match stored {
                 Stored::New(id, progress) => {
                     hints.push((id, order.order.first_task.clone()));
-                    IntakeOutcome::Stored { id, progress }
+                    IntakeOutcome::Stored { id, progress, is_new: true }
                 }
-                Stored::Same(id, progress) => IntakeOutcome::Stored { id, progress },
+                Stored::Same(id, progress) => IntakeOutcome::Stored { id, progress, is_new: false },
                 Stored::Conflict => IntakeOutcome::Conflict,
                 Stored::Similar(_) => IntakeOutcome::Similar,
             };
             outcomes.insert(*index, outcome);
         }
-        self.hints.publish_first(hints, accepted.now).await;
+        if let Some(publisher) = &self.hints {
+            publisher.publish_first(hints, accepted.now).await;
+        }
         Ok(())
     }
 }

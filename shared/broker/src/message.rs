@@ -115,6 +115,9 @@ pub struct Incoming {
     pub user_id: Option<String>,
     /// True when it may have been delivered before.
     pub redelivered: bool,
+    /// True when the broker itself moved it here: then its publisher wrote all of its headers but
+    /// those that begin with `x-death` or `x-first-death`.
+    pub given_up: bool,
     /// Its text headers: at most 32, names and values cut after 256 characters.
     pub headers: BTreeMap<String, String>,
     /// Answers the broker.
@@ -153,6 +156,7 @@ impl Incoming {
             reply_to: text(properties.reply_to()),
             user_id: text(properties.user_id()),
             redelivered,
+            given_up: properties.headers().as_ref().is_some_and(was_given_up),
             headers: properties.headers().as_ref().map(text_headers).unwrap_or_default(),
             ack,
         }
@@ -161,6 +165,11 @@ impl Incoming {
 
 fn text(property: &Option<ShortString>) -> Option<String> {
     property.as_ref().map(ToString::to_string)
+}
+
+/// Of any type: whoever writes it without being the broker only spoils its own headers.
+fn was_given_up(table: &FieldTable) -> bool {
+    table.contains_key("x-death") || table.contains_key("x-first-death-queue")
 }
 
 fn text_headers(table: &FieldTable) -> BTreeMap<String, String> {
@@ -251,5 +260,21 @@ mod tests {
             table.insert(format!("h{i}").into(), AMQPValue::LongString("x".into()));
         }
         assert_eq!(text_headers(&table).len(), 32);
+    }
+
+    #[test]
+    fn what_the_broker_gave_up_is_known_however_many_headers_its_publisher_wrote() {
+        let mut table = FieldTable::default();
+        for i in 0..50 {
+            table.insert(format!("h{i}").into(), AMQPValue::LongString("x".into()));
+        }
+        assert!(!was_given_up(&table));
+        let queue = AMQPValue::LongString("fleet.requested".into());
+        table.insert("x-first-death-queue".into(), queue);
+        assert!(was_given_up(&table));
+        assert!(!text_headers(&table).contains_key("x-first-death-queue"), "there is no room");
+        let mut odd = FieldTable::default();
+        odd.insert("x-first-death-queue".into(), AMQPValue::LongInt(7));
+        assert!(was_given_up(&odd));
     }
 }

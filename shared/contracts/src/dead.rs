@@ -38,6 +38,19 @@ pub enum DeadCause {
 }
 
 impl DeadCause {
+    /// Every cause.
+    pub const ALL: [Self; 9] = [
+        Self::Invalid,
+        Self::Conflict,
+        Self::SimilarInFlight,
+        Self::TooLong,
+        Self::NoMessageId,
+        Self::NewerVersion,
+        Self::NotAllowed,
+        Self::UnreadableHint,
+        Self::Broker,
+    ];
+
     /// The word in headers, tables and commands.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -27,10 +27,11 @@ pub use notifications::Notified;
 pub use operations::{
     BacklogRow, Candidate, CandidateAsk, Count, DeadLetterFilter, DeadLetterRow, DeadLetterState,
     DeadLetterView, DeliveryFilter, DeliveryRow, DeliveryView, Discarded, FactDecision, FactMatch,
-    FactView, FailingEndpoint, FleetSummary, HoldWatch, JournalView, LedgerView, Matched, MoneyRow,
-    NewDeadLetter, ParkedCause, ParkedFilter, ParkedTask, PurchaseCount, PurchaseView, Recorded,
-    ReportView, Resend, StageTime, TaskView, TokenView, Transaction, TransactionHold,
-    UnmatchedFact, UnmatchedFilter,
+    FactView, FailingEndpoint, FleetSummary, HoldWatch, JournalView, LedgerView, LetterDecision,
+    LetterOutcome, Matched, MoneyRow, NewDeadLetter, NewReplay, ParkedCause, ParkedFilter,
+    ParkedTask, PurchaseCount, PurchaseView, REPLAY_LETTERS_MAX, Recorded, ReplayEnd, ReplayLetter,
+    ReplayView, Replayable, ReportView, Resend, StageTime, TaskView, TokenView, Transaction,
+    TransactionHold, Unfit, UnmatchedFact, UnmatchedFilter,
 };
 pub use pool::{Store, StoreSettings};
 pub use purchases::{

@@ -12,9 +12,7 @@ pub const HAS_CRASH_POINTS: bool = cfg!(all(feature = "crashpoints", debug_asser
 mod armed;
 
 #[cfg(all(feature = "crashpoints", debug_assertions))]
-pub(crate) use armed::arm;
-#[cfg(all(feature = "crashpoints", debug_assertions))]
-pub use armed::{crash_point, is_armed};
+pub use armed::{arm, crash_point, is_armed};
 
 /// Nothing: this build has no crash points.
 #[cfg(not(all(feature = "crashpoints", debug_assertions)))]
@@ -29,7 +27,11 @@ pub const fn is_armed(_scope: &str, _point: &str) -> bool {
     false
 }
 
+/// Nothing: this build has no crash points.
+///
+/// # Errors
+/// None.
 #[cfg(not(all(feature = "crashpoints", debug_assertions)))]
-pub(crate) const fn arm() -> Result<(), crate::TelemetryError> {
+pub const fn arm() -> Result<(), crate::TelemetryError> {
     Ok(())
 }

@@ -10,6 +10,6 @@ mod crash;
 mod logs;
 mod metrics;
 
-pub use crash::{HAS_CRASH_POINTS, crash_point, is_armed};
+pub use crash::{HAS_CRASH_POINTS, arm, crash_point, is_armed};
 pub use logs::{LogFormat, LogSettings, TelemetryError, init};
 pub use metrics::{METRIC_NAMES, Metrics, metrics, render};

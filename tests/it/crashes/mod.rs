@@ -11,6 +11,7 @@
 //! | A22 - A25 | [`settlement`] |
 //! | A26 - A29 | [`delivery`]; messages to people too |
 //! | A30 | [`reports`] |
+//! | A32 | [`replay`] |
 //! | A33 | [`migration`] |
 //! | A34 | [`stops`]; with Postgres and the broker in turn: `make drill ARGS=kills` |
 //! | A35 | `make drill ARGS=kills`, seeded; one kill of each worker under load: `kills` |
@@ -27,6 +28,7 @@ mod dispensing;
 mod gateway;
 mod migration;
 mod relay;
+mod replay;
 mod reports;
 mod reservation;
 mod sale;

@@ -77,7 +77,7 @@ enum Command {
         #[command(subcommand)]
         command: commands::purchase::Command,
     },
-    /// Look at what waits for a person: parked tasks and dead letters
+    /// What waits for a person: parked tasks and dead letters; replay or discard letters
     Dead {
         #[command(subcommand)]
         command: commands::dead::Command,
@@ -155,6 +155,7 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
         .map_err(|error| Failure::Refused(error.to_string()))?;
     let store = settings.open_store("fleet")?;
     let output = Output::new(cli.json);
+    fleet_telemetry::arm().map_err(|error| Failure::Refused(error.to_string()))?;
     if !matches!(cli.command, Command::Migrate) {
         store.check_schema().await?;
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fleet_broker::Incoming;
 use fleet_contracts::{
-    CAUSE_HEADER, CORRELATION_HEADER, DETAIL_HEADER, DeadCause, QUEUE_HEADER, Queue,
+    CAUSE_HEADER, CORRELATION_HEADER, DETAIL_HEADER, DeadCause, QUEUE_HEADER, Queue, USER_HEADER,
 };
 use fleet_store::{NewDeadLetter, Store, StoreError};
 use serde_json::Value;
@@ -56,13 +56,20 @@ fn letter(message: &Incoming) -> NewDeadLetter {
     let header = |name: &str| message.headers.get(name).map(|value| storable(value));
     // A letter that the broker gave up names the queue of its first death; what else its headers
     // say, its publisher wrote.
-    let (queue, cause, detail) = match header("x-first-death-queue") {
-        Some(queue) => (Some(queue), None, header("x-first-death-reason")),
-        None => (header(QUEUE_HEADER), header(CAUSE_HEADER), header(DETAIL_HEADER)),
+    let (queue, cause, detail) = if message.given_up {
+        (header("x-first-death-queue"), None, header("x-first-death-reason"))
+    } else {
+        (header(QUEUE_HEADER), header(CAUSE_HEADER), header(DETAIL_HEADER))
     };
     let queue = queue.unwrap_or_else(|| Queue::Requested.name().to_owned());
     let names = message.headers.iter().map(|(name, value)| (storable(name), storable(value)));
     let mut headers: BTreeMap<String, String> = names.collect();
+    if message.given_up {
+        // Who published it is what the broker checked, never what a header says.
+        headers.remove(USER_HEADER);
+        let user = message.user_id.as_deref().map(storable);
+        headers.extend(user.map(|user| (USER_HEADER.to_owned(), user)));
+    }
     if let Some(word) = &message.correlation_id {
         headers.insert(CORRELATION_HEADER.to_owned(), storable(word));
     }

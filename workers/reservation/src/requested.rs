@@ -3,21 +3,18 @@
 
 use std::time::Duration;
 
-use fleet_boot::{Intake, IntakeOutcome, StoreDirectory, dead_letter, similar_in_flight};
-use fleet_broker::{Incoming, Outgoing, Publisher, Target};
-use fleet_contracts::{
-    DeadCause, PurchaseBody, Queue, Rejection, RequestedOutcome, RequestedReply, codes,
-    unknown_fields,
+use fleet_boot::{
+    Intake, Refusal, RequestedMessage, StoreDirectory, Taken, check_requested, dead_letter,
 };
-use fleet_domain::{ClientId, Directory, Scenario, WayIn};
+use fleet_broker::{Incoming, Outgoing, Publisher, Target};
+use fleet_contracts::{DeadCause, PurchaseBody, Queue, RequestedOutcome, RequestedReply, codes};
+use fleet_domain::{Directory, Scenario, WayIn};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// Messages that are stored in one round trip.
 const BATCH_MAX: usize = 256;
-/// The version of the message that this build reads.
-const VERSION: i64 = 1;
 /// How long a batch waits before it is tried again while Postgres is away.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
 
@@ -31,8 +28,7 @@ struct Request {
 /// A message that is none.
 struct Refused {
     message: Incoming,
-    cause: DeadCause,
-    rejection: Rejection,
+    refusal: Refusal,
 }
 
 /// Takes messages in until the consumer ends.
@@ -58,46 +54,16 @@ pub async fn take_requests(
 }
 
 fn read(directory: &Directory, message: Incoming) -> Result<Request, Box<Refused>> {
-    match check(directory, &message) {
-        Ok((body, scenario)) => Ok(Request { message, body, scenario }),
-        Err((cause, rejection)) => Err(Box::new(Refused { message, cause, rejection })),
-    }
-}
-
-fn check(
-    directory: &Directory,
-    message: &Incoming,
-) -> Result<(PurchaseBody, Scenario), (DeadCause, Rejection)> {
-    let refuse = |cause, field: &str, problem: &str| (cause, Rejection::field(field, problem));
-    if message.message_id.as_deref().unwrap_or_default().is_empty() {
-        return Err(refuse(DeadCause::NoMessageId, "message_id", "is missing"));
-    }
-    if message.too_long() {
-        return Err(refuse(DeadCause::TooLong, "body", "is longer than 65536 bytes"));
-    }
-    // First: a later version may look different in everything else.
-    if PurchaseBody::version_of(&message.body).is_some_and(|version| version > VERSION) {
-        return Err(refuse(DeadCause::NewerVersion, "v", "is newer than this build reads"));
-    }
-    let body = PurchaseBody::from_bytes(&message.body).map_err(|r| (DeadCause::Invalid, r))?;
-    let unknown = u64::try_from(unknown_fields(&message.body)).unwrap_or(u64::MAX);
-    fleet_telemetry::metrics().unknown_fields(unknown);
-    if body.v.is_some_and(|version| version < VERSION) {
-        return Err(refuse(DeadCause::Invalid, "v", "must be 1"));
-    }
-    let scenario = body.scenario.as_deref().and_then(Scenario::from_name).ok_or_else(|| {
-        refuse(DeadCause::Invalid, "scenario", "must be client_reserved or we_reserve")
-    })?;
-    let Some(user) = message.user_id.as_deref() else {
-        let problem = "is missing: publish it as the connection's user, the broker checks it";
-        return Err(refuse(DeadCause::NotAllowed, "user_id", problem));
+    let read = RequestedMessage {
+        message_id: message.message_id.as_deref(),
+        body: &message.body,
+        body_bytes: message.body_bytes,
+        user_id: message.user_id.as_deref(),
     };
-    // An unknown client is the body's fault, and intake names it.
-    let client = directory.clients.get(&ClientId(body.client_id));
-    if client.is_some_and(|client| !client.broker_users.iter().any(|allowed| allowed == user)) {
-        return Err(refuse(DeadCause::NotAllowed, "clientId", "is not open to this broker user"));
+    match check_requested(directory, read) {
+        Ok((body, scenario)) => Ok(Request { message, body, scenario }),
+        Err(refusal) => Err(Box::new(Refused { message, refusal })),
     }
-    Ok((body, scenario))
 }
 
 /// Stores a batch; while Postgres is away, or does not say, the same batch again.
@@ -114,8 +80,8 @@ async fn take_in(
         let mut again = Vec::new();
         let mut replies = Vec::new();
         for (request, outcome) in requests.into_iter().zip(outcomes) {
-            match outcome {
-                IntakeOutcome::Stored { id, .. } => {
+            match Taken::from(outcome) {
+                Taken::Stored { id, .. } => {
                     let reference = Some(id.to_string());
                     replies.extend(reply(&request.message, RequestedOutcome::Accepted, |reply| {
                         reply.raas_txn_ref = reference;
@@ -123,22 +89,10 @@ async fn take_in(
                     fleet_telemetry::crash_point("requested", "ack.before");
                     request.message.ack.ack();
                 }
-                IntakeOutcome::Conflict => {
-                    let problem = "was used before for another purchase";
-                    let rejection = Rejection::field("clientTxnRef", problem);
-                    let (message, cause) = (request.message, DeadCause::Conflict);
-                    refuse(publisher, Refused { message, cause, rejection }).await;
+                Taken::Refused(refusal) => {
+                    refuse(publisher, Refused { message: request.message, refusal }).await;
                 }
-                IntakeOutcome::Similar => {
-                    let (message, cause) = (request.message, DeadCause::SimilarInFlight);
-                    let rejection = similar_in_flight();
-                    refuse(publisher, Refused { message, cause, rejection }).await;
-                }
-                IntakeOutcome::Rejected(rejection) => {
-                    let (message, cause) = (request.message, DeadCause::Invalid);
-                    refuse(publisher, Refused { message, cause, rejection }).await;
-                }
-                IntakeOutcome::Unavailable => again.push(request),
+                Taken::Again => again.push(request),
             }
         }
         drop(publisher.publish(replies).await);
@@ -155,7 +109,7 @@ async fn take_in(
 
 /// Tells the publisher, if it wants to know, and keeps the message as a dead letter.
 async fn refuse(publisher: &Publisher, refused: Refused) {
-    let Refused { message, cause, rejection } = refused;
+    let Refused { message, refusal: Refusal { cause, rejection } } = refused;
     fleet_telemetry::metrics().requested(cause.name(), 1);
     let outcome = match cause {
         DeadCause::Conflict => RequestedOutcome::Conflict,

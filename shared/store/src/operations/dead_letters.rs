@@ -10,15 +10,13 @@ use crate::{Store, StoreError};
 /// Letters on one page at most.
 const PAGE_MAX: u32 = 1_000;
 /// Table and column of a letter's body.
-const BODY: &str = "dead_letter.body";
+pub(super) const BODY: &str = "dead_letter.body";
 
 /// What becomes of a letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeadLetterState {
     /// Nobody has decided.
     New,
-    /// Published again.
-    Replayed,
     /// Not to be done.
     Discarded,
     /// It was a valid purchase and is stored.
@@ -27,14 +25,13 @@ pub enum DeadLetterState {
 
 impl DeadLetterState {
     /// Every state.
-    pub const ALL: [Self; 4] = [Self::New, Self::Replayed, Self::Discarded, Self::Stored];
+    pub const ALL: [Self; 3] = [Self::New, Self::Discarded, Self::Stored];
 
     /// The word in the table.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::New => "new",
-            Self::Replayed => "replayed",
             Self::Discarded => "discarded",
             Self::Stored => "stored",
         }
@@ -170,23 +167,6 @@ impl Store {
             headers: get(&row, "headers")?,
             body: self.keyring().unseal_bytes(BODY, id, &sealed)?,
         }))
-    }
-
-    /// Writes what was decided about a new letter; false when it is not new any more, or is none.
-    ///
-    /// # Errors
-    /// [`StoreError`] while Postgres is away.
-    pub async fn set_dead_letter_state(
-        &self,
-        id: Uuid,
-        state: DeadLetterState,
-        actor: &str,
-    ) -> Result<bool, StoreError> {
-        let query = sqlx::query(include_str!("decide_dead_letter.sql"))
-            .bind(id)
-            .bind(state.name())
-            .bind(actor);
-        Ok(self.row(query).await?.is_some())
     }
 }
 

@@ -4,6 +4,7 @@ mod dead_letters;
 mod deliveries;
 mod holds;
 mod parked;
+mod replays;
 mod show;
 mod summary;
 mod unmatched;
@@ -17,6 +18,10 @@ pub use deliveries::{
 };
 pub use holds::HoldWatch;
 pub use parked::{BacklogRow, ParkedFilter, ParkedTask};
+pub use replays::{
+    LetterDecision, LetterOutcome, NewReplay, REPLAY_LETTERS_MAX, ReplayEnd, ReplayLetter,
+    ReplayView, Replayable, Unfit,
+};
 pub use show::{
     DeliveryView, FactView, JournalView, LedgerView, PurchaseView, ReportView, TaskView, TokenView,
 };

@@ -5,8 +5,8 @@
 //! Of the list that they come from, these have no query here. M4 and M5: a hold has one resolution of
 //! its own amount by the books' primary key, see M2. M6, T2: there are no buckets, no tenants with
 //! row security and no service roles. I2, I3: an answer is made of the purchase's own row. I4, I5:
-//! there is no outbox; S3, S4, S8 say what its queries said. D1, D3, D4: letters are told from a
-//! purchase's messages by nobody, and are not replayed yet. E1 to E4 need the other side's record.
+//! there is no outbox; S3, S4, S8 say what its queries said. D1, D4: letters are told from a
+//! purchase's messages by nobody. E1 to E4 need the other side's record.
 
 use std::sync::LazyLock;
 use std::time::Duration;

@@ -38,6 +38,7 @@ const POINTS: &[(&str, &[&str])] = &[
     ("gateway", &["insert.before", "insert.after", "answer.before", "answer.middle"]),
     ("callback", &["fact.before", "fact.after", "answer.before"]),
     ("letter", &["published", "stored"]),
+    ("replay", &["decide.before", "decide.after"]),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,9 +59,12 @@ struct Armed {
 
 static ARMED: OnceLock<Armed> = OnceLock::new();
 
-/// Arms what the environment names.
+/// Arms what the environment names; a program that calls `init` has done so.
+///
+/// # Errors
+/// When the environment names no crash point.
 #[expect(clippy::disallowed_methods, reason = "a test's word, no setting of the program")]
-pub(crate) fn arm() -> Result<(), TelemetryError> {
+pub fn arm() -> Result<(), TelemetryError> {
     let Ok(text) = std::env::var(VARIABLE) else { return Ok(()) };
     let armed = parse(&text)
         .map_err(|problem| TelemetryError::CrashPoint(format!("{VARIABLE}={text}: {problem}")))?;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use fleet_contracts::{EXCHANGE, Queue, RequestedReply};
 use futures_util::StreamExt;
 use lapin::options::{
-    BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions,
+    BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, BasicRejectOptions,
+    ConfirmSelectOptions, QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer};
@@ -129,6 +130,14 @@ impl Shop {
         let found =
             self.channel.queue_declare(queue.name().into(), options, FieldTable::default()).await;
         found.expect("a queue of the fleet").message_count()
+    }
+
+    /// Takes the first message of a queue and gives it up: what its consumer never accepts.
+    pub async fn reject_first(&self, queue: Queue) {
+        let getting = self.channel.basic_get(queue.name().into(), BasicGetOptions::default());
+        let message = getting.await.expect("a queue of the fleet").expect("a message in it");
+        let options = BasicRejectOptions { requeue: false };
+        message.delivery.acker.reject(options).await.expect("rejected");
     }
 
     /// A queue for answers.

@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 use super::process::Extra;
-use super::{LOOK_EVERY, TestFleet, lock};
+use super::{LOOK_EVERY, PATIENCE, TestFleet, lock};
 
 const SIGKILL: i32 = 9;
 
@@ -24,6 +24,18 @@ impl TestFleet {
             } => {}
         }
         index
+    }
+
+    /// Runs a command that kills itself at a crash point, and nowhere else.
+    pub async fn run_armed(&self, program: &str, arguments: &[&str], point: &str) {
+        let settings = |instance: &str| self.settings_file(program, instance);
+        let extra = Extra { arguments, crash_point: Some(point), ends: true };
+        let index = self.launch_with(program, settings, extra);
+        // A command may have thousands of rows to go through before it comes there.
+        let what = format!("{program} to come to {point}");
+        self.until_within(PATIENCE * 4, &what, async || self.exit_of(index).is_some()).await;
+        let status = self.exit_of(index).expect("it had ended a moment ago");
+        assert_eq!(status.signal(), Some(SIGKILL), "{status}: {}", self.log_of(index));
     }
 
     /// Waits until an armed process has killed itself at its point.

@@ -10,6 +10,7 @@
 mod directory;
 mod intake;
 mod operations;
+mod replays;
 mod rows;
 
 use fleet_testkit::{PostgresTasks, TestDatabase};

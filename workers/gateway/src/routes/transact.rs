@@ -163,7 +163,9 @@ async fn take_in(
     });
     let outcomes = stored.await.map_err(|_panic| Problem::Unavailable)?;
     match outcomes.into_iter().next() {
-        Some(IntakeOutcome::Stored { id, progress }) => Ok((client, Accepted::of(id, &progress))),
+        Some(IntakeOutcome::Stored { id, progress, .. }) => {
+            Ok((client, Accepted::of(id, &progress)))
+        }
         Some(IntakeOutcome::Conflict) => Err(Problem::Conflict),
         Some(IntakeOutcome::Similar) => Err(similar_in_flight().into()),
         Some(IntakeOutcome::Rejected(rejection)) => Err(rejection.into()),

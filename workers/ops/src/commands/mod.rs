@@ -10,8 +10,12 @@ pub(crate) mod purchase;
 mod reason;
 pub(crate) mod summary;
 pub(crate) mod verify;
+mod why;
+
+use std::io::IsTerminal;
 
 use fleet_store::Store;
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde_json::json;
 
 use crate::Failure;
@@ -27,4 +31,14 @@ pub(crate) async fn migrate(store: &Store, output: Output) -> Result<(), Failure
         count => format!("{count} migrations applied: {applied:?}"),
     });
     Ok(())
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn bar(length: usize) -> ProgressBar {
+    let target = if std::io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    ProgressBar::with_draw_target(u64::try_from(length).ok(), target)
 }

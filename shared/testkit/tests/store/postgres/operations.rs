@@ -5,6 +5,7 @@ use std::time::Duration;
 use fleet_domain::{ParkClass, PurchaseStatus, TaskKind, TaskState};
 use fleet_store::{
     DeadLetterFilter, DeadLetterState, NewDeadLetter, ParkedFilter, StoreError, StoreSettings,
+    Unfit,
 };
 use fleet_testkit::suite::SuiteStore as _;
 use fleet_testkit::suite::money::the_books_of_a_captured_purchase_are_complete;
@@ -12,7 +13,7 @@ use fleet_testkit::suite::{commits, facts};
 use fleet_testkit::{PostgresTasks, TestDatabase};
 use uuid::Uuid;
 
-fn letter(cause: &str) -> NewDeadLetter {
+pub(super) fn letter(cause: &str) -> NewDeadLetter {
     NewDeadLetter {
         id: Uuid::now_v7(),
         queue: "fleet.requested".to_owned(),
@@ -25,7 +26,7 @@ fn letter(cause: &str) -> NewDeadLetter {
 }
 
 #[tokio::test]
-async fn a_dead_letter_is_kept_once_sealed_and_decided_once() {
+async fn a_dead_letter_is_kept_once_sealed_and_discarded_once() {
     let database = TestDatabase::create().await.unwrap();
     let store = database.store();
     let new = letter("invalid");
@@ -35,12 +36,20 @@ async fn a_dead_letter_is_kept_once_sealed_and_decided_once() {
     assert_eq!((view.body, view.headers), (new.body.clone(), new.headers.clone()));
     assert_eq!((view.row.state, view.row.body_bytes), (DeadLetterState::New, 3));
     assert_eq!(store.dead_letter(Uuid::nil()).await.unwrap(), None);
-    let decide = |state| store.set_dead_letter_state(new.id, state, "anna");
-    assert!(decide(DeadLetterState::Replayed).await.unwrap());
-    assert!(!decide(DeadLetterState::Discarded).await.unwrap(), "it is decided");
+    let letters = [new.id, Uuid::nil()];
+    let unfit = store.discard_letters(&letters, "no order", "anna").await.unwrap();
+    assert_eq!(unfit, [(Uuid::nil(), Unfit::NoLetter)]);
     let row = store.dead_letter(new.id).await.unwrap().unwrap().row;
-    assert_eq!((row.state, row.actor.as_deref()), (DeadLetterState::Replayed, Some("anna")));
+    assert_eq!(row.state, DeadLetterState::New, "all of them or none");
+    let discard = async |actor| store.discard_letters(&[new.id], "no order", actor).await.unwrap();
+    assert_eq!(discard("anna").await, []);
+    assert_eq!(discard("bert").await, [(new.id, Unfit::Decided)]);
+    let row = store.dead_letter(new.id).await.unwrap().unwrap().row;
+    assert_eq!((row.state, row.actor.as_deref()), (DeadLetterState::Discarded, Some("anna")));
     assert!(row.decided_at.is_some());
+    let decisions = store.letter_decisions(new.id).await.unwrap();
+    let told: Vec<_> = decisions.iter().map(|d| (&*d.outcome, &*d.reason, d.replay)).collect();
+    assert_eq!(told, [("discarded", "no order", None)]);
 }
 
 #[tokio::test]

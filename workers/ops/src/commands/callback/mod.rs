@@ -4,15 +4,13 @@
 mod show;
 mod told;
 
-use fleet_contracts::{REFERENCE_CHARS_MAX, plain};
 use fleet_domain::PurchaseId;
 use fleet_store::{Discarded, FactMatch, Matched, Store, UnmatchedFact, UnmatchedFilter};
 use serde_json::{Value, json};
 
 use self::told::Told;
 pub(super) use self::told::reference;
-use super::import::Who;
-use super::reason::checked_reason;
+use super::why::Why;
 use crate::Failure;
 use crate::output::{Output, table};
 
@@ -57,26 +55,6 @@ pub(crate) struct List {
     /// Only older ones than this: the last number of the page before
     #[arg(long, value_name = "ID")]
     before: Option<i64>,
-}
-
-/// Why, and who says so.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Why {
-    /// Why, for other operators; at most 200 characters, no personal data
-    #[arg(long)]
-    reason: String,
-    #[command(flatten)]
-    who: Who,
-}
-
-impl Why {
-    fn reason(&self) -> Result<&str, Failure> {
-        checked_reason(&self.reason)
-    }
-
-    fn actor(&self) -> String {
-        plain(&self.who.name(), REFERENCE_CHARS_MAX)
-    }
 }
 
 pub(crate) async fn run(command: &Command, store: &Store, output: Output) -> Result<(), Failure> {

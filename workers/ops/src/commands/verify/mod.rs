@@ -2,11 +2,10 @@
 
 mod record;
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use fleet_store::{Holds, Invariant, Store, Violation, invariants};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -112,12 +111,7 @@ async fn look(
 }
 
 fn bar(length: usize) -> ProgressBar {
-    let target = if std::io::stderr().is_terminal() {
-        ProgressDrawTarget::stderr()
-    } else {
-        ProgressDrawTarget::hidden()
-    };
-    let bar = ProgressBar::with_draw_target(u64::try_from(length).ok(), target);
+    let bar = super::bar(length);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} eta {eta}") {
         bar.set_style(style);
     }

@@ -1,15 +1,19 @@
 //! `fleet dead`
 
+mod batch;
+mod replay;
+
 use clap::builder::PossibleValuesParser;
 use fleet_domain::{ClientId, ParkClass, PurchaseId, TaskKind};
 use fleet_store::{
-    DeadLetterFilter, DeadLetterRow, DeadLetterState, DeadLetterView, ParkedFilter, ParkedTask,
-    Store,
+    DeadLetterFilter, DeadLetterRow, DeadLetterState, DeadLetterView, LetterDecision, ParkedFilter,
+    ParkedTask, Store,
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::why::Why;
 use crate::Failure;
 use crate::output::{Output, table};
 
@@ -17,10 +21,41 @@ use crate::output::{Output, table};
 pub(crate) enum Command {
     /// What waits for a person: parked tasks, then dead letters, newest letters first
     List(List),
-    /// One dead letter with its headers, or the parked tasks of one purchase
+    /// One dead letter with its headers and decisions, or the parked tasks of one purchase
     Show {
         /// The letter's id, or a raasTxnRef
         id: Uuid,
+    },
+    /// Take letters of purchases in again, with the checks of today; those that are refused again stay
+    ///
+    /// Nothing is published: the clock finds the new purchases' tasks, and who published a letter is
+    /// not answered. Letters that this batch holds cannot be decided otherwise until it ends. Exit code
+    /// 1 when letters came back.
+    Replay(Box<replay::Replay>),
+    /// Go on with a replay whose process died or that was stopped
+    Continue {
+        /// The replay's id
+        replay: Uuid,
+    },
+    /// End a replay: a process that works on it stops after its chunk; letters that no process has read
+    /// may be decided otherwise
+    Stop {
+        /// The replay's id
+        replay: Uuid,
+    },
+    /// Replays and what became of their letters, newest first
+    Replays {
+        /// Rows at most
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+    },
+    /// Decide that nothing follows from letters; they are kept
+    Discard {
+        /// The letters' ids
+        #[arg(required = true, value_name = "LETTER")]
+        letters: Vec<Uuid>,
+        #[command(flatten)]
+        why: Why,
     },
 }
 
@@ -36,7 +71,7 @@ pub(crate) struct List {
     #[arg(long)]
     client: Option<i64>,
     /// Only dead letters in this state
-    #[arg(long, default_value = "new", value_parser = ["new", "replayed", "discarded", "stored"])]
+    #[arg(long, default_value = "new", value_parser = ["new", "discarded", "stored"])]
     state: String,
     /// Only dead letters with this cause
     #[arg(long)]
@@ -50,7 +85,27 @@ pub(crate) async fn run(command: &Command, store: &Store, output: Output) -> Res
     match command {
         Command::List(list) => self::list(list, store, output).await,
         Command::Show { id } => show(*id, store, output).await,
+        Command::Replay(replay) => replay::replay(replay, store, output).await,
+        Command::Continue { replay } => replay::go_on_with(*replay, store, output).await,
+        Command::Stop { replay } => replay::stop(*replay, store, output).await,
+        Command::Replays { limit } => replay::list(*limit, store, output).await,
+        Command::Discard { letters, why } => discard(letters, why, store, output).await,
     }
+}
+
+async fn discard(
+    letters: &[Uuid],
+    why: &Why,
+    store: &Store,
+    output: Output,
+) -> Result<(), Failure> {
+    let unfit = store.discard_letters(letters, why.reason()?, &why.actor()).await?;
+    replay::fit(&unfit)?;
+    output.print(&json!({ "discarded": letters }), || match letters {
+        [letter] => format!("nothing follows from letter {letter}"),
+        _ => format!("nothing follows from {} letters", letters.len()),
+    });
+    Ok(())
 }
 
 async fn list(list: &List, store: &Store, output: Output) -> Result<(), Failure> {
@@ -117,7 +172,8 @@ fn letters_text(letters: &[DeadLetterRow]) -> String {
 
 async fn show(id: Uuid, store: &Store, output: Output) -> Result<(), Failure> {
     if let Some(letter) = store.dead_letter(id).await? {
-        let value = letter_view(&letter);
+        let decisions = store.letter_decisions(id).await?;
+        let value = letter_view(&letter, &decisions);
         output.print(&value, || format!("{value:#}"));
         return Ok(());
     }
@@ -146,14 +202,25 @@ async fn show(id: Uuid, store: &Store, output: Output) -> Result<(), Failure> {
 }
 
 /// A body may hold personal data: its size and hash are shown, never its text.
-fn letter_view(letter: &DeadLetterView) -> Value {
+fn letter_view(letter: &DeadLetterView, decisions: &[LetterDecision]) -> Value {
     let mut value = letter_json(&letter.row);
     if let Some(fields) = value.as_object_mut() {
         fields.insert("headers".to_owned(), letter.headers.clone());
         let hash = hex::encode(Sha256::digest(&letter.body));
         fields.insert("body_sha256".to_owned(), hash.into());
+        let decisions: Vec<Value> = decisions.iter().map(decision_json).collect();
+        fields.insert("decisions".to_owned(), decisions.into());
     }
     value
+}
+
+fn decision_json(decision: &LetterDecision) -> Value {
+    json!({
+        "action": if decision.replay.is_some() { "replay" } else { "discard" },
+        "replay": decision.replay, "outcome": decision.outcome, "cause": decision.cause,
+        "detail": decision.detail, "raas_txn_ref": decision.purchase, "actor": decision.actor,
+        "reason": decision.reason, "decided_at": decision.decided_at,
+    })
 }
 
 fn letter_json(letter: &DeadLetterRow) -> Value {
