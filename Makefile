@@ -52,10 +52,14 @@ drill: ## kill -9 drills on servers of their own (ARGS=--list names them; SEED)
 bench: ## purchases/s and CPU of each, one at a time and grouped (PURCHASES, ROUNDS, KEEP=1, ARGS)
 	@deploy/local/bench.sh $(ARGS)
 
+# Of the whole workspace, so that it shares a build with the tests.
+examples := $(or $(CARGO_TARGET_DIR),target)/debug/examples
+
 schemas: ## write schemas and golden files anew
-	cargo run -p fleet-contracts --example write_schemas -- schemas
-	cargo run -p fleet-gateway --example write_openapi -- schemas/http/openapi.json
-	cargo run -p fleet-domain --example print_transitions >.transitions.new
+	cargo build --workspace --examples --locked
+	$(examples)/write_schemas schemas
+	$(examples)/write_openapi schemas/http/openapi.json
+	$(examples)/print_transitions >.transitions.new
 	mv .transitions.new tests/golden/transitions.txt
 
 clean: stop ## end everything and remove what it kept; the build stays (cargo clean)

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::programs::{Workshop, variable};
 
 /// Cases of each operation in each phase.
-const CASES: &str = "40";
+const CASES: &str = "25";
 
 /// Purchases that look-ups can find: their three references.
 async fn known(fleet: &TestFleet) -> Value {
