@@ -40,6 +40,25 @@ pub fn settled(connector: &Connector, job: &Job) -> bool {
     })
 }
 
+/// The next look-up by this class's plan, or a person once it is over.
+#[must_use]
+pub fn look_up_again(
+    directory: &Directory,
+    job: &Job,
+    owner: &str,
+    class: PlanClass,
+    cause: &str,
+) -> Next {
+    next_wait(directory, job, owner, class, None).map_or_else(
+        || Next::Park {
+            class: ParkClass::UnknownOutcome,
+            cause: format!("outcome unknown after all look-ups: {cause}"),
+            at_risk: Some(at_risk(job)),
+        },
+        Next::Wait,
+    )
+}
+
 /// The decision on an outcome that nobody can tell yet: look up by plan, then ask a person. The
 /// hold stays whatever happens.
 #[must_use]
@@ -50,15 +69,7 @@ pub fn unknown_outcome(
     cause: &str,
     change: Change,
 ) -> Decision {
-    let wait = next_wait(directory, job, owner, PlanClass::Unknown, None);
-    let next = wait.map_or_else(
-        || Next::Park {
-            class: ParkClass::UnknownOutcome,
-            cause: format!("outcome unknown after all look-ups: {cause}"),
-            at_risk: Some(at_risk(job)),
-        },
-        Next::Wait,
-    );
+    let next = look_up_again(directory, job, owner, PlanClass::Unknown, cause);
     Decision {
         change,
         detail: cause.to_owned(),

@@ -9,7 +9,7 @@ use fleet_domain::{
     ReserveState, Tries, between,
 };
 use fleet_engine::Refusal;
-use fleet_engine::waiting::{at_risk, next_wait, start_is_over};
+use fleet_engine::waiting::{at_risk, look_up_again, start_is_over};
 
 /// The transactions that notifications speak of, the oldest first. Anybody may have told them.
 pub(crate) fn told<'j>(job: &'j Job, kind: &str, word: &str) -> Vec<&'j str> {
@@ -119,15 +119,7 @@ fn is_unexplained(job: &Job) -> bool {
 /// the answers were so far, then a person. Its callback may come first.
 pub(crate) fn polls(directory: &Directory, job: &Job, cause: &str, change: Change) -> Decision {
     let owner = &job.purchase.order.funding_source;
-    let wait = next_wait(directory, job, owner, PlanClass::Pending, None);
-    let next = wait.map_or_else(
-        || Next::Park {
-            class: ParkClass::UnknownOutcome,
-            cause: format!("outcome unknown after all look-ups: {cause}"),
-            at_risk: Some(at_risk(job)),
-        },
-        Next::Wait,
-    );
+    let next = look_up_again(directory, job, owner, PlanClass::Pending, cause);
     let only = Decision::only(next, Tries::Count, "not_ended");
     Decision { change, detail: cause.to_owned(), ..only }
 }
