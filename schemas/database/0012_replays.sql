@@ -1,5 +1,9 @@
 -- What a person decides about dead letters: to take them in again, in batches, or to discard them.
 
+-- Nothing is published again, so no letter is ever in a state that says so.
+alter table dead_letter drop constraint dead_letter_state_check,
+    add constraint dead_letter_state_check check (state in ('new', 'discarded', 'stored'));
+
 create table replay (
     replay uuid primary key,
     actor text not null check (actor <> ''),
@@ -32,7 +36,6 @@ create table dead_letter_decision (
     decision bigint generated always as identity primary key,
     letter uuid not null references dead_letter,
     replay uuid,
-    action text not null check (action in ('replay', 'discard')),
     -- stored: a purchase now; already_stored: it was one before; refused: the letter stays new;
     -- decided_before: somebody else had decided; discarded
     outcome text not null
@@ -45,8 +48,7 @@ create table dead_letter_decision (
     decided_at timestamptz not null default fleet_now(),
     unique (replay, letter),
     foreign key (replay, letter) references replay_letter (replay, letter),
-    check ((action = 'discard') = (replay is null)),
-    check ((action = 'discard') = (outcome = 'discarded')),
+    check ((outcome = 'discarded') = (replay is null)),
     check ((outcome = 'refused') = (cause is not null)),
     check ((cause is null) = (detail is null)),
     check ((outcome in ('stored', 'already_stored')) = (purchase is not null))
@@ -179,9 +181,9 @@ begin
     perform 1 from dead_letter d where d.letter = any (p_letters) order by d.letter for update;
     return query
     with decided as (
-        insert into dead_letter_decision (letter, replay, action, outcome, cause, detail, purchase,
-                                          actor, reason)
-        select a.letter, p_replay, 'replay', w.outcome,
+        insert into dead_letter_decision (letter, replay, outcome, cause, detail, purchase, actor,
+                                          reason)
+        select a.letter, p_replay, w.outcome,
                case when w.outcome = 'refused' then a.cause end,
                case when w.outcome = 'refused' then a.detail end,
                a.purchase, p.actor, p.reason
@@ -235,8 +237,8 @@ begin
     if found then
         return;
     end if;
-    insert into dead_letter_decision (letter, action, outcome, actor, reason)
-    select distinct l, 'discard', 'discarded', p_actor, p_reason from unnest(p_letters) l;
+    insert into dead_letter_decision (letter, outcome, actor, reason)
+    select distinct l, 'discarded', p_actor, p_reason from unnest(p_letters) l;
     update dead_letter d set state = 'discarded', actor = p_actor, decided_at = fleet_now()
     where d.letter = any (p_letters);
 end $$;

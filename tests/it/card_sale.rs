@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use fleet_domain::{PlanClass, PurchaseId, PurchaseStatus, ReserveState, TaskKind};
 use fleet_simulator::{CardData, DeviceApp, EffectKind, Order, Sale, planted_card_number};
-use fleet_store::PurchaseView;
 use fleet_testkit::TestFleet;
 use fleet_testkit::fleet::{HttpAnswer, key_of, purchase};
 use serde_json::{Value, json};
@@ -76,18 +75,12 @@ pub(crate) fn moved(fleet: &TestFleet, id: PurchaseId) -> [usize; 3] {
     [EffectKind::Reserve, EffectKind::Capture, EffectKind::Vend].map(|kind| fleet.count(id, kind))
 }
 
-async fn wait_status(fleet: &TestFleet, id: PurchaseId, status: PurchaseStatus) -> PurchaseView {
-    let is_so = async || fleet.purchase(id).await.purchase.status() == status;
-    fleet.until(&format!("{id} to be {status}"), is_so).await;
-    fleet.purchase(id).await
-}
-
 async fn post(fleet: &TestFleet, path: &str, body: &Value) -> HttpAnswer {
     fleet.send(fleet.http().post(fleet.url(path)).body(body.to_string())).await
 }
 
 /// A fleet that asks for a sale's status each second.
-async fn asking_often() -> TestFleet {
+pub(crate) async fn asking_often() -> TestFleet {
     impatient().plan(TaskKind::Reserve, PlanClass::Pending, &[1; 60]).start().await
 }
 
@@ -144,8 +137,7 @@ async fn an_app_that_never_sells_has_not_paid_and_its_token_is_used_up() {
     let order = access(&fleet, "ada", &by_app(9913, "0000"), None).await;
     let sale = app(&fleet).first_sale(&order, &CardData::planted()).await.unwrap();
     let id = id_of(&sale);
-    let asked = async || fleet.purchase(id).await.purchase.progress.reserve == ReserveState::Asked;
-    fleet.until("the app to have the word", asked).await;
+    fleet.wait_reserve(id, ReserveState::Asked).await;
     let told = fleet.look_up(1001, &format!("raasTxnRef={id}")).await.json();
     assert_eq!(told["pendingReason"], "WAITING_FOR_BUYER", "{told}");
     fleet.advance_clock(Duration::from_secs(800)).await;
@@ -198,7 +190,7 @@ async fn the_status_and_the_callback_each_tell_a_sale_whichever_comes_first() {
         sold.push((script, id_of(&sale)));
     }
     for (script, id) in sold {
-        let view = wait_status(&fleet, id, PurchaseStatus::Success).await;
+        let view = fleet.wait_status(id, PurchaseStatus::Success).await;
         assert_eq!(moved(&fleet, id), [1, 1, 1], "{script}");
         let told = view.facts.iter().any(|fact| fact.status == "sale:approved");
         let is_untold = matches!(script, 9907 | 9909);

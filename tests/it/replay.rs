@@ -56,7 +56,7 @@ pub(crate) async fn keep(fleet: &TestFleet, cause: &str, count: usize) -> Vec<Uu
 }
 
 /// The command's exit code, what it printed as JSON, and its last word.
-async fn dead(fleet: &TestFleet, arguments: &[&str]) -> (Option<i32>, Value, String) {
+pub(crate) async fn dead(fleet: &TestFleet, arguments: &[&str]) -> (Option<i32>, Value, String) {
     let mut all = vec!["--json", "dead"];
     all.extend(arguments);
     let output = fleet.run("fleet", &all).await;
@@ -298,5 +298,57 @@ async fn a_letter_is_discarded_once_and_not_while_a_replay_has_it() {
     assert_eq!(told["decided_before"], 1);
     let purchases: i64 = fleet.summary().await.purchases.iter().map(|row| row.purchases).sum();
     assert_eq!(purchases, 27, "what was discarded is none");
+    assert_decided_well(&fleet).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_of_one_replay_decide_each_letter_once() {
+    let fleet = TestFleet::builder().workers(&[]).start().await;
+    keep(&fleet, "newer_version", 300).await;
+    let begin = [&["dead", "replay", "--cause", "newer_version", "--rate", "1000"][..], &WHY];
+    fleet.run_armed("fleet", &begin.concat(), "replay/decide.before:1").await;
+    let batch = dead(&fleet, &["replays"]).await.1["replays"][0]["replay"].clone();
+    let go_on = ["continue", batch.as_str().unwrap()];
+    let (one, other) = tokio::join!(dead(&fleet, &go_on), dead(&fleet, &go_on));
+    assert_eq!((one.0, other.0), (Some(0), Some(0)), "{} {}", one.2, other.2);
+    let view = fleet.store().replays(1).await.unwrap().remove(0);
+    assert_eq!((view.left, view.stored + view.already_stored), (0, 300), "{view:?}");
+    let purchases: i64 = fleet.summary().await.purchases.iter().map(|row| row.purchases).sum();
+    assert_eq!(purchases, 300);
+    assert_decided_well(&fleet).await;
+}
+
+/// The command's connections, as Postgres sees them.
+async fn connections(fleet: &TestFleet) -> i64 {
+    let sql = "select count(*) from pg_stat_activity
+               where datname = current_database() and application_name = 'fleet-fleet'";
+    let mut connection = fleet.database().connection().await.unwrap();
+    sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replay_outlasts_connections_that_are_cut_under_its_statements() {
+    let fleet = TestFleet::builder().workers(&[]).with_database_proxy().start().await;
+    keep(&fleet, "newer_version", 200).await;
+    let store = fleet.store();
+    let cuts = async {
+        for decided in [20, 70, 120] {
+            let is_there = async || {
+                let replays = store.replays(1).await.unwrap();
+                replays.first().is_some_and(|view| view.letters - view.left >= decided)
+            };
+            fleet.until(&format!("{decided} letters to be decided"), is_there).await;
+            fleet.database_proxy().cut();
+            fleet
+                .until("the connections to be gone", async || connections(&fleet).await == 0)
+                .await;
+            fleet.database_proxy().heal();
+        }
+    };
+    let which = ["--cause", "newer_version", "--rate", "50"];
+    let ((code, told, error), ()) = tokio::join!(replay(&fleet, &which), cuts);
+    assert_eq!(code, Some(0), "{error}");
+    assert_eq!((&told["state"], counts(&told)[4]), (&json!("done"), 0), "{told}");
+    assert_eq!(counts(&told)[1] + counts(&told)[2], 200, "{told}");
     assert_decided_well(&fleet).await;
 }

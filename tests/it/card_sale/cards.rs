@@ -6,7 +6,7 @@ use fleet_testkit::TestFleet;
 use fleet_testkit::fleet::{HttpAnswer, key_of};
 use serde_json::{Value, json};
 
-use super::{access, app, by_app, id_of, moved, wait_status};
+use super::{access, app, by_app, id_of, moved};
 
 async fn cards(fleet: &TestFleet, client: i64, consumer: &str) -> Vec<Value> {
     let url = fleet.url(&format!("/consumers/{consumer}/cards"));
@@ -21,7 +21,7 @@ async fn with_card(fleet: &TestFleet, consumer: &str, email: Option<&str>) -> St
     let order = access(fleet, consumer, &by_app(1550, "0000"), email).await;
     let card = CardData { email: email.map(str::to_owned), ..CardData::planted() };
     let sale = app(fleet).first_sale(&order, &card).await.unwrap();
-    wait_status(fleet, id_of(&sale), PurchaseStatus::Success).await;
+    fleet.wait_status(id_of(&sale), PurchaseStatus::Success).await;
     let kept = async || cards(fleet, 1001, consumer).await.len() == 1;
     fleet.until("the card to be kept", kept).await;
     let card = cards(fleet, 1001, consumer).await.remove(0);
@@ -37,7 +37,7 @@ async fn a_kept_card_pays_again_with_the_email_that_it_was_kept_with() {
         let order = access(&fleet, consumer, &by_app(1650, "0000"), email).await;
         let sale = app(&fleet).repeat_sale(&order, &card, email).await.unwrap();
         let id = id_of(&sale);
-        wait_status(&fleet, id, PurchaseStatus::Success).await;
+        fleet.wait_status(id, PurchaseStatus::Success).await;
         assert_eq!(moved(&fleet, id), [1, 1, 1]);
         assert!(fleet.simulator().sale(&sale.invoice_id).unwrap().is_repeat);
         assert_eq!(cards(&fleet, 1001, consumer).await.len(), 1, "no second one");

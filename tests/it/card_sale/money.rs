@@ -6,7 +6,7 @@ use fleet_domain::{
 use fleet_testkit::TestFleet;
 
 use super::refused::{check, check_of, tell, tell_of};
-use super::{access, app, asking_often, by_app, id_of, moved, sell, wait_status};
+use super::{access, app, asking_often, by_app, id_of, moved, sell};
 use crate::mo_charge::unmatched;
 use crate::unknown::impatient;
 
@@ -16,7 +16,7 @@ async fn money_that_is_taken_back_after_a_sale_is_a_case() {
     let sales = [sell(&fleet, 9911, "0000").await, sell(&fleet, 9912, "0000").await];
     for sale in sales {
         let id = id_of(&sale);
-        let view = wait_status(&fleet, id, PurchaseStatus::Success).await;
+        let view = fleet.wait_status(id, PurchaseStatus::Success).await;
         let case = fleet.wait_parked(id).await;
         assert!(case.cause.contains("taken back"), "{}", case.cause);
         assert_eq!(case.at_risk, Some(view.purchase.order.reserved()));
@@ -28,7 +28,7 @@ async fn money_that_is_taken_back_after_a_sale_is_a_case() {
 async fn a_sale_without_goods_is_owed_to_the_buyer() {
     let fleet = TestFleet::start().await;
     let id = id_of(&sell(&fleet, 1550, "9201").await);
-    let view = wait_status(&fleet, id, PurchaseStatus::Failed).await;
+    let view = fleet.wait_status(id, PurchaseStatus::Failed).await;
     let case = fleet.wait_parked(id).await;
     assert_eq!(case.class, ParkClass::OwedToBuyer, "{}", case.cause);
     assert_eq!(case.at_risk, Some(view.purchase.order.reserved()));
@@ -55,7 +55,7 @@ async fn a_sale_that_was_declined_and_is_approved_later_is_a_case() {
     let fleet = asking_often().await;
     let sale = sell(&fleet, 9901, "0000").await;
     let id = id_of(&sale);
-    wait_status(&fleet, id, PurchaseStatus::Failed).await;
+    fleet.wait_status(id, PurchaseStatus::Failed).await;
     let order = sale.order_id.unwrap();
     let told = tell(&fleet, id, "approved", &order, "99.01").await;
     assert_eq!(told.status, 200);
@@ -93,7 +93,7 @@ async fn money_that_is_taken_back_before_anything_was_served_serves_nothing() {
 async fn a_signed_approval_counts_whatever_the_status_shows_afterwards() {
     let fleet = TestFleet::start().await;
     let id = id_of(&sell(&fleet, 9917, "0000").await);
-    let view = wait_status(&fleet, id, PurchaseStatus::Success).await;
+    let view = fleet.wait_status(id, PurchaseStatus::Success).await;
     assert_eq!(view.purchase.progress.reserve, ReserveState::Charged);
     let told: Vec<&str> = view.facts.iter().map(|fact| fact.status.as_str()).collect();
     assert!(told.contains(&"sale:approved"), "{told:?}");

@@ -7,7 +7,7 @@ use fleet_testkit::TestFleet;
 use fleet_testkit::fleet::HttpAnswer;
 use serde_json::{Value, json};
 
-use super::{SERIAL, access, app, ask_access, by_app, id_of, moved, post, sell, wait_status};
+use super::{SERIAL, access, app, ask_access, by_app, id_of, moved, post, sell};
 
 /// A sale's callback with the sample's control.
 pub(crate) async fn tell(
@@ -81,7 +81,7 @@ async fn an_app_that_does_it_wrong_sells_nothing_and_then_sells_rightly() {
     let refused = replayed.first_sale(&order, &CardData::planted()).await.unwrap_err();
     assert_eq!(refused.refusal().unwrap().status, 403);
     let id = fleet.wait_stored(1001, body["clientTxnRef"].as_str().unwrap()).await;
-    wait_status(&fleet, id, PurchaseStatus::Success).await;
+    fleet.wait_status(id, PurchaseStatus::Success).await;
     assert_eq!(moved(&fleet, id), [1, 1, 1], "the first one goes on");
     assert_eq!(fleet.simulator().violations(), []);
 }
@@ -144,7 +144,7 @@ async fn a_purchase_that_has_ended_is_not_vouched_for() {
     let sale = app(&fleet).initiate(&order).await.unwrap();
     let id: PurchaseId = sale.invoice_id.parse().unwrap();
     assert_eq!(tell(&fleet, id, "declined", "1", "15.50").await.status, 200);
-    wait_status(&fleet, id, PurchaseStatus::Failed).await;
+    fleet.wait_status(id, PurchaseStatus::Failed).await;
     let late = check(&fleet, &sale.invoice_id, &check_of(&order, &sale, "token-1")).await;
     assert_eq!(cause(&late), (403, "FILTERED".to_owned()));
     assert_eq!(moved(&fleet, id), [0, 0, 0]);
@@ -233,6 +233,21 @@ async fn an_access_token_is_for_a_purchase_that_could_be_taken_in_now() {
     let mut body = by_app(1550, "0000");
     body["additionalData"] = json!({ "fundingSource": { "type": "card_sale" } });
     assert_eq!(fleet.reserve_and_transact(&body).await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_access_tokens_for_one_purchase_the_first_that_begins_sells_it() {
+    let fleet = TestFleet::start().await;
+    let body = by_app(1550, "0000");
+    let first = access(&fleet, "ada", &body, None).await;
+    let second = access(&fleet, "ada", &body, None).await;
+    let sale = app(&fleet).first_sale(&first, &CardData::planted()).await.unwrap();
+    let refused = app(&fleet).first_sale(&second, &CardData::planted()).await.unwrap_err();
+    assert_eq!(refused.refusal().unwrap().status, 403);
+    let id = id_of(&sale);
+    fleet.wait_status(id, PurchaseStatus::Success).await;
+    assert_eq!(moved(&fleet, id), [1, 1, 1]);
+    assert_eq!(fleet.simulator().violations(), []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

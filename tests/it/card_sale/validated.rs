@@ -6,7 +6,7 @@ use fleet_testkit::TestFleet;
 use fleet_testkit::fleet::{Builder, client, connector};
 use serde_json::{Value, json};
 
-use super::{access, app, by_app, id_of, moved, wait_status};
+use super::{access, app, by_app, id_of, moved};
 
 /// A fleet whose desk is asked before the buyer pays.
 fn asks_first() -> Builder {
@@ -42,7 +42,7 @@ async fn an_app_has_no_session_before_the_desk_has_answered() {
     fleet.until("the desk to have answered", valid).await;
     let sale = app(&fleet).first_sale(&order, &CardData::planted()).await.unwrap();
     assert_eq!(id_of(&sale), id, "the same purchase goes on");
-    wait_status(&fleet, id, PurchaseStatus::Success).await;
+    fleet.wait_status(id, PurchaseStatus::Success).await;
     assert_eq!(moved(&fleet, id), [1, 1, 1]);
     fleet.assert_conserved().await;
 }

@@ -5,19 +5,20 @@ use fleet_domain::PurchaseStatus::Success;
 use fleet_simulator::EffectKind;
 use fleet_testkit::TestFleet;
 
-use super::{assert_once, ended, gateway, killed_at, take_over, without};
+use super::{assert_once, ended, gateway, killed_at_hit, take_over, without};
 use crate::{card_payment, mo_charge};
 
 /// Deaths at the call, and at its commit.
 const POINTS: [&str; 5] =
     ["claim.after", "call.before", "call.answered", "commit.before", "commit.after"];
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_death_around_the_sms_sends_one_and_charges_once() {
+/// Deaths in the n-th exchange with the operator.
+async fn dies_in_exchange(nth: u32) {
     let fleet = without("reservation").start().await;
     for point in POINTS {
         let body = mo_charge::by_sms("0000", "0000");
-        let id = killed_at(&fleet, "reservation", &format!("reserve/{point}"), &body).await;
+        let hit = format!("reserve/{point}:{nth}");
+        let id = killed_at_hit(&fleet, "reservation", &hit, &body).await;
         ended(&fleet, "reservation", id, (Success, point)).await;
         assert_eq!(fleet.count(id, EffectKind::Prompt), 1, "{point}");
     }
@@ -25,21 +26,13 @@ async fn a_death_around_the_sms_sends_one_and_charges_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_death_around_the_sms_sends_one_and_charges_once() {
+    dies_in_exchange(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_death_around_the_check_of_a_charge_reserves_once() {
-    let fleet = without("reservation").start().await;
-    for point in POINTS {
-        // The first exchange has the SMS sent; the second one asks about the charge.
-        let armed = fleet.start_armed("reservation", &format!("reserve/{point}:2")).await;
-        let body = mo_charge::by_sms("0000", "0000");
-        let id = super::buy(&fleet, &body, async |_| {
-            fleet.until_crashed(armed).await;
-            take_over(&fleet, "reservation").await;
-        })
-        .await;
-        ended(&fleet, "reservation", id, (Success, point)).await;
-        assert_eq!(fleet.count(id, EffectKind::Prompt), 1, "{point}");
-    }
-    fleet.assert_all_ended().await;
+    dies_in_exchange(2).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -74,9 +74,14 @@ async fn buy(
     id
 }
 
-/// A purchase during which a program kills itself at a point; then a fresh process of it is there.
+/// A purchase during which a program kills itself when it first comes to a point.
 async fn killed_at(fleet: &TestFleet, program: &str, point: &str, body: &Value) -> PurchaseId {
-    let armed = fleet.start_armed(program, &format!("{point}:1")).await;
+    killed_at_hit(fleet, program, &format!("{point}:1"), body).await
+}
+
+/// The same for the n-th time, `point:n`; then a fresh process of it is there.
+async fn killed_at_hit(fleet: &TestFleet, program: &str, point: &str, body: &Value) -> PurchaseId {
+    let armed = fleet.start_armed(program, point).await;
     buy(fleet, body, async |_| {
         fleet.until_crashed(armed).await;
         take_over(fleet, program).await;

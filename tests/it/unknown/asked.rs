@@ -1,12 +1,14 @@
 //! Sources that ask the buyer: each of their calls by every fault. The buyer is asked once, pays once,
 //! and gets the goods once.
 
+use std::time::Duration;
+
 use fleet_domain::PurchaseStatus;
-use fleet_simulator::{Action, Behaviour, Fault};
+use fleet_simulator::{Action, Behaviour, CardData, Fault};
 use fleet_testkit::TestFleet;
 
 use super::impatient;
-use crate::{card_payment, mo_charge};
+use crate::{card_payment, card_sale, mo_charge};
 
 /// What the first call of this kind gets; all later ones go well.
 fn faulty(fleet: &TestFleet, key: &str, action: Action, fault: Fault) {
@@ -49,6 +51,31 @@ async fn a_card_pages_answer_that_is_lost_in_any_way_is_paid_once() {
         assert_eq!(view.purchase.status(), PurchaseStatus::Success, "{action:?} {fault:?}");
         assert_eq!(card_payment::moved(&fleet, id), [1, 1], "{action:?} {fault:?}");
         assert_eq!(card_payment::completions(&fleet, &view).len(), 1, "{action:?} {fault:?}");
+    }
+    fleet.assert_all_ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sales_status_that_is_lost_in_any_way_is_asked_for_again_and_paid_once() {
+    let fleet = card_sale::asking_often().await;
+    let app = card_sale::app(&fleet).polling(Duration::ZERO, 0);
+    let mut sold = Vec::new();
+    for (amount, fault) in (3_000..).zip(Fault::ALL) {
+        let key = amount.to_string();
+        let untold = vec![Behaviour::asks(&[(0, "approved/untold")])];
+        fleet.simulator().script(&key, Action::Sale, untold);
+        faulty(&fleet, &key, Action::SaleStatus, fault);
+        let body = card_sale::by_app(amount, "0000");
+        let order = card_sale::access(&fleet, "ada", &body, None).await;
+        let sale = app.first_sale(&order, &CardData::planted()).await.unwrap();
+        sold.push((fault, card_sale::id_of(&sale)));
+    }
+    for (fault, id) in sold {
+        let view = fleet.wait_final(id).await;
+        assert_eq!(view.purchase.status(), PurchaseStatus::Success, "{fault:?}");
+        assert_eq!(card_sale::moved(&fleet, id), [1, 1, 1], "{fault:?}");
+        let asked = fleet.calls(id).iter().filter(|call| call.action == Action::SaleStatus).count();
+        assert!(asked >= 2, "{fault:?}: asked {asked} times");
     }
     fleet.assert_all_ended().await;
 }

@@ -9,6 +9,7 @@ mod caller;
 mod closed;
 mod compose;
 mod halved;
+mod intake;
 mod msisdn;
 mod parameters;
 mod present;

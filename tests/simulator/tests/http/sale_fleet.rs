@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -104,12 +103,7 @@ impl Fleet {
     /// Waits for so many callbacks.
     pub(crate) async fn wait(&self, count: usize) -> Vec<BTreeMap<String, String>> {
         let told = || self.kept.lock().unwrap().callbacks.clone();
-        let wait = async {
-            while told().len() < count {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(10), wait).await.expect("it is told in time");
+        crate::world::until(|| told().len() >= count).await;
         told()
     }
 

@@ -7,16 +7,17 @@ use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use fleet_boot::{Intake, IntakeOutcome};
+use fleet_boot::IntakeOutcome;
 use fleet_contracts::openapi::{Content, Document, Operation, Parameter};
 use fleet_contracts::{CardPayment, CardPaymentUrl, PurchaseBody, Rejection, read_body};
-use fleet_domain::{Client, PurchaseId, PurchaseStatus, ReserveState, Scenario, WayIn};
+use fleet_domain::{Client, PurchaseId, PurchaseStatus, ReserveState, Scenario};
 use fleet_store::PaymentPage;
 use schemars::json_schema;
 use serde_json::json;
 
 use crate::Gateway;
 use crate::api::RAW_KEY;
+use crate::intake::take_in_one;
 use crate::problem::whole;
 use crate::routes::transactions::{QueryProblem, client_of_raw_key, describe_problems};
 
@@ -64,20 +65,14 @@ pub(crate) async fn payment(
     let body = whole(body).map_err(refused)?;
     let payment: CardPayment = read_body(&body).map_err(refused)?;
     let body = order(client, &payment)?;
-    let intake = Intake::new(gateway.store.clone(), gateway.hints.clone());
-    // Its own task: a caller that hangs up must not cut the write in two.
-    let stored = tokio::spawn(async move {
-        intake.take_in(&directory, vec![(body, Scenario::WeReserve)], WayIn::Http).await
-    });
-    let outcomes = stored.await.map_err(|_panic| QueryProblem::Unavailable)?;
-    let id = match outcomes.into_iter().next() {
-        Some(IntakeOutcome::Stored { id, .. }) => id,
-        Some(IntakeOutcome::Conflict) => {
+    let id = match take_in_one(&gateway, directory, body, Scenario::WeReserve).await {
+        IntakeOutcome::Stored { id, .. } => id,
+        IntakeOutcome::Conflict => {
             let text = "order_info was used before for another payment".to_owned();
             return Err(QueryProblem::Rejected(text));
         }
-        Some(IntakeOutcome::Rejected(rejection)) => return Err(refused(rejection)),
-        Some(IntakeOutcome::Similar | IntakeOutcome::Unavailable) | None => {
+        IntakeOutcome::Rejected(rejection) => return Err(refused(rejection)),
+        IntakeOutcome::Similar | IntakeOutcome::Unavailable => {
             return Err(QueryProblem::Unavailable);
         }
     };

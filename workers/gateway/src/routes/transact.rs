@@ -5,15 +5,16 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::HeaderMap;
-use fleet_boot::{Intake, IntakeOutcome, similar_in_flight};
+use fleet_boot::{IntakeOutcome, similar_in_flight};
 use fleet_contracts::openapi::{Content, Document, Operation, Parameter, TransactBody};
 use fleet_contracts::{PurchaseBody, Rejection, TransactReply, codes, message_of};
-use fleet_domain::{Client, Progress, PurchaseId, PurchaseStatus, ReserveState, Scenario, WayIn};
+use fleet_domain::{Client, Progress, PurchaseId, PurchaseStatus, ReserveState, Scenario};
 use serde_json::json;
 
 use crate::Gateway;
 use crate::api::by_client;
 use crate::caller::{caller, check_signature};
+use crate::intake::take_in_one;
 use crate::problem::{Problem, fails, whole};
 
 type Answer = Result<Json<TransactReply>, Problem>;
@@ -156,19 +157,11 @@ async fn take_in(
         return Err(Rejection::field("clientId", "is not the client of this API key").into());
     }
     let client = client.clone();
-    let intake = Intake::new(gateway.store.clone(), gateway.hints.clone());
-    // Its own task: a caller that hangs up must not cut the write in two.
-    let stored = tokio::spawn(async move {
-        intake.take_in(&directory, vec![(body, scenario)], WayIn::Http).await
-    });
-    let outcomes = stored.await.map_err(|_panic| Problem::Unavailable)?;
-    match outcomes.into_iter().next() {
-        Some(IntakeOutcome::Stored { id, progress, .. }) => {
-            Ok((client, Accepted::of(id, &progress)))
-        }
-        Some(IntakeOutcome::Conflict) => Err(Problem::Conflict),
-        Some(IntakeOutcome::Similar) => Err(similar_in_flight().into()),
-        Some(IntakeOutcome::Rejected(rejection)) => Err(rejection.into()),
-        Some(IntakeOutcome::Unavailable) | None => Err(Problem::Unavailable),
+    match take_in_one(gateway, directory, body, scenario).await {
+        IntakeOutcome::Stored { id, progress, .. } => Ok((client, Accepted::of(id, &progress))),
+        IntakeOutcome::Conflict => Err(Problem::Conflict),
+        IntakeOutcome::Similar => Err(similar_in_flight().into()),
+        IntakeOutcome::Rejected(rejection) => Err(rejection.into()),
+        IntakeOutcome::Unavailable => Err(Problem::Unavailable),
     }
 }

@@ -4,7 +4,7 @@ use fleet_store::Store;
 use serde_json::json;
 
 use super::import::Who;
-use super::reason::checked_reason;
+use super::why::Why;
 use crate::Failure;
 use crate::output::Output;
 
@@ -12,11 +12,8 @@ use crate::output::Output;
 pub(crate) enum Command {
     /// Close every gateway to clients, within about a second: 503 with Retry-After
     On {
-        /// Why, for other operators; at most 200 characters
-        #[arg(long)]
-        reason: String,
         #[command(flatten)]
-        who: Who,
+        why: Why,
     },
     /// Open the gateways again
     Off {
@@ -29,8 +26,8 @@ pub(crate) enum Command {
 
 pub(crate) async fn run(command: &Command, store: &Store, output: Output) -> Result<(), Failure> {
     match command {
-        Command::On { reason, who } => {
-            store.set_maintenance(Some(checked_reason(reason)?), &who.name()).await?;
+        Command::On { why } => {
+            store.set_maintenance(Some(why.reason()?), &why.actor()).await?;
         }
         Command::Off { who } => {
             store.set_maintenance(None, &who.name()).await?;

@@ -7,7 +7,6 @@ pub(crate) mod directory;
 pub(crate) mod import;
 pub(crate) mod maintenance;
 pub(crate) mod purchase;
-mod reason;
 pub(crate) mod summary;
 pub(crate) mod verify;
 mod why;

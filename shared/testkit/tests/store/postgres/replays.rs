@@ -112,8 +112,8 @@ async fn a_letter_is_decided_once_a_replay_with_who_and_why() {
 
     let mut connection = database.connection().await.unwrap();
     let twice = "insert into dead_letter_decision
-                   (letter, replay, action, outcome, cause, detail, actor, reason)
-                 select letter, replay, action, 'refused', 'c', 'd', actor, reason
+                   (letter, replay, outcome, cause, detail, actor, reason)
+                 select letter, replay, 'refused', 'c', 'd', actor, reason
                  from dead_letter_decision where outcome = 'stored' limit 1";
     let twice = sqlx::raw_sql(twice).execute(&mut connection).await.unwrap_err();
     assert!(twice.as_database_error().unwrap().is_unique_violation(), "{twice}");

@@ -5,19 +5,20 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use fleet_boot::{Intake, IntakeOutcome};
+use fleet_boot::Taken;
 use fleet_contracts::openapi::{Content, Document, Operation};
 use fleet_contracts::{
     InitiateReply, InitiateSale, InitiatedSession, PurchaseBody, Rejection, SaleTransaction,
 };
 use fleet_domain::{
-    FundingType, Progress, Purchase, PurchaseId, PurchaseStatus, ReserveState, Scenario, WayIn,
+    FundingType, Progress, Purchase, PurchaseId, PurchaseStatus, ReserveState, Scenario,
 };
 use fleet_store::{Access, DeviceSale, Reference, SaleSession};
 use serde_json::json;
 
 use super::{ANOTHER_SESSION, HAS_ENDED, Signing, check_text, new_secret, read};
 use crate::Gateway;
+use crate::intake::take_in_one;
 use crate::present::Present;
 use crate::sale_problem::{SaleProblem, fails_as_sale};
 
@@ -133,24 +134,12 @@ async fn take_in(
     body.paid_by = Some(FundingType::CardSale);
     // The buyer agreed to this amount: a fee that has changed since is no reason to take another.
     body.fee_amount = access.money.minor.checked_sub(body.purchase_amount);
-    let intake = Intake::new(gateway.store.clone(), gateway.hints.clone());
-    let directory = directory.clone();
-    // Its own task: a caller that hangs up must not cut the write in two.
-    let stored = tokio::spawn(async move {
-        intake.take_in(&directory, vec![(body, Scenario::WeReserve)], WayIn::Http).await
-    });
-    let outcomes = stored.await.map_err(|_panic| SaleProblem::Unavailable)?;
-    let id = match outcomes.into_iter().next() {
-        Some(IntakeOutcome::Stored { id, .. }) => id,
-        Some(IntakeOutcome::Conflict) => {
-            let problem = "was used before for another purchase";
-            return Err(Rejection::field("clientTxnRef", problem).into());
-        }
-        Some(IntakeOutcome::Similar) => return Err(fleet_boot::similar_in_flight().into()),
-        Some(IntakeOutcome::Rejected(rejection)) => return Err(rejection.into()),
-        Some(IntakeOutcome::Unavailable) | None => return Err(SaleProblem::Unavailable),
-    };
-    find(gateway, access, id).await
+    let outcome = take_in_one(gateway, directory.clone(), body, Scenario::WeReserve).await;
+    match Taken::from(outcome) {
+        Taken::Stored { id, .. } => find(gateway, access, id).await,
+        Taken::Refused(refusal) => Err(refusal.rejection.into()),
+        Taken::Again => Err(SaleProblem::Unavailable),
+    }
 }
 
 async fn find(gateway: &Gateway, access: &Access, id: PurchaseId) -> Result<Purchase, SaleProblem> {

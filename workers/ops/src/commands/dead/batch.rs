@@ -4,12 +4,13 @@
 
 use std::time::Duration;
 
-use fleet_boot::{Intake, RequestedMessage, Taken, check_requested};
+use fleet_boot::{Intake, RequestedMessage, StoreDirectory, Taken, check_requested};
 use fleet_contracts::{BODY_BYTES_MAX, PurchaseBody};
 use fleet_domain::{Directory, Scenario, WayIn};
 use fleet_store::{LetterOutcome, ReplayEnd, ReplayLetter, ReplayView, Store, StoreError};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::super::bar;
@@ -58,12 +59,13 @@ impl Pace {
 
 /// Goes on until no letter is left, too many came back, or somebody stopped it.
 pub(super) async fn take_in(replay: &ReplayView, store: &Store) -> Result<(), Failure> {
-    let mut batch = Batch {
-        id: replay.id,
-        store,
-        intake: Intake::without_hints(store.clone()),
-        directory: store.load_directory().await?,
-    };
+    let stop = CancellationToken::new();
+    // What is imported meanwhile may be what these letters wait for.
+    let (directory, renewing) = StoreDirectory::load(store, stop.clone()).await?;
+    let _ends_with_the_replay = stop.drop_guard();
+    tokio::spawn(renewing);
+    let batch =
+        Batch { id: replay.id, store, intake: Intake::without_hints(store.clone()), directory };
     let bar = progress(replay);
     let mut pace = Pace { due: Instant::now(), rate: replay.rate };
     let (mut tally, mut tries) = (Tally::default(), 0_u32);
@@ -116,20 +118,15 @@ struct Batch<'a> {
     id: Uuid,
     store: &'a Store,
     intake: Intake,
-    directory: Directory,
+    directory: StoreDirectory,
 }
 
 impl Batch<'_> {
     /// The next letters; `None` when none is left.
-    async fn chunk(&mut self, max: u32) -> Result<Option<Tally>, StoreError> {
+    async fn chunk(&self, max: u32) -> Result<Option<Tally>, StoreError> {
         let letters = self.store.replay_letters(self.id, max).await?;
         if letters.is_empty() {
             return Ok(None);
-        }
-        // What was imported a moment ago may be what these letters wait for.
-        let (version, _) = self.store.directory_version().await?;
-        if version != self.directory.version {
-            self.directory = self.store.load_directory().await?;
         }
         let outcomes = self.outcomes(&letters).await;
         for _ in &outcomes {
@@ -148,8 +145,9 @@ impl Batch<'_> {
     async fn outcomes(&self, letters: &[ReplayLetter]) -> Vec<(Uuid, LetterOutcome)> {
         let mut outcomes = Vec::new();
         let (mut asked, mut bodies) = (Vec::new(), Vec::new());
+        let directory = self.directory.current();
         for letter in letters {
-            match self.check(letter) {
+            match check(&directory, letter) {
                 Ok(body) => {
                     asked.push(letter.letter);
                     bodies.push(body);
@@ -160,7 +158,7 @@ impl Batch<'_> {
         if bodies.is_empty() {
             return outcomes;
         }
-        let taken = self.intake.take_in(&self.directory, bodies, WayIn::Amqp).await;
+        let taken = self.intake.take_in(&directory, bodies, WayIn::Amqp).await;
         for (letter, taken) in asked.into_iter().zip(taken) {
             let outcome = match Taken::from(taken) {
                 Taken::Stored { id, is_new } => LetterOutcome::Stored(id, is_new),
@@ -173,23 +171,26 @@ impl Batch<'_> {
         }
         outcomes
     }
+}
 
-    fn check(&self, letter: &ReplayLetter) -> Result<(PurchaseBody, Scenario), LetterOutcome> {
-        if !letter.is_new {
-            return Err(LetterOutcome::DecidedBefore);
-        }
-        if letter.body.is_none() && letter.body_bytes <= BODY_BYTES_MAX {
-            return Err(refused(&letter.cause, "body cannot be unsealed with the present keys"));
-        }
-        let message = RequestedMessage {
-            message_id: letter.message_id.as_deref(),
-            body: letter.body.as_deref().unwrap_or_default(),
-            body_bytes: letter.body_bytes,
-            user_id: letter.user_id.as_deref(),
-        };
-        check_requested(&self.directory, message)
-            .map_err(|refusal| refused(refusal.cause.name(), &refusal.rejection.message))
+fn check(
+    directory: &Directory,
+    letter: &ReplayLetter,
+) -> Result<(PurchaseBody, Scenario), LetterOutcome> {
+    if !letter.is_new {
+        return Err(LetterOutcome::DecidedBefore);
     }
+    if letter.body.is_none() && letter.body_bytes <= BODY_BYTES_MAX {
+        return Err(refused(&letter.cause, "body cannot be unsealed with the present keys"));
+    }
+    let message = RequestedMessage {
+        message_id: letter.message_id.as_deref(),
+        body: letter.body.as_deref().unwrap_or_default(),
+        body_bytes: letter.body_bytes,
+        user_id: letter.user_id.as_deref(),
+    };
+    check_requested(directory, message)
+        .map_err(|refusal| refused(refusal.cause.name(), &refusal.rejection.message))
 }
 
 fn refused(cause: &str, detail: &str) -> LetterOutcome {
