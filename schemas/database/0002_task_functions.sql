@@ -645,7 +645,11 @@ begin
     on conflict (process, kind) do update
     set alive_at = excluded.alive_at, unclaimed = excluded.unclaimed,
         watermark = greatest(excluded.watermark, h.watermark);
-    delete from heartbeat where alive_at < v_now - interval '1 hour';
+    -- After an hour without a database all rows are old at once, and each process holds its own.
+    delete from heartbeat h
+    using (select o.process, o.kind from heartbeat o
+           where o.alive_at < v_now - interval '1 hour' for update skip locked) old
+    where h.process = old.process and h.kind = old.kind;
     return greatest(1, (select count(*)::integer from heartbeat
                         where kind = p_kind and alive_at > v_now - interval '5 seconds'));
 end $$;
@@ -735,10 +739,16 @@ begin
         end if;
     end loop;
 
-    with gone as (
-        delete from task t using purchase p
-        where t.kind = 8 and t.state = 4 and t.park_cause = v_cause and p.purchase = t.purchase
+    -- It holds purchases by now: a case that somebody decides about is left to the next look.
+    with settled as (
+        select t.purchase, t.kind, t.slot
+        from task t join purchase p on p.purchase = t.purchase
+        where t.kind = 8 and t.state = 4 and t.park_cause = v_cause
           and p.settle_state in ('captured', 'cancelled')
+        for update of t skip locked
+    ), gone as (
+        delete from task t using settled s
+        where t.purchase = s.purchase and t.kind = s.kind and t.slot = s.slot
         returning t.purchase, t.slot
     ), told as (
         insert into journal (purchase, kind, slot, outcome, detail)
@@ -746,8 +756,12 @@ begin
         returning 1
     )
     select count(*) into closed from told;
+    with up as (
+        select t.purchase, t.kind, t.slot from task t
+        where t.kind = 8 and t.state = 4 and t.due_at <= v_now for update skip locked
+    )
     update task t set due_at = v_now + interval '1 day'
-    where t.kind = 8 and t.state = 4 and t.due_at <= v_now;
+    from up u where t.purchase = u.purchase and t.kind = u.kind and t.slot = u.slot;
     get diagnostics reminded = row_count;
     return next;
 end $$;

@@ -145,8 +145,9 @@ returns table (letter uuid, is_new boolean, cause text, message_id text, headers
 language plpgsql volatile set enable_seqscan = off as $$
 #variable_conflict use_column
 begin
-    -- Whoever stops it waits until these are marked.
-    perform 1 from replay p where p.replay = p_replay and p.ended is null for share;
+    -- Whoever stops it waits until these are marked, and so does another process of it: it then sees
+    -- what is marked, and the two never mark the same letters in different orders.
+    perform 1 from replay p where p.replay = p_replay and p.ended is null for no key update;
     if not found then
         return;
     end if;

@@ -110,6 +110,23 @@ async fn the_backlog_and_the_parked_tasks_are_told() {
 }
 
 #[tokio::test]
+async fn a_case_that_somebody_decides_about_is_not_waited_for() {
+    let database = TestDatabase::create().await.unwrap();
+    let store = database.store();
+    let tasks = PostgresTasks::new(store.clone());
+    facts::a_late_success_after_a_failure_opens_a_case(tasks.clone()).await;
+    let cases = ParkedFilter { kind: Some(TaskKind::Case), ..ParkedFilter::default() };
+    assert_eq!(store.parked(cases).await.unwrap().len(), 3);
+    tasks.advance(Duration::from_secs(90_000)).await;
+    let mut decider = database.connection().await.unwrap();
+    let held = "begin; select 1 from task where kind = 8 order by purchase desc limit 1 for update";
+    sqlx::raw_sql(held).execute(&mut decider).await.unwrap();
+    assert_eq!(store.watch_holds().await.unwrap().reminded, 2);
+    sqlx::raw_sql("rollback").execute(&mut decider).await.unwrap();
+    assert_eq!(store.watch_holds().await.unwrap().reminded, 1);
+}
+
+#[tokio::test]
 async fn the_summary_adds_up() {
     let database = TestDatabase::create().await.unwrap();
     let store = database.store();

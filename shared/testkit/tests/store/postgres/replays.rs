@@ -6,6 +6,7 @@ use fleet_store::{
 };
 use fleet_testkit::TestDatabase;
 use serde_json::json;
+use sqlx::postgres::PgDatabaseError;
 use uuid::Uuid;
 
 use super::operations::letter;
@@ -117,6 +118,30 @@ async fn a_letter_is_decided_once_a_replay_with_who_and_why() {
                  from dead_letter_decision where outcome = 'stored' limit 1";
     let twice = sqlx::raw_sql(twice).execute(&mut connection).await.unwrap_err();
     assert!(twice.as_database_error().unwrap().is_unique_violation(), "{twice}");
+}
+
+#[tokio::test]
+async fn two_processes_of_a_replay_mark_letters_one_after_the_other() {
+    let database = TestDatabase::create().await.unwrap();
+    let store = database.store();
+    let ids = letters(&store, 3).await;
+    let replay = begin(&store, &ids, "anna").await.unwrap();
+    let mut first = database.connection().await.unwrap();
+    sqlx::raw_sql("begin").execute(&mut first).await.unwrap();
+    let mark = "select letter from fleet_replay_letters_v1($1, 1)";
+    let marked: Uuid = sqlx::query_scalar(mark).bind(replay).fetch_one(&mut first).await.unwrap();
+    assert_eq!(marked, ids[0]);
+    let mut second = database.connection().await.unwrap();
+    sqlx::raw_sql("set lock_timeout = '1ms'").execute(&mut second).await.unwrap();
+    let other = "select 1 from replay where replay = $1 for key share";
+    sqlx::query(other).bind(replay).execute(&mut second).await.expect("its decisions go on");
+    let waits = sqlx::query(mark).bind(replay).execute(&mut second).await.unwrap_err();
+    let waits = waits.as_database_error().unwrap();
+    assert!(waits.message().contains("lock timeout"), "{waits}");
+    let statement = waits.downcast_ref::<PgDatabaseError>().r#where().unwrap();
+    assert!(statement.contains("from replay p"), "it holds no letter yet: {statement}");
+    sqlx::raw_sql("commit").execute(&mut first).await.unwrap();
+    assert_eq!(left(&store, replay).await, ids);
 }
 
 #[tokio::test]

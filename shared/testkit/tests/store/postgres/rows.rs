@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use fleet_domain::{
-    ClaimAsk, ClaimGroup, ClaimToken, ClaimVerdict, Commit, CommitVerdict, Decision, Next,
-    PurchaseId, Scenario, SentUntil, TaskKey, TaskKind, Tick, Tries, later,
+    ClaimAsk, ClaimGroup, ClaimToken, ClaimVerdict, Commit, CommitVerdict, Decision, Heartbeat,
+    Next, PurchaseId, Scenario, SentUntil, TaskKey, TaskKind, Tick, Tries, later,
 };
 use fleet_store::{NewPurchase, Store, StoreError, Stored};
 use fleet_testkit::TestDatabase;
 use fleet_testkit::samples::{DISPENSE_LANE, new_purchase};
 use sqlx::Connection;
+use uuid::Uuid;
 
 const KIND: TaskKind = TaskKind::Dispense;
 
@@ -177,6 +178,32 @@ async fn only_one_process_runs_the_clock_of_a_kind() {
     assert!(store.tick(&Tick { kind: TaskKind::Settle, ..tick.clone() }).await.unwrap().ours);
     holder.rollback().await.unwrap();
     assert!(store.tick(&tick).await.unwrap().ours);
+}
+
+/// After an hour without a database everybody's last beat is old, and all beat again at once.
+#[tokio::test]
+async fn a_beat_waits_for_no_other_process_whose_beat_is_old() {
+    let database = TestDatabase::create().await.unwrap();
+    let store = database.store();
+    let beat = Heartbeat { kind: KIND, watermark: None, unclaimed: 0 };
+    let processes = [Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7()];
+    for process in processes {
+        store.beat(process, &beat).await.unwrap();
+    }
+    store.advance_clock(Duration::from_secs(3_601)).await.unwrap();
+    let mut other = database.connection().await.unwrap();
+    let mut holder = other.begin().await.unwrap();
+    sqlx::query("select 1 from heartbeat where process = $1 for update")
+        .bind(processes[0])
+        .execute(&mut *holder)
+        .await
+        .unwrap();
+    assert_eq!(store.beat(processes[2], &beat).await.unwrap(), 1);
+    holder.rollback().await.unwrap();
+    let left = "select array_agg(process order by process) from heartbeat";
+    let left: Vec<Uuid> = sqlx::query_scalar(left).fetch_one(&mut other).await.unwrap();
+    assert_eq!(left, [processes[0], processes[2]], "the one that was held is left");
+    assert_eq!(store.beat(processes[0], &beat).await.unwrap(), 2);
 }
 
 #[tokio::test]
