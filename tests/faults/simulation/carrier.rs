@@ -77,6 +77,9 @@ async fn carry(process: &Process, call: Call, first_byte: FirstByte) -> Result<R
         Body::Json(bytes) => (bytes.to_vec(), Vec::new()),
         Body::Form(fields) | Body::Multipart(fields) => (Vec::new(), fields),
     };
+    let (url, query) = url.split_once('?').unwrap_or((&url, ""));
+    let asked = url::form_urlencoded::parse(query.as_bytes()).into_owned();
+    let (url, fields) = (url.to_owned(), fields.into_iter().chain(asked).collect());
     debug_assert!(call.method == Method::Post || body.is_empty());
     poison(world, &url, &body);
     let sent = Sent { url, body, fields };

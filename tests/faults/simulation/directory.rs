@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fleet_domain::{
-    Client, ClientId, Connector, Currency, DeskRules, Directory, FeeRule, Inquiry, Lane, LaneId,
-    MsisdnForm, NotifyChannel, NotifyRules, OnUnavailable, Party, PlanClass, Product, ProductId,
-    RetryPlan, TaskKind, ValidateWhen,
+    Client, ClientId, Connector, Currency, DeskRules, Directory, FeeRule, FundingType, Inquiry,
+    Lane, LaneId, MoAccount, MsisdnForm, NotifyChannel, NotifyRules, OnUnavailable, Party,
+    PlanClass, Product, ProductId, RetryPlan, TaskKind, ValidateWhen,
 };
 use fleet_testkit::samples::{DELIVER_LANE, DISPENSE_LANE, NOTIFY_LANE, RESERVE_LANE, SETTLE_LANE};
 
+use super::asked::{APP, MO, OPERATOR, OWN, PAGE};
 use super::knobs::Knobs;
 
 /// The only client.
@@ -23,11 +24,15 @@ const HOLD: Duration = Duration::from_secs(400);
 /// A supplier that confirms is waited for so long.
 const CALLBACK: Duration = Duration::from_secs(40);
 
-/// Funding sources: what takes a hold, what takes the money and gives it back, what gives nothing back.
-pub(super) const SOURCES: [(&str, &str, LaneId); 3] = [
-    ("bank", "bank", RESERVE_LANE),
-    ("wallet", "charge", LaneId(21)),
-    ("purse", "charge-only", LaneId(31)),
+/// Funding sources: what takes a hold, what takes the money and gives it back, what gives nothing back,
+/// and what asks the buyer.
+pub(super) const SOURCES: [(&str, &str, LaneId, FundingType); 6] = [
+    ("bank", "bank", RESERVE_LANE, FundingType::Bank),
+    ("wallet", "charge", LaneId(21), FundingType::Bank),
+    ("purse", "charge-only", LaneId(31), FundingType::Bank),
+    (OPERATOR, "mo-charge", LaneId(41), FundingType::MoCharge),
+    (PAGE, "card-payment", LaneId(51), FundingType::CardPayment),
+    (APP, "card-sale", LaneId(61), FundingType::CardSale),
 ];
 
 /// Suppliers: what answers look-ups, confirms, does neither, or deduplicates.
@@ -58,16 +63,24 @@ fn connector(name: &str, party: Party, adapter: &str, inquiry: Inquiry) -> Conne
         hold_margin: Duration::from_secs(60),
         secret: None,
         codes: BTreeMap::new(),
-        mo: None,
-        account: None,
+        mo: (name == OPERATOR).then(operator),
+        account: matches!(name, PAGE | APP).then(|| OWN.to_owned()),
         desk: None,
         active: true,
         sandbox: false,
     }
 }
 
+/// Who we are at the operator.
+fn operator() -> MoAccount {
+    let [merchant, campaign, environment] = MO.map(str::to_owned);
+    let (user, description) = ("fleet".to_owned(), "Purchase".to_owned());
+    MoAccount { campaign, merchant, environment, user, description }
+}
+
 fn client() -> Client {
-    let channels = [("transact_result".to_owned(), "http://listener/result".to_owned())];
+    let channels = ["transact_result", "card_get"];
+    let channels = channels.map(|name| (name.to_owned(), "http://listener/result".to_owned()));
     Client {
         id: CLIENT,
         name: "client".to_owned(),
@@ -103,7 +116,7 @@ pub(super) fn directory(knobs: &Knobs, validates: bool, delays: &[u32]) -> Direc
         let lane = Lane { id, kind, owner, concurrency: knobs.permits, rate_per_second: 0 };
         directory.lanes.insert(id, lane);
     };
-    for (name, _, id) in SOURCES {
+    for (name, _, id, _) in SOURCES {
         lane(id, TaskKind::Reserve, name);
         lane(LaneId(id.0.saturating_add(100)), TaskKind::Refund, name);
     }
@@ -117,7 +130,7 @@ pub(super) fn directory(knobs: &Knobs, validates: bool, delays: &[u32]) -> Direc
     lane(LaneId(19), TaskKind::Validate, DESK);
 
     let sources =
-        SOURCES.map(|(name, adapter, _)| connector(name, Party::Bank, adapter, Inquiry::LookUp));
+        SOURCES.map(|(name, adapter, ..)| connector(name, Party::Bank, adapter, Inquiry::LookUp));
     let suppliers =
         SUPPLIERS.map(|(name, inquiry, _)| connector(name, Party::Supplier, "vend", inquiry));
     let mut desk = connector(DESK, Party::Desk, "fraudstop", Inquiry::Repeat);

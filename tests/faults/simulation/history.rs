@@ -1,16 +1,17 @@
 //! One history: purchases come in, processes come and go, suppliers confirm, an operator resends.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use fleet_boot::Exchange;
 use fleet_contracts::AcceptedOrder;
 use fleet_dispensing::Dispense;
 use fleet_domain::{
-    Directory, FactOutcome, FraudDetails, NewFact, Private, PurchaseId, ReserveState, Scenario,
+    Directory, FraudDetails, FundingType, NewFact, Private, PurchaseId, ReserveState, Scenario,
     TaskKey, TaskKind, between, later,
 };
-use fleet_engine::{Engine, EngineSettings, Step, TaskStore};
+use fleet_engine::{Engine, EngineSettings, Step};
 use fleet_fraud_reporting::{ReportOutcome, ValidateToken};
 use fleet_outbound::AddressPolicy;
 use fleet_reservation::{Refund, Reserve, Settle};
@@ -21,6 +22,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::asked;
 use super::carrier::Carrier;
 use super::coverage::Coverage;
 use super::directory::{CALL, CLIENT, DESK, SOURCES, SUPPLIERS, directory};
@@ -88,7 +90,8 @@ async fn live(world: &Arc<World>) {
     }
     tokio::spawn(trouble(Arc::clone(world), ids.clone()));
     let began = Instant::now();
-    while world.memory.open() > 0 || world.is_troubled() {
+    let buyers = || world.buyers.load(Ordering::Relaxed) > 0;
+    while world.memory.open() > 0 || world.is_troubled() || buyers() {
         let wait =
             if world.is_troubled() { Duration::from_millis(500) } else { Duration::from_secs(1) };
         pass(wait).await;
@@ -97,7 +100,7 @@ async fn live(world: &Arc<World>) {
         if over || world.memory.open() == 0 && began.elapsed() > Duration::from_secs(4) {
             world.calm_down();
         }
-        if !world.is_troubled() {
+        if !world.is_troubled() && !buyers() {
             skip_waits(world);
         }
         if began.elapsed() > STUCK_AFTER {
@@ -142,6 +145,11 @@ fn order(world: &Arc<World>, directory: &Arc<Directory>) -> Vec<PurchaseId> {
     ids
 }
 
+/// Times that grow, so that purchases lie in one order whatever the machine's clock says.
+pub(super) fn id_of(number: u32) -> PurchaseId {
+    PurchaseId(Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0000 + u128::from(number)))
+}
+
 fn purchase(world: &World, directory: &Directory, number: u32) -> NewPurchase {
     let pick =
         |end: usize| usize::try_from(world.below(u64::try_from(end).unwrap_or(1))).unwrap_or(0);
@@ -154,14 +162,15 @@ fn purchase(world: &World, directory: &Directory, number: u32) -> NewPurchase {
     let new = fleet_testkit::samples::new_purchase(&format!("ref-{number}"), scenario, start_by);
     let Ok(mut new) = new else { return purchase(world, directory, number) };
     let AcceptedOrder { order, reserve, first_task, .. } = &mut new.order;
-    // Times that grow, so that purchases lie in one order whatever the machine's clock says.
-    order.id =
-        PurchaseId(Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0000 + u128::from(number)));
+    order.id = id_of(number);
     order.supplier =
         SUPPLIERS.get(pick(SUPPLIERS.len())).map_or("lookup", |(name, ..)| name).to_owned();
     if ours {
-        order.funding_source =
-            SOURCES.get(pick(SOURCES.len())).map_or("bank", |(name, ..)| name).to_owned();
+        let source = SOURCES.get(pick(SOURCES.len()));
+        let (name, funding) =
+            source.map_or(("bank", FundingType::Bank), |(name, .., funding)| (*name, *funding));
+        order.funding_source = name.to_owned();
+        order.funding = funding;
     }
     order.client = CLIENT;
     if world.below(2) == 0 {
@@ -200,6 +209,9 @@ async fn take_in(world: Arc<World>, new: NewPurchase, after: Duration) {
         let key = TaskKey { purchase: *purchase, kind: first.kind, slot: first.slot };
         world.note(|| format!("stored {}", short(&key)));
         world.publish_one(key, first.lane, now);
+        if new.order.order.funding == FundingType::CardSale {
+            asked::app_begins(&world, *purchase);
+        }
     }
 }
 
@@ -234,7 +246,7 @@ pub(super) fn confirm_later(
     });
 }
 
-/// The gateway stores what a supplier tells, and wakes its task.
+/// What a supplier tells.
 async fn confirm(world: &World, reference: &str, done: bool) {
     let code = if done { "0000" } else { "2213" };
     let purchase = reference.get(..36).and_then(|text| text.parse().ok());
@@ -250,26 +262,7 @@ async fn confirm(world: &World, reference: &str, done: bool) {
         external_id: "S-cb".to_owned(),
         body: Private::new(body.to_string()),
     };
-    let now = world.now();
-    let Ok(outcome) = world.memory.store_fact(&fact).await else { return };
-    world.note(|| format!("fact {code} {outcome:?}"));
-    match outcome {
-        FactOutcome::Stored { woken: Some(woken) } => {
-            world.reach("fact woke");
-            world.publish_one(woken.key, woken.lane, now);
-        }
-        FactOutcome::Stored { woken: None } => world.reach("fact stored"),
-        FactOutcome::Duplicate => world.reach("fact duplicate"),
-        FactOutcome::Unmatched => world.reach("fact unmatched"),
-    }
-    if purchase.is_some_and(|id| {
-        world
-            .memory
-            .show(id)
-            .is_some_and(|view| view.tasks.iter().any(|task| task.key.kind == TaskKind::Case))
-    }) {
-        world.reach("case case_opened");
-    }
+    world.tell(&fact).await;
 }
 
 /// Every second: the broker, the clock, the operator.

@@ -33,6 +33,9 @@ pub(super) fn end(world: &World, ids: &[PurchaseId]) {
             world.violate(format!("purchase {number} is gone"));
             continue;
         };
+        if view.purchase.progress.reserve == ReserveState::Charged {
+            world.reach(&format!("paid at {}", view.purchase.order.funding_source));
+        }
         for problem in problems(&view, account) {
             world.violate(format!("purchase {number}: {problem}"));
         }

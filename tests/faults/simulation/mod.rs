@@ -5,6 +5,7 @@
 //! statement, hint or answer is lost, late or doubled, what a supplier confirms when. Afterwards the
 //! parties' own records are compared with the books.
 
+mod asked;
 mod broker;
 mod carrier;
 mod coverage;

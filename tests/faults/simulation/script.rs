@@ -37,10 +37,27 @@ pub(super) struct Confirms {
     pub(super) never: bool,
 }
 
+/// What a buyer does who is asked to pay.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Buyer {
+    pub(super) pays: bool,
+    /// How long that takes; longer than anybody waits for it, perhaps.
+    pub(super) after: Duration,
+    /// How often the source tells it.
+    pub(super) tells: u32,
+    /// The source tells nothing of its own accord, where it may be asked or nothing was paid.
+    pub(super) unheard: bool,
+    /// Before that, somebody else tells of a charge that never was.
+    pub(super) forged: bool,
+    /// Who has not paid pays later, and the source says both; of who has paid it says the opposite.
+    pub(super) turns: bool,
+}
+
 /// The script of one purchase.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Script {
     pub(super) funds: Funds,
+    pub(super) buyer: Buyer,
     pub(super) vend: Vend,
     pub(super) confirms: Confirms,
     pub(super) settles: bool,
@@ -83,8 +100,17 @@ impl Script {
             misnames: some(100),
             never: some(100),
         };
+        let buyer = Buyer {
+            pays: !some(250),
+            after: world.millis(0, if some(300) { 90_000 } else { 1_500 }),
+            tells: 1_u32.saturating_add(few(3)),
+            unheard: some(200),
+            forged: some(300),
+            turns: some(400),
+        };
         Self {
             funds,
+            buyer,
             vend,
             confirms,
             settles: !some(80),

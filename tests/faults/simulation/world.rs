@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fleet_contracts::JobHint;
-use fleet_domain::{LaneId, TaskKey};
+use fleet_domain::{FactOutcome, LaneId, NewFact, TaskKey, TaskKind};
+use fleet_engine::TaskStore as _;
+use fleet_store::TaskView;
 use fleet_testkit::MemoryStore;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -37,6 +39,8 @@ pub(super) struct World {
     trouble: AtomicBool,
     /// Effects that are still to come of calls that were given up.
     pub(super) late_effects: AtomicU32,
+    /// Buyers who are still to be heard of.
+    pub(super) buyers: AtomicU32,
     blocked_until: Mutex<Instant>,
     seen: Mutex<Seen>,
 }
@@ -70,6 +74,7 @@ impl World {
             clock: Mutex::new(now),
             trouble: AtomicBool::new(true),
             late_effects: AtomicU32::new(0),
+            buyers: AtomicU32::new(0),
             blocked_until: Mutex::new(now),
             seen: Mutex::new(Seen { lines: traced.then(Vec::new), ..Seen::default() }),
         })
@@ -169,6 +174,27 @@ impl World {
         let place = self.is_troubled().then(|| self.below(1 << 20));
         if self.broker.publish(hint, place) {
             self.reach("fault hint overtaken");
+        }
+    }
+
+    /// The gateway stores what it is told, and wakes its task.
+    pub(super) async fn tell(&self, fact: &NewFact) {
+        let now = self.now();
+        let Ok(outcome) = self.memory.store_fact(fact).await else { return };
+        self.note(|| format!("fact {} {outcome:?}", fact.status));
+        match outcome {
+            FactOutcome::Stored { woken: Some(woken) } => {
+                self.reach("fact woke");
+                self.publish_one(woken.key, woken.lane, now);
+            }
+            FactOutcome::Stored { woken: None } => self.reach("fact stored"),
+            FactOutcome::Duplicate => self.reach("fact duplicate"),
+            FactOutcome::Unmatched => self.reach("fact unmatched"),
+        }
+        let case = |task: &TaskView| task.key.kind == TaskKind::Case;
+        let view = fact.task.and_then(|key| self.memory.show(key.purchase));
+        if view.is_some_and(|view| view.tasks.iter().any(case)) {
+            self.reach("case case_opened");
         }
     }
 

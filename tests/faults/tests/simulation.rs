@@ -105,6 +105,22 @@ fn a_supplier_that_says_the_opposite_later_moves_no_money_and_opens_a_case() {
 }
 
 #[test]
+fn a_late_false_or_doubled_word_about_a_charge_loses_no_money_and_moves_no_goods() {
+    let knobs =
+        Knobs { unwilling: 1_000, purchases: 12, late: 200, hint_lost: 300, ..Knobs::calm() };
+    let branches = [
+        "paid at operator",
+        "paid at page",
+        "paid at app",
+        "reserve buyer_silent",
+        "reserve not_confirmed",
+        "reserve fact_first",
+        "case case_opened",
+    ];
+    histories(600, knobs, &branches);
+}
+
+#[test]
 fn hints_that_get_lost_under_load_are_found() {
     let knobs =
         Knobs { hint_lost: 700, purchases: 40, processes: 2, blocked: 200, ..Knobs::calm() };
