@@ -9,12 +9,19 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
 
-drills=(cargo run --quiet --package fleet-faults --example drills --locked --)
+run=(cargo run --quiet --package fleet-faults --example drills --locked)
+drills=("${run[@]}" --)
 for argument in "$@"; do
   case $argument in
     --list | --help | -h) exec "${drills[@]}" "$@" ;;
   esac
 done
+# Histories need no servers, and many of them are worth an optimised build.
+case " $* " in
+  *" kills "* | *" broker-disk "* | *" mutations "*) ;;
+  *" simulation "*" --trace "*) exec "${drills[@]}" "$@" ;;
+  *" simulation "*) exec "${run[@]}" --release -- "$@" ;;
+esac
 
 # Servers that somebody else named are never killed.
 unset FLEET__DATABASE__URL FLEET__BROKER__URL SERVERS

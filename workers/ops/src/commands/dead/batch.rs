@@ -82,8 +82,11 @@ pub(super) async fn take_in(replay: &ReplayView, store: &Store) -> Result<(), Fa
         pace.spend(chunk);
         tries = if done.decided == 0 { tries.saturating_add(1) } else { 0 };
         if tries == TRIES {
-            let text =
-                format!("Postgres takes nothing in; later: fleet dead continue {}", replay.id);
+            let text = format!(
+                "nothing was decided {TRIES} times: Postgres takes nothing in, or another process \
+                 of this replay is ahead; later: fleet dead continue {}",
+                replay.id
+            );
             return Err(Failure::No(text));
         }
         if tries > 0 {
