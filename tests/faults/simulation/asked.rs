@@ -221,7 +221,7 @@ pub(super) fn app_begins(world: &Arc<World>, id: PurchaseId) {
 
 async fn app_sells(world: &World, id: PurchaseId, buyer: Buyer) {
     let mut tries = BEGINS;
-    while is(world, id, ReserveState::Validating) && tries > 0 {
+    while reserve(world, id) == Some(ReserveState::Validating) && tries > 0 {
         tries = tries.saturating_sub(1);
         pass(Duration::from_secs(1)).await;
     }
@@ -245,15 +245,12 @@ async fn app_sells(world: &World, id: PurchaseId, buyer: Buyer) {
     answers(world, APP, id, buyer).await;
 }
 
-fn is(world: &World, id: PurchaseId, state: ReserveState) -> bool {
-    world.memory.progress(id).is_some_and(|progress| progress.reserve == state)
+fn reserve(world: &World, id: PurchaseId) -> Option<ReserveState> {
+    world.memory.progress(id).map(|progress| progress.reserve)
 }
 
+/// Whether a sale of it may still be vouched for, as the gateway's check has it.
 fn is_open(world: &World, id: PurchaseId) -> bool {
     let waits = [ReserveState::Pending, ReserveState::Asked, ReserveState::Unknown];
-    let pending = |view: &fleet_store::PurchaseView| {
-        view.purchase.status() == PurchaseStatus::Pending
-            && waits.contains(&view.purchase.progress.reserve)
-    };
-    world.memory.show(id).is_some_and(|view| pending(&view))
+    reserve(world, id).is_some_and(|state| waits.contains(&state))
 }

@@ -124,6 +124,15 @@ async fn a_case_that_somebody_decides_about_is_not_waited_for() {
     assert_eq!(store.watch_holds().await.unwrap().reminded, 2);
     sqlx::raw_sql("rollback").execute(&mut decider).await.unwrap();
     assert_eq!(store.watch_holds().await.unwrap().reminded, 1);
+
+    // The same where their settlement closes them.
+    let settled = "update task set park_cause = 'the hold ran out before the purchase was decided'
+                   where kind = 8; update purchase set settle_state = 'captured'";
+    sqlx::raw_sql(settled).execute(&mut decider).await.unwrap();
+    sqlx::raw_sql(held).execute(&mut decider).await.unwrap();
+    assert_eq!(store.watch_holds().await.unwrap().closed, 2);
+    sqlx::raw_sql("rollback").execute(&mut decider).await.unwrap();
+    assert_eq!(store.watch_holds().await.unwrap().closed, 1);
 }
 
 #[tokio::test]
