@@ -134,6 +134,12 @@ words! {
 }
 
 impl ReserveState {
+    /// Whether the source was let at it and may still take the funds.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Asked | Self::Unknown)
+    }
+
     /// The state after an event. The same final event again leaves it unchanged.
     ///
     /// # Errors

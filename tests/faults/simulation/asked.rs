@@ -251,6 +251,5 @@ fn reserve(world: &World, id: PurchaseId) -> Option<ReserveState> {
 
 /// Whether a sale of it may still be vouched for, as the gateway's check has it.
 fn is_open(world: &World, id: PurchaseId) -> bool {
-    let waits = [ReserveState::Pending, ReserveState::Asked, ReserveState::Unknown];
-    reserve(world, id).is_some_and(|state| waits.contains(&state))
+    reserve(world, id).is_some_and(ReserveState::is_open)
 }

@@ -97,11 +97,7 @@ fn check_session(signing: &Signing, asked: &CheckSale) -> Result<(), SaleProblem
 async fn check_purchase(gateway: &Gateway, sale: &DeviceSale) -> Result<(), SaleProblem> {
     let found = gateway.store.find_funded_by(sale.purchase, &sale.funding_source).await?;
     let is_open = |purchase: &Purchase| {
-        let waits = matches!(
-            purchase.progress.reserve,
-            ReserveState::Pending | ReserveState::Asked | ReserveState::Unknown
-        );
-        waits && purchase.status() == PurchaseStatus::Pending
+        purchase.progress.reserve.is_open() && purchase.status() == PurchaseStatus::Pending
     };
     let is_ours = |purchase: &Purchase| purchase.order.reserved() == sale.access.money;
     match found {
