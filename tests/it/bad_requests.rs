@@ -84,6 +84,9 @@ fn wrong_extras() -> Vec<(Value, &'static str)> {
         (json!({ "fraud": { "externalUserId": "x".repeat(129) } }), "fraud.externalUserId"),
         (json!({ "deliver": "transact_result" }), "additionalData.deliver"),
         (json!({ "deliver": vec!["x"; 9] }), "deliver"),
+        (json!({ "deliver": ["transact_reslt"] }), "deliver"),
+        (json!({ "deliver": ["transact_result", "sms"] }), "deliver"),
+        (json!({ "deliver": ["card_get"] }), "deliver"),
         (json!({ "notify": ["x".repeat(65)] }), "notify"),
     ]
 }

@@ -42,6 +42,7 @@ mod purchase;
 mod replay;
 mod results;
 mod sandbox;
+mod setups;
 mod tidy;
 mod unknown;
 mod unmatched;

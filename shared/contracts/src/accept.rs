@@ -4,18 +4,15 @@
 use chrono::{DateTime, Utc};
 use fleet_domain::{
     Amounts, Client, ClientId, Connector, Currency, Directory, FollowUp, FraudDetails, FundingType,
-    NotifyChannel, Order, OrderDetails, Party, Private, Product, ProductId, PurchaseId,
-    ReserveState, Scenario, TaskKind, bare, later, looks_like_a_card_number,
+    Order, OrderDetails, Party, Private, Product, ProductId, PurchaseId, ReserveState, Scenario,
+    SupplierAdapter, TaskKind, bare, later, looks_like_a_card_number,
 };
 
 use crate::timestamp::is_iso_8601;
-use crate::{PurchaseBody, Rejection, codes};
+use crate::{PurchaseBody, Rejection, channels, codes};
 
 /// Minor units of a purchase at most (contracts, section 1: 12 digits).
 pub const PURCHASE_AMOUNT_MAX: i64 = 999_999_999_999;
-
-/// The adapter of suppliers whose goods clients hand over themselves.
-pub const OWN_GOODS: &str = "own-goods";
 
 /// An order that may be stored, with its first task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +47,7 @@ pub fn accept(
 ) -> Result<AcceptedOrder, Rejection> {
     check_texts(body)?;
     let client = client_of(directory, body)?;
-    check_notify(client, body)?;
+    channels::check(client, body)?;
     let (product, _) = product_for(directory, client, ProductId(body.product_id))?;
     let currency = currency_of(body, product)?;
     let amounts = amounts_of(directory, client, product, body.purchase_amount)?;
@@ -156,7 +153,7 @@ pub const fn may_serve(connector: &Connector, client: &Client) -> bool {
 #[must_use]
 pub fn may_ask_for(client: &Client, product: &Product, supplier: &Connector) -> bool {
     let own = client.card.as_ref().is_some_and(|card| card.product_id == product.id.0);
-    supplier.adapter != OWN_GOODS || own
+    supplier.supplier() != Some(SupplierAdapter::OwnGoods) || own
 }
 
 /// The product of a client's request, with its supplier.
@@ -366,19 +363,6 @@ fn check_texts(body: &PurchaseBody) -> Result<(), Rejection> {
             .is_some_and(|list| list.len() > 8 || list.iter().any(|n| n.chars().count() > 64))
         {
             return Err(Rejection::field(field, "has more than 8 names or one over 64 characters"));
-        }
-    }
-    Ok(())
-}
-
-/// A message that could never be sent is refused now.
-fn check_notify(client: &Client, body: &PurchaseBody) -> Result<(), Rejection> {
-    for name in body.notify.iter().flatten() {
-        let channel = NotifyChannel::from_name(name)
-            .ok_or_else(|| Rejection::field("notify", "must name sms or email only"))?;
-        if !client.notify.connectors.contains_key(&channel) {
-            let problem = format!("names {}, a channel not configured", channel.name());
-            return Err(Rejection::field("notify", &problem));
         }
     }
     Ok(())

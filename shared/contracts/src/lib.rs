@@ -7,6 +7,7 @@ mod asyncapi;
 mod bank;
 mod buyer;
 mod catalogue;
+mod channels;
 mod charge;
 pub mod codes;
 mod dead;
@@ -33,8 +34,8 @@ mod unknown;
 mod yaml;
 
 pub use accept::{
-    AcceptedOrder, OWN_GOODS, PURCHASE_AMOUNT_MAX, accept, amounts_of, check_amount,
-    check_any_amount, content_of, first_task, identifier, may_ask_for, may_serve, product_for,
+    AcceptedOrder, PURCHASE_AMOUNT_MAX, accept, amounts_of, check_amount, check_any_amount,
+    content_of, first_task, identifier, may_ask_for, may_serve, product_for,
 };
 pub use account::{AccountQuery, AccountReply, AccountValidation};
 pub use asyncapi::asyncapi;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use fleet_domain::{
     Directory, DispenseState, FollowUp, FundingType, LaneId, NewDelivery, Order, Private, Purchase,
-    PurchaseStatus, TaskKind, later,
+    PurchaseStatus, ResultChannel, TaskKind, later,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::{CardCompletion, FrozenIpn, IPN};
 
 /// The channel of Transact Result in a client's settings and in delivery rows.
-pub const TRANSACT_RESULT: &str = "transact_result";
+pub const TRANSACT_RESULT: &str = ResultChannel::TransactResult.name();
 
 /// The channel of a card payment's end in a client's settings and in delivery rows.
-pub const CARD_GET: &str = "card_get";
+pub const CARD_GET: &str = ResultChannel::CardGet.name();
 
 /// How a purchase ended, for the one whose task ends it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,8 +7,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ClientId, Currency, FailureReason, FundingType, LaneId, NotifyChannel, NotifyEvent,
-    NotifyRules, Numbering, Private, ProductId, Scenario, TaskKind, Terms,
+    Adapter, ClientId, Currency, DeskAdapter, DeskRules, FailureReason, FundingType, Inquiry,
+    LaneId, NotifyChannel, NotifyEvent, NotifyRules, Numbering, Party, Private, ProductId,
+    SourceAdapter, SupplierAdapter, TaskKind, Terms,
 };
 
 /// A client of ours.
@@ -152,34 +153,6 @@ impl FeeRule {
     }
 }
 
-/// The kind of party behind a connector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Party {
-    /// Reserves, captures, cancels.
-    Bank,
-    /// Dispenses.
-    Supplier,
-    /// Takes fraud reports.
-    Desk,
-    /// Sends messages to people.
-    Channel,
-}
-
-/// How an unknown outcome can be cleared up with this party.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Inquiry {
-    /// It answers look-ups; "not found" is trusted once `settle_time` has passed.
-    LookUp,
-    /// The same reference again is safe and brings the first answer.
-    Repeat,
-    /// It calls us back, and answers nothing.
-    Callback,
-    /// Neither: a person asks.
-    None,
-}
-
 /// One outside party.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connector {
@@ -187,8 +160,8 @@ pub struct Connector {
     pub name: String,
     /// What it is.
     pub party: Party,
-    /// The adapter that speaks to it (`bank`, `vend`, `fraudstop`).
-    pub adapter: String,
+    /// What speaks to it.
+    pub adapter: Adapter,
     /// Where it is.
     pub base_url: String,
     /// How an unknown outcome is cleared up.
@@ -237,85 +210,51 @@ pub struct MoAccount {
     pub description: String,
 }
 
-/// In which form a desk gets the buyer's MSISDN.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MsisdnForm {
-    /// Not at all.
-    #[default]
-    Omitted,
-    /// As it is.
-    Plain,
-    /// Base64 of nonce (12 bytes), AES-256-GCM text and tag (16 bytes).
-    Encrypted,
-}
-
-/// Whose tokens a desk is asked about before any charge.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ValidateWhen {
-    /// Nobody's.
-    #[default]
-    Never,
-    /// Of purchases that we reserve for.
-    WeReserve,
-    /// Of all purchases: where the client holds the funds, before anything is dispensed.
-    Always,
-}
-
-/// What becomes of a purchase whose token the desk could not be asked about in time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnUnavailable {
-    /// It fails, and nothing is charged.
-    #[default]
-    Refuse,
-    /// It goes on as if the token were valid.
-    Proceed,
-}
-
-/// How a fraud desk is dealt with.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DeskRules {
-    /// The form of `msisdn` in reports.
-    pub msisdn: MsisdnForm,
-    /// 64 hex digits, for the encrypted form.
-    pub msisdn_key: Option<Private>,
-    /// Whose tokens are validated.
-    pub validate: ValidateWhen,
-    /// When the desk does not answer in time.
-    pub on_unavailable: OnUnavailable,
-    /// How long after acceptance the desk is asked again.
-    pub validate_within: Duration,
-}
-
-impl DeskRules {
-    /// Whether a purchase of this scenario waits for the desk's word on its token.
-    #[must_use]
-    pub fn validates(&self, scenario: Scenario) -> bool {
-        match self.validate {
-            ValidateWhen::Never => false,
-            ValidateWhen::WeReserve => scenario == Scenario::WeReserve,
-            ValidateWhen::Always => true,
-        }
-    }
-}
-
 impl Connector {
+    /// The adapter of a funding source, if this build knows it.
+    #[must_use]
+    pub const fn source(&self) -> Option<SourceAdapter> {
+        if let Adapter::Source(adapter) = self.adapter { Some(adapter) } else { None }
+    }
+
+    /// The adapter of a supplier, if this build knows it.
+    #[must_use]
+    pub const fn supplier(&self) -> Option<SupplierAdapter> {
+        if let Adapter::Supplier(adapter) = self.adapter { Some(adapter) } else { None }
+    }
+
+    /// The adapter of a fraud desk, if this build knows it.
+    #[must_use]
+    pub const fn desk_adapter(&self) -> Option<DeskAdapter> {
+        if let Adapter::Desk(adapter) = self.adapter { Some(adapter) } else { None }
+    }
+
+    /// What messages go by, if it is a provider of them.
+    #[must_use]
+    pub const fn channel(&self) -> Option<NotifyChannel> {
+        if let Adapter::Channel(adapter) = self.adapter { Some(adapter) } else { None }
+    }
+
     /// Whether apps pay there.
     #[must_use]
     pub const fn sells_on_devices(&self) -> bool {
-        matches!(self.adapter.as_bytes(), b"card-sale")
+        matches!(self.adapter, Adapter::Source(SourceAdapter::CardSale))
     }
 
     /// The type of a funding source.
     #[must_use]
     pub const fn funding(&self) -> FundingType {
-        match (self.mo.is_some(), self.account.is_some()) {
-            (true, _) => FundingType::MoCharge,
-            (false, true) if self.sells_on_devices() => FundingType::CardSale,
-            (false, true) => FundingType::CardPayment,
-            (false, false) => FundingType::Bank,
+        match self.adapter {
+            Adapter::Source(SourceAdapter::MoCharge) => FundingType::MoCharge,
+            Adapter::Source(SourceAdapter::CardSale) => FundingType::CardSale,
+            Adapter::Source(SourceAdapter::CardPayment) => FundingType::CardPayment,
+            Adapter::Source(
+                SourceAdapter::Bank | SourceAdapter::Charge | SourceAdapter::ChargeOnly,
+            )
+            | Adapter::Supplier(_)
+            | Adapter::Desk(_)
+            | Adapter::Channel(_)
+            | Adapter::Unknown(_) => FundingType::Bank,
         }
     }
 

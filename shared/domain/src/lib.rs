@@ -1,7 +1,9 @@
 //! What a purchase is: ids, money, personal data, the state machines of its tracks, and what a
 //! worker may decide. No input or output, no clock, no async: everything here is a plain value.
 
+mod adapter;
 mod decision;
+mod desk;
 mod directory;
 mod ids;
 mod money;
@@ -15,13 +17,16 @@ mod terms;
 mod time;
 mod tracks;
 
+pub use adapter::{
+    Adapter, DeskAdapter, Inquiry, Party, ResultChannel, SourceAdapter, SupplierAdapter,
+};
 pub use decision::{
     Answer, Change, Commit, Decision, FollowUp, LedgerEntry, NewDelivery, Next, TokenVerdict, Tries,
 };
+pub use desk::{DeskRules, MsisdnForm, OnUnavailable, ValidateWhen};
 pub use directory::{
-    CardAccount, Client, Connector, DeskRules, Directory, FeeRule, Inquiry, IpnAccount, Lane,
-    MoAccount, MsisdnForm, OnUnavailable, Party, PlanClass, Product, RetryPlan, SignedForm,
-    ValidateWhen, endpoint,
+    CardAccount, Client, Connector, Directory, FeeRule, IpnAccount, Lane, MoAccount, PlanClass,
+    Product, RetryPlan, SignedForm, endpoint,
 };
 pub use ids::{ClaimToken, ClientId, LaneId, ProductId, PurchaseId};
 pub use money::{Currency, Money, MoneyError};

@@ -17,13 +17,12 @@ pub fn connector<'d>(directory: &'d Directory, name: &str) -> Result<&'d Connect
     })
 }
 
-/// The row of `adapters` that a connector names.
+/// The adapter of a connector's party.
 ///
 /// # Errors
-/// `NotSent` when there is none.
-pub fn adapter<A: Copy>(adapters: &[(&str, A)], connector: &Connector) -> Result<A, CallError> {
-    let row = adapters.iter().find(|(name, _)| *name == connector.adapter);
-    row.map(|(_, adapter)| *adapter).ok_or_else(|| CallError::NotSent {
+/// `NotSent` when this build does not know the one that the connector's row names.
+pub fn adapter<A>(known: Option<A>, connector: &Connector) -> Result<A, CallError> {
+    known.ok_or_else(|| CallError::NotSent {
         cause: format!("connector {} names an unknown adapter", connector.name),
         retry_after: None,
     })

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fleet_domain::{
-    Client, ClientId, Connector, Currency, DeskRules, Directory, FeeRule, FundingType, Inquiry,
-    Lane, LaneId, MoAccount, MsisdnForm, NotifyChannel, NotifyRules, OnUnavailable, Party,
+    Adapter, Client, ClientId, Connector, Currency, DeskRules, Directory, FeeRule, FundingType,
+    Inquiry, Lane, LaneId, MoAccount, MsisdnForm, NotifyChannel, NotifyRules, OnUnavailable, Party,
     PlanClass, Product, ProductId, RetryPlan, TaskKind, ValidateWhen,
 };
 use fleet_testkit::samples::{DELIVER_LANE, DISPENSE_LANE, NOTIFY_LANE, RESERVE_LANE, SETTLE_LANE};
@@ -53,7 +53,7 @@ fn connector(name: &str, party: Party, adapter: &str, inquiry: Inquiry) -> Conne
     Connector {
         name: name.to_owned(),
         party,
-        adapter: adapter.to_owned(),
+        adapter: Adapter::of(party, adapter),
         base_url: format!("http://{name}"),
         inquiry,
         settle_time: SETTLE,

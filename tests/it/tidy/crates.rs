@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
+use fleet_domain::{Adapter, Party, ResultChannel};
 use serde::Deserialize;
 
 use super::{assert_none, read, root};
@@ -192,28 +193,30 @@ fn every_crate_takes_the_lints_and_the_versions_of_the_workspace() {
 
 #[test]
 fn a_connector_is_one_file_and_one_row_in_a_list() {
+    let names = |party| Adapter::all_of(party).iter().map(|a| a.name().to_owned()).collect();
+    let results = ResultChannel::ALL.map(|channel| channel.name().to_owned());
+    let folders: [(&str, Vec<String>); 4] = [
+        ("workers/reservation/src/sources", names(Party::Bank)),
+        ("workers/dispensing/src/suppliers", names(Party::Supplier)),
+        ("workers/fraud-reporting/src/desks", names(Party::Desk)),
+        ("workers/result-delivery/src/channels", [names(Party::Channel), results.into()].concat()),
+    ];
     let mut findings = Vec::new();
-    for (folder, list) in [
-        ("workers/reservation/src/sources", "ADAPTERS"),
-        ("workers/dispensing/src/suppliers", "ADAPTERS"),
-        ("workers/result-delivery/src/channels", "CHANNELS"),
-        ("workers/fraud-reporting/src/desks", "ADAPTERS"),
-    ] {
+    for (folder, rows) in folders {
         let module = read(&format!("{folder}/mod.rs"));
-        let (_, rest) = module.split_once(&format!("pub const {list}: ")).unwrap();
-        let (_, rest) = rest.split_once(" =").unwrap();
-        let (_, rest) = rest.split_once("&[").unwrap();
-        let rows = rest.split_once("];").unwrap().0.matches('(').count();
-        let names: Vec<_> = std::fs::read_dir(root().join(folder))
+        let mut rows: Vec<String> = rows.iter().map(|name| name.replace('-', "_")).collect();
+        let mut files: Vec<_> = std::fs::read_dir(root().join(folder))
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .filter_map(|name| name.strip_suffix(".rs").map(str::to_owned))
             .filter(|name| name != "mod" && name != "tests")
             .collect();
-        if rows != names.len() {
-            findings.push(format!("{folder}: {} files, but {rows} rows in {list}", names.len()));
+        rows.sort();
+        files.sort();
+        if rows != files {
+            findings.push(format!("{folder}: files {files:?}, but the list says {rows:?}"));
         }
-        for name in names {
+        for name in files {
             if !module.contains(&format!("{name}::")) {
                 findings.push(format!("{folder}/{name}.rs is never called"));
             }

@@ -7,13 +7,10 @@ use std::time::Duration;
 
 use fleet_boot::{Answer, Exchange, Request};
 use fleet_contracts::{AccountQuery, AccountReply, codes};
-use fleet_domain::Connector;
+use fleet_domain::{Connector, SupplierAdapter};
 use fleet_engine::Attempt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
-
-/// The adapter that has such a call: the contract's supplier interface.
-const ADAPTER: &str = "vend";
 
 /// Asks suppliers.
 #[derive(Debug)]
@@ -38,8 +35,9 @@ impl Accounts {
         supplier: &Connector,
         query: &AccountQuery<'_>,
     ) -> Option<AccountReply> {
-        if supplier.adapter != ADAPTER {
-            return Some(no_service());
+        match supplier.supplier() {
+            Some(SupplierAdapter::Vend) => {}
+            Some(SupplierAdapter::OwnGoods) | None => return Some(no_service()),
         }
         let _place = self.place(&supplier.name)?;
         let within = self.within.min(supplier.call_deadline);

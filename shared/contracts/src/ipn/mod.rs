@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 pub use verifysign::{SignError, SignKey, check_verifysign, open, verifysign};
 
 /// The channel of IPN in a client's settings and in delivery rows.
-pub const IPN: &str = "ipn";
+pub const IPN: &str = fleet_domain::ResultChannel::Ipn.name();
 
 /// What is frozen of an IPN when its payment completes: everything but `verifysign`, which follows
 /// from it, the client's present key and the kept iv. The same key gives the same bytes.

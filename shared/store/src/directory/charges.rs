@@ -1,35 +1,65 @@
-//! What an import must fulfil about sources that ask the buyer, and about clients that sell by card.
+//! What an import must fulfil about adapters, sources that ask the buyer, and clients that sell by card.
 
 use std::collections::BTreeMap;
 
 use fleet_contracts::ControlKey;
-use fleet_domain::{CardAccount, Directory, FeeRule, Inquiry, MoAccount, Private, ProductId};
+use fleet_domain::{
+    Adapter, CardAccount, Directory, FeeRule, Inquiry, MoAccount, Private, ProductId, SourceAdapter,
+};
 use secrecy::ExposeSecret;
 
 use super::check::Check;
 use super::rows::{ClientRow, ConnectorRow, DirectoryImport};
 
-/// The adapter of an operator's SMS charge.
-const MO_CHARGE: &str = "mo-charge";
-/// The adapter of a card payment's page.
-const CARD_PAYMENT: &str = "card-payment";
-/// The adapter of a card gateway that apps pay at.
-const CARD_SALE: &str = "card-sale";
-
 impl Check {
+    /// What a connector's adapter is, can do, and needs.
+    pub(super) fn adapter(&mut self, name: &str, row: &ConnectorRow, has_secret: bool) {
+        let adapter = Adapter::of(row.party, &row.adapter);
+        let can = adapter.inquiries();
+        if let Adapter::Unknown(_) = adapter {
+            let known = Adapter::all_of(row.party);
+            let known: Vec<&str> = known.iter().map(Adapter::name).collect();
+            let problem =
+                format!("adapter of a {} must be {}", row.party.name(), known.join(" or "));
+            self.say(name, &problem);
+        } else if !can.contains(&row.inquiry) {
+            let can: Vec<&str> = can.iter().map(|inquiry| inquiry.name()).collect();
+            let problem =
+                format!("inquiry must be {} with the adapter {}", can.join(" or "), row.adapter);
+            self.say(name, &problem);
+        } else if row.inquiry == Inquiry::Callback {
+            self.callback(name, row, has_secret);
+        }
+        self.asking_source(name, row, &adapter);
+    }
+
+    /// Who confirms by calling us back.
+    fn callback(&mut self, name: &str, row: &ConnectorRow, has_secret: bool) {
+        if row.callback_wait_seconds == 0 {
+            self.say(name, "callback_wait_seconds is missing: how long its word is waited for");
+        }
+        if !has_secret {
+            let problem = "secret is missing, and none is stored: without it no word of its is \
+                           believed";
+            self.say(name, problem);
+        }
+    }
+
     /// A funding source that asks the buyer.
-    pub(super) fn asking_source(&mut self, name: &str, row: &ConnectorRow, has_secret: bool) {
-        let asks = matches!(row.adapter.as_str(), MO_CHARGE | CARD_PAYMENT | CARD_SALE);
-        if (row.adapter == MO_CHARGE) != row.mo.is_some() {
+    fn asking_source(&mut self, name: &str, row: &ConnectorRow, adapter: &Adapter) {
+        let is = |wanted| *adapter == Adapter::Source(wanted);
+        if is(SourceAdapter::MoCharge) != row.mo.is_some() {
             self.say(name, "[connector.mo] goes with the adapter mo-charge, and must be there");
         }
-        if matches!(row.adapter.as_str(), CARD_PAYMENT | CARD_SALE) != row.account.is_some() {
+        let has_account = is(SourceAdapter::CardPayment) || is(SourceAdapter::CardSale);
+        if has_account != row.account.is_some() {
             let problem = "account goes with the adapters card-payment and card-sale, and must be \
                            there";
             self.say(name, problem);
         }
         let key = row.secret.as_ref().map(|key| Private::new(key.expose_secret()));
-        if row.adapter == CARD_SALE && key.is_some_and(|key| ControlKey::of(&key).is_none()) {
+        let is_no_key = key.is_some_and(|key| ControlKey::of(&key).is_none());
+        if is(SourceAdapter::CardSale) && is_no_key {
             self.say(name, "secret must be the control key: 32 hex digits, with dashes");
         }
         if let Some(account) = &row.account {
@@ -37,18 +67,6 @@ impl Check {
         }
         if let Some(mo) = &row.mo {
             self.mo(name, mo);
-        }
-        if !asks {
-            return;
-        }
-        if row.inquiry != Inquiry::Callback {
-            self.say(name, "inquiry must be callback: the buyer decides, and it tells us");
-        }
-        if row.callback_wait_seconds == 0 {
-            self.say(name, "callback_wait_seconds is missing: how long the buyer is waited for");
-        }
-        if !has_secret {
-            self.say(name, "secret is missing, and none is stored");
         }
     }
 
@@ -74,7 +92,7 @@ impl Check {
     pub(super) fn cards(&mut self, import: &DirectoryImport, current: &Directory) {
         let mut sources: BTreeMap<&str, (&str, bool)> = BTreeMap::new();
         for c in current.connectors.values() {
-            sources.insert(&c.name, (&c.adapter, c.sandbox));
+            sources.insert(&c.name, (c.adapter.name(), c.sandbox));
         }
         for row in &import.connectors {
             sources.insert(&row.name, (&row.adapter, row.sandbox));
@@ -83,7 +101,7 @@ impl Check {
             let Some(card) = &row.card else { continue };
             self.at("client", index);
             let name = format!("client {}", row.client_id);
-            let wanted = Some(&(CARD_PAYMENT, row.sandbox));
+            let wanted = Some(&(SourceAdapter::CardPayment.name(), row.sandbox));
             if sources.get(card.funding_source.as_str()) != wanted {
                 let problem = "card.funding_source must be a bank with the adapter card-payment";
                 self.say(&name, problem);

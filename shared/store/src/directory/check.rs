@@ -5,8 +5,8 @@ use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 
 use fleet_domain::{
-    Client, ClientId, Connector, Currency, DeskRules, Directory, Inquiry, MsisdnForm,
-    NotifyChannel, Party, TaskKind,
+    Client, ClientId, Connector, Currency, DeskRules, Directory, MsisdnForm, NotifyChannel, Party,
+    ResultChannel, TaskKind,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -69,7 +69,7 @@ pub(super) fn problems(import: &DirectoryImport, current: &Directory) -> Vec<Row
     check.each_once("product", "product", import.products.iter().map(|row| row.product_id));
     check.each_once("plan", "plan", import.plans.iter().map(plan_name));
     let mut adapters: BTreeMap<&str, &str> =
-        current.connectors.values().map(|c| (c.name.as_str(), c.adapter.as_str())).collect();
+        current.connectors.values().map(|c| (c.name.as_str(), c.adapter.name())).collect();
     adapters.extend(import.connectors.iter().map(|row| (row.name.as_str(), row.adapter.as_str())));
     let is_client = |id: i64| {
         current.clients.contains_key(&ClientId(id))
@@ -253,21 +253,30 @@ impl Check {
                 _ => self.say(&name, "default_funding_source must be a bank among the connectors"),
             }
         }
+        self.channels(&name, row, before);
+    }
+
+    /// Where the client's results go.
+    fn channels(&mut self, name: &str, row: &ClientRow, before: Option<&Client>) {
         for (channel, url) in &row.channels {
-            self.text(&name, "a channel's name", channel);
-            self.url(&name, &format!("channels.{channel}"), url);
+            if ResultChannel::from_name(channel).is_none() {
+                let known = ResultChannel::ALL.map(ResultChannel::name).join(", ");
+                let problem = format!("channels.{channel} is no channel: there are {known}");
+                self.say(name, &problem);
+            }
+            self.url(name, &format!("channels.{channel}"), url);
         }
         if row.channels.contains_key("ipn") && row.ipn.is_none() {
-            self.say(&name, "channels.ipn needs ipn.account_id and ipn.key");
+            self.say(name, "channels.ipn needs ipn.account_id and ipn.key");
         }
         if let Some(ipn) = &row.ipn {
-            self.text(&name, "ipn.account_id", &ipn.account_id);
+            self.text(name, "ipn.account_id", &ipn.account_id);
             let stored = before.is_some_and(|before| before.ipn.is_some());
             match &ipn.key {
                 Some(key) if key.expose_secret().len() != 16 => {
-                    self.say(&name, "ipn.key must be 16 bytes");
+                    self.say(name, "ipn.key must be 16 bytes");
                 }
-                None if !stored => self.say(&name, "ipn.key is missing, and none is stored"),
+                None if !stored => self.say(name, "ipn.key is missing, and none is stored"),
                 Some(_) | None => {}
             }
         }
@@ -289,7 +298,6 @@ impl Check {
         if before.is_some_and(|before| before.sandbox != row.sandbox) {
             self.say(&name, "sandbox must stay what it is: make another connector");
         }
-        self.text(&name, "adapter", &row.adapter);
         self.url(&name, "base_url", &row.base_url);
         self.range(&name, "settle_time_seconds", row.settle_time_seconds, 0..=DAY_SECONDS);
         self.range(&name, "call_deadline_ms", row.call_deadline_ms, 100..=120_000);
@@ -309,15 +317,7 @@ impl Check {
             Some(secret) => !secret.expose_secret().is_empty(),
             None => stored.is_some_and(|stored| stored.secret.is_some()),
         };
-        self.asking_source(&name, row, has_secret);
-        if row.party == Party::Channel {
-            if NotifyChannel::from_name(&row.adapter).is_none() {
-                self.say(&name, "adapter of a channel must be sms or email");
-            }
-            if !matches!(row.inquiry, Inquiry::Repeat | Inquiry::None) {
-                self.say(&name, "inquiry of a channel must be repeat or none");
-            }
-        }
+        self.adapter(&name, row, has_secret);
     }
 
     fn notify(

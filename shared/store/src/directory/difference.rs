@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fleet_contracts::{CARD_GET, IPN};
 use fleet_domain::{
-    Client, ClientId, Connector, DeskRules, Directory, IpnAccount, Lane, NotifyChannel,
+    Adapter, Client, ClientId, Connector, DeskRules, Directory, IpnAccount, Lane, NotifyChannel,
     NotifyRules, Party, Private, TaskKind, endpoint,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -466,7 +466,7 @@ fn wanted_connector(row: &ConnectorRow, before: Option<&Connector>) -> Connector
     Connector {
         name: row.name.clone(),
         party: row.party,
-        adapter: row.adapter.clone(),
+        adapter: Adapter::of(row.party, &row.adapter),
         base_url: row.base_url.clone(),
         inquiry: row.inquiry,
         settle_time: Duration::from_secs(number(row.settle_time_seconds)),

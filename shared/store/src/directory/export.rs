@@ -107,7 +107,7 @@ pub(super) fn connector(directory: &Directory, connector: &Connector) -> Connect
     ConnectorRow {
         name: connector.name.clone(),
         party: connector.party,
-        adapter: connector.adapter.clone(),
+        adapter: connector.adapter.name().to_owned(),
         base_url: connector.base_url.clone(),
         inquiry: connector.inquiry,
         settle_time_seconds: seconds(connector.settle_time),

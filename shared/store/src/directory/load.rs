@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fleet_domain::{
-    CardAccount, Client, ClientId, Connector, Country, Currency, DeskRules, Directory,
+    Adapter, CardAccount, Client, ClientId, Connector, Country, Currency, DeskRules, Directory,
     FailureReason, FeeRule, Inquiry, IpnAccount, Lane, LaneId, MoAccount, MsisdnForm,
     NotifyChannel, NotifyEvent, NotifyRules, OnUnavailable, Operator, Party, PlanClass, Private,
     Product, ProductId, RetryPlan, SignedForm, TaskKind, ValidateWhen,
@@ -350,7 +350,7 @@ fn connector(keyring: &Keyring, stored: StoredConnector) -> Result<Connector, St
         secret: secret(keyring, CONNECTOR_SECRET, row, stored.secret_sealed)?,
         name: stored.name,
         party: stored.party,
-        adapter: stored.adapter,
+        adapter: Adapter::of(stored.party, &stored.adapter),
         base_url: stored.base_url,
         inquiry: stored.inquiry,
         settle_time: Duration::from_secs(stored.settle_time_seconds),

@@ -1,28 +1,16 @@
-//! Suppliers. A new one is one file here, one row in [`ADAPTERS`] and its arm below.
+//! Suppliers. A new one is one file here, one row in [`SupplierAdapter`] and its arm below.
 
 mod own_goods;
 mod vend;
 
 use fleet_boot::Exchange;
+use fleet_contracts::VendReply;
 use fleet_contracts::codes::{VendMeaning, vend_meaning};
-use fleet_contracts::{OWN_GOODS, VendReply};
-use fleet_domain::{Connector, Directory, Job};
+use fleet_domain::{Connector, Directory, Job, SupplierAdapter};
 use fleet_engine::{Attempt, CallError, Learnt, LookUp, Refusal, connectors};
 
-/// Every adapter, by its name in the connector's row.
-pub const ADAPTERS: &[(&str, Adapter)] = &[("vend", Adapter::Vend), (OWN_GOODS, Adapter::OwnGoods)];
-
-/// How a supplier is spoken to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Adapter {
-    /// The supplier interface of the contract.
-    Vend,
-    /// The client hands the goods over itself.
-    OwnGoods,
-}
-
-fn adapter(connector: &Connector) -> Result<Adapter, CallError> {
-    connectors::adapter(ADAPTERS, connector)
+fn adapter(connector: &Connector) -> Result<SupplierAdapter, CallError> {
+    connectors::adapter(connector.supplier(), connector)
 }
 
 /// The supplier of a job.
@@ -44,8 +32,8 @@ pub async fn vend(
     attempt: Attempt,
 ) -> Result<VendReply, CallError> {
     match adapter(connector)? {
-        Adapter::Vend => vend::vend(exchange, connector, job, attempt).await,
-        Adapter::OwnGoods => Ok(own_goods::handed_over(job)),
+        SupplierAdapter::Vend => vend::vend(exchange, connector, job, attempt).await,
+        SupplierAdapter::OwnGoods => Ok(own_goods::handed_over(job)),
     }
 }
 
@@ -60,8 +48,8 @@ pub async fn look_up(
     attempt: Attempt,
 ) -> Result<LookUp<VendReply>, CallError> {
     match adapter(connector)? {
-        Adapter::Vend => vend::look_up(exchange, connector, job, attempt).await,
-        Adapter::OwnGoods => Ok(LookUp::Done(own_goods::handed_over(job))),
+        SupplierAdapter::Vend => vend::look_up(exchange, connector, job, attempt).await,
+        SupplierAdapter::OwnGoods => Ok(LookUp::Done(own_goods::handed_over(job))),
     }
 }
 

@@ -1,22 +1,12 @@
-//! Fraud desks. A new one is one file here, one row in [`ADAPTERS`] and its arm below.
+//! Fraud desks. A new one is one file here, one row in [`DeskAdapter`] and its arm below.
 
 mod fraudstop;
 
 use fleet_boot::Exchange;
 use fleet_contracts::ValidateReply;
-use fleet_domain::{Connector, Directory, Job, MsisdnForm, Party, Private};
+use fleet_domain::{Connector, DeskAdapter, Directory, Job, MsisdnForm, Party, Private};
 use fleet_engine::{Attempt, CallError, connectors};
 use fleet_outbound::{AES_256_KEY_BYTES, encrypt_aes_256_gcm};
-
-/// Every adapter, by its name in the connector's row.
-pub const ADAPTERS: &[(&str, Adapter)] = &[("fraudstop", Adapter::FraudStop)];
-
-/// How a desk is spoken to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Adapter {
-    /// The transaction report of the contract's section 4.
-    FraudStop,
-}
 
 /// The name of a job's desk: the owner of its lane.
 #[must_use]
@@ -37,8 +27,8 @@ pub fn connector<'d>(directory: &'d Directory, job: &Job) -> Result<&'d Connecto
     })
 }
 
-fn adapter(connector: &Connector) -> Result<Adapter, CallError> {
-    connectors::adapter(ADAPTERS, connector)
+fn adapter(connector: &Connector) -> Result<DeskAdapter, CallError> {
+    connectors::adapter(connector.desk_adapter(), connector)
 }
 
 /// The buyer's MSISDN in the form that the desk is to get; `None` when it gets none.
@@ -75,7 +65,7 @@ pub async fn validate(
     attempt: Attempt,
 ) -> Result<ValidateReply, CallError> {
     match adapter(connector)? {
-        Adapter::FraudStop => fraudstop::validate(exchange, connector, fields, attempt).await,
+        DeskAdapter::FraudStop => fraudstop::validate(exchange, connector, fields, attempt).await,
     }
 }
 
@@ -92,6 +82,6 @@ pub async fn report(
 ) -> Result<(), CallError> {
     fields.extend(msisdn(connector, job)?.map(|text| ("msisdn", text)));
     match adapter(connector)? {
-        Adapter::FraudStop => fraudstop::report(exchange, connector, fields, attempt).await,
+        DeskAdapter::FraudStop => fraudstop::report(exchange, connector, fields, attempt).await,
     }
 }

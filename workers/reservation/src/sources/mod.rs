@@ -1,4 +1,4 @@
-//! Funding sources. A new one is one file here, one row in [`ADAPTERS`] and its arm below.
+//! Funding sources. A new one is one file here, one row in [`SourceAdapter`] and its arm below.
 
 mod bank;
 mod card_payment;
@@ -11,38 +11,11 @@ use std::time::Duration;
 
 use fleet_boot::Exchange;
 use fleet_contracts::BankReply;
-use fleet_domain::{Connector, Directory, Fact, Job, Party};
+use fleet_domain::{Connector, Directory, Fact, Job, Party, SourceAdapter};
 use fleet_engine::{Attempt, CallError, Learnt, LookUp, Refusal, connectors};
 
-/// Every adapter, by its name in the connector's row.
-pub const ADAPTERS: &[(&str, Adapter)] = &[
-    ("bank", Adapter::Bank),
-    ("charge", Adapter::Charge),
-    ("charge-only", Adapter::ChargeOnly),
-    ("mo-charge", Adapter::MoCharge),
-    ("card-payment", Adapter::CardPayment),
-    ("card-sale", Adapter::CardSale),
-];
-
-/// How a funding source is spoken to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Adapter {
-    /// The bank interface of the contract.
-    Bank,
-    /// The same, but the money is taken at once, and goes back when that is asked.
-    Charge,
-    /// The same without a call for giving it back.
-    ChargeOnly,
-    /// An operator asks the buyer by SMS, and charges.
-    MoCharge,
-    /// The buyer pays on the source's page.
-    CardPayment,
-    /// The buyer's app pays at the source.
-    CardSale,
-}
-
-fn adapter(connector: &Connector) -> Result<Adapter, CallError> {
-    connectors::adapter(ADAPTERS, connector)
+fn adapter(connector: &Connector) -> Result<SourceAdapter, CallError> {
+    connectors::adapter(connector.source(), connector)
 }
 
 /// The funding source of a job.
@@ -76,13 +49,13 @@ pub async fn reserve(
     attempt: Attempt,
 ) -> Result<BankReply, CallError> {
     match adapter(connector)? {
-        Adapter::Bank => bank::reserve(exchange, connector, job, attempt, bank::PATHS).await,
-        Adapter::Charge | Adapter::ChargeOnly => {
+        SourceAdapter::Bank => bank::reserve(exchange, connector, job, attempt, bank::PATHS).await,
+        SourceAdapter::Charge | SourceAdapter::ChargeOnly => {
             bank::reserve(exchange, connector, job, attempt, charge::PATHS).await
         }
-        Adapter::MoCharge => mo_charge::charge(exchange, connector, job, attempt).await,
-        Adapter::CardPayment => card_payment::page(exchange, connector, job, attempt).await,
-        Adapter::CardSale => Err(card_sale::ASKED),
+        SourceAdapter::MoCharge => mo_charge::charge(exchange, connector, job, attempt).await,
+        SourceAdapter::CardPayment => card_payment::page(exchange, connector, job, attempt).await,
+        SourceAdapter::CardSale => Err(card_sale::ASKED),
     }
 }
 
@@ -97,15 +70,17 @@ pub async fn look_up_reservation(
     attempt: Attempt,
 ) -> Result<LookUp<BankReply>, CallError> {
     match adapter(connector)? {
-        Adapter::Bank => {
+        SourceAdapter::Bank => {
             bank::look_up_reservation(exchange, connector, job, attempt, bank::PATHS).await
         }
-        Adapter::Charge | Adapter::ChargeOnly => {
+        SourceAdapter::Charge | SourceAdapter::ChargeOnly => {
             bank::look_up_reservation(exchange, connector, job, attempt, charge::PATHS).await
         }
-        Adapter::MoCharge => mo_charge::look_up(exchange, connector, job, attempt).await,
-        Adapter::CardPayment => card_payment::look_up(exchange, connector, job, attempt).await,
-        Adapter::CardSale => card_sale::look_up(exchange, connector, job, attempt).await,
+        SourceAdapter::MoCharge => mo_charge::look_up(exchange, connector, job, attempt).await,
+        SourceAdapter::CardPayment => {
+            card_payment::look_up(exchange, connector, job, attempt).await
+        }
+        SourceAdapter::CardSale => card_sale::look_up(exchange, connector, job, attempt).await,
     }
 }
 
@@ -117,30 +92,30 @@ pub fn read_notification(
     fact: &Fact,
 ) -> Option<Learnt<BankReply>> {
     match adapter(connector).ok()? {
-        Adapter::MoCharge => mo_charge::read_fact(connector, job, fact),
-        Adapter::CardPayment => card_payment::read_fact(connector, job, fact),
-        Adapter::CardSale => card_sale::read_fact(connector, job, fact),
-        Adapter::Bank | Adapter::Charge | Adapter::ChargeOnly => None,
+        SourceAdapter::MoCharge => mo_charge::read_fact(connector, job, fact),
+        SourceAdapter::CardPayment => card_payment::read_fact(connector, job, fact),
+        SourceAdapter::CardSale => card_sale::read_fact(connector, job, fact),
+        SourceAdapter::Bank | SourceAdapter::Charge | SourceAdapter::ChargeOnly => None,
     }
 }
 
 /// Whether the source asks the buyer, so that it decides nothing by itself.
 #[must_use]
 pub fn asks_the_buyer(connector: &Connector) -> bool {
-    matches!(adapter(connector), Ok(Adapter::MoCharge | Adapter::CardPayment | Adapter::CardSale))
+    connector.source().is_some_and(SourceAdapter::asks_the_buyer)
 }
 
 /// Whether the source tells, when it is asked, how the buyer's payment goes on.
 #[must_use]
 pub fn can_be_polled(directory: &Directory, job: &Job) -> bool {
     connector(directory, job).is_ok_and(|connector| match adapter(connector) {
-        Ok(Adapter::CardSale) => card_sale::is_checked(connector, job),
+        Ok(SourceAdapter::CardSale) => card_sale::is_checked(connector, job),
         Ok(
-            Adapter::Bank
-            | Adapter::Charge
-            | Adapter::ChargeOnly
-            | Adapter::MoCharge
-            | Adapter::CardPayment,
+            SourceAdapter::Bank
+            | SourceAdapter::Charge
+            | SourceAdapter::ChargeOnly
+            | SourceAdapter::MoCharge
+            | SourceAdapter::CardPayment,
         )
         | Err(_) => false,
     })
@@ -150,7 +125,7 @@ pub fn can_be_polled(directory: &Directory, job: &Job) -> bool {
 /// to come can explain that.
 #[must_use]
 pub fn is_given_back(connector: &Connector, job: &Job) -> bool {
-    adapter(connector) == Ok(Adapter::CardSale) && card_sale::is_given_back(job)
+    adapter(connector) == Ok(SourceAdapter::CardSale) && card_sale::is_given_back(job)
 }
 
 /// Captures or cancels, as the purchase says. The same once more is safe.
@@ -164,12 +139,12 @@ pub async fn settle(
     attempt: Attempt,
 ) -> Result<BankReply, CallError> {
     match adapter(connector)? {
-        Adapter::Bank => bank::settle(exchange, connector, job, attempt).await,
-        Adapter::Charge
-        | Adapter::ChargeOnly
-        | Adapter::MoCharge
-        | Adapter::CardPayment
-        | Adapter::CardSale => Err(nothing_to_settle(connector)),
+        SourceAdapter::Bank => bank::settle(exchange, connector, job, attempt).await,
+        SourceAdapter::Charge
+        | SourceAdapter::ChargeOnly
+        | SourceAdapter::MoCharge
+        | SourceAdapter::CardPayment
+        | SourceAdapter::CardSale => Err(nothing_to_settle(connector)),
     }
 }
 
@@ -184,18 +159,19 @@ pub async fn refund(
     attempt: Attempt,
 ) -> Result<BankReply, CallError> {
     match adapter(connector)? {
-        Adapter::Charge => charge::refund(exchange, connector, job, attempt).await,
-        Adapter::ChargeOnly | Adapter::MoCharge | Adapter::CardPayment | Adapter::CardSale => {
-            Err(charge_only::gives_nothing_back())
-        }
-        Adapter::Bank => Err(nothing_to_settle(connector)),
+        SourceAdapter::Charge => charge::refund(exchange, connector, job, attempt).await,
+        SourceAdapter::ChargeOnly
+        | SourceAdapter::MoCharge
+        | SourceAdapter::CardPayment
+        | SourceAdapter::CardSale => Err(charge_only::gives_nothing_back()),
+        SourceAdapter::Bank => Err(nothing_to_settle(connector)),
     }
 }
 
 /// Whether the source takes the money at once, so that there is no hold to settle.
 #[must_use]
 pub fn charges_at_once(connector: &Connector) -> bool {
-    adapter(connector).is_ok_and(|adapter| adapter != Adapter::Bank)
+    adapter(connector).is_ok_and(|adapter| adapter != SourceAdapter::Bank)
 }
 
 /// The source's adapter was exchanged while the purchase was under way.

@@ -1,5 +1,5 @@
 //! Channels of results, and providers of messages. A new one is one file here, one row in
-//! [`CHANNELS`] and its arm below.
+//! [`ResultChannel`] or [`NotifyChannel`] and its arm below.
 
 mod card_get;
 mod email;
@@ -8,36 +8,13 @@ mod sms;
 mod transact_result;
 
 use fleet_boot::{Answer, Exchange, Request};
-use fleet_contracts::{CARD_GET, IPN, Message, TRANSACT_RESULT, message_ref};
-use fleet_domain::{Client, Connector, Delivery, Directory, Job, Party};
+use fleet_contracts::{Message, message_ref};
+use fleet_domain::{
+    Client, Connector, Delivery, Directory, Job, NotifyChannel, Party, ResultChannel,
+};
 use fleet_engine::{Attempt, CallError, Refusal, connectors};
 
 use crate::Acknowledged;
-
-/// Every channel, by its name in delivery rows and clients' settings; a provider's is also that of
-/// its adapter.
-pub const CHANNELS: &[(&str, Channel)] = &[
-    (TRANSACT_RESULT, Channel::TransactResult),
-    (IPN, Channel::Ipn),
-    (CARD_GET, Channel::CardGet),
-    ("sms", Channel::Sms),
-    ("email", Channel::Email),
-];
-
-/// How a result or a message is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Channel {
-    /// Transact Result of the contract.
-    TransactResult,
-    /// IPN of the contract.
-    Ipn,
-    /// The end of a card payment.
-    CardGet,
-    /// A provider of short messages.
-    Sms,
-    /// A provider of e-mail.
-    Email,
-}
 
 /// The name of the connector that a message goes by: its lane's, whatever the client has set up
 /// since, because only that one knows the reference.
@@ -73,12 +50,9 @@ pub async fn notify(
     let message = Message::from_text(delivery.body.expose());
     let message = message.ok_or_else(|| not_sent("the frozen message is unreadable"))?;
     let reference = message_ref(job.purchase.order.id, delivery.slot);
-    let body = match connectors::adapter(CHANNELS, provider)? {
-        Channel::Sms => sms::body(reference, &message),
-        Channel::Email => email::body(reference, &message),
-        Channel::TransactResult | Channel::Ipn | Channel::CardGet => {
-            return Err(not_sent(format!("connector {} sends no messages", provider.name)));
-        }
+    let body = match connectors::adapter(provider.channel(), provider)? {
+        NotifyChannel::Sms => sms::body(reference, &message),
+        NotifyChannel::Email => email::body(reference, &message),
     };
     let request = Request::post(provider, "messages").json(&body);
     let answer = exchange.send(request.signed_by(provider.secret.as_ref()), attempt).await?;
@@ -100,18 +74,16 @@ pub async fn send(
     delivery: &Delivery,
     attempt: Attempt,
 ) -> Result<Acknowledged, CallError> {
-    let row = CHANNELS.iter().find(|(name, _)| *name == delivery.channel);
-    let (_, channel) =
-        row.ok_or_else(|| not_sent(format!("channel {} is unknown", delivery.channel)))?;
+    let channel = ResultChannel::from_name(&delivery.channel)
+        .ok_or_else(|| not_sent(format!("channel {} is unknown", delivery.channel)))?;
     let url = client.channels.get(&delivery.channel);
     let url = url.ok_or_else(|| not_sent(format!("no URL for channel {}", delivery.channel)))?;
     match channel {
-        Channel::TransactResult => {
+        ResultChannel::TransactResult => {
             transact_result::send(exchange, client, url, delivery, attempt).await
         }
-        Channel::Ipn => ipn::send(exchange, client, url, delivery, attempt).await,
-        Channel::CardGet => card_get::send(exchange, url, delivery, attempt).await,
-        Channel::Sms | Channel::Email => Err(not_sent("a result does not go to a person")),
+        ResultChannel::Ipn => ipn::send(exchange, client, url, delivery, attempt).await,
+        ResultChannel::CardGet => card_get::send(exchange, url, delivery, attempt).await,
     }
 }
 

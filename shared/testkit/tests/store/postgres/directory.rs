@@ -126,7 +126,7 @@ async fn only_what_differs_is_changed_and_plans_get_new_versions() {
     let mut changed = sample();
     changed["connector"][1]["secret"] = json!("another-secret");
     changed["connector"][0]["concurrency"] = json!(7);
-    changed["client"][0]["channels"] = json!({ "other": "https://shop.example/r" });
+    changed["client"][0]["channels"] = json!({ "card_get": "https://shop.example/r" });
     changed["plan"][0]["delays_seconds"] = json!([1, 2]);
     changed["source"][0]["reason"] = json!("known");
     changed["template"][1]["text"] = json!("Rien");
@@ -140,6 +140,7 @@ async fn only_what_differs_is_changed_and_plans_get_new_versions() {
             "lane refund bank-a changed",
             "connector vendor changed",
             "client 1001 changed",
+            "lane deliver 1001/card_get added",
             "plan dispense * NotDone version 2 added",
             "template of 1001 buyer_failed in fr changed",
             "a blacklisted source changed",
@@ -148,7 +149,7 @@ async fn only_what_differs_is_changed_and_plans_get_new_versions() {
     let directory = store.load_directory().await.unwrap();
     assert_eq!(directory.connectors["vendor"].secret.as_ref().unwrap().expose(), "another-secret");
     let client = directory.clients.values().next().unwrap();
-    assert_eq!(client.channels.keys().collect::<Vec<_>>(), ["other"]);
+    assert_eq!(client.channels.keys().collect::<Vec<_>>(), ["card_get"]);
     assert_eq!(directory.plans.len(), 1, "only the newest version");
     assert_eq!((directory.plans[0].version, directory.plans[0].delays_seconds.len()), (2, 2));
 }
@@ -179,7 +180,7 @@ async fn all_problems_of_an_import_are_told_and_nothing_is_written() {
         texts,
         [
             "connector bank-a: base_url must be an http or https url",
-            "connector texter: inquiry of a channel must be repeat or none",
+            "connector texter: inquiry must be repeat or none with the adapter sms",
             "plan dispense * NotDone: stands twice",
             "client 1001: signature_required needs signature_secret",
             "client 1001: answer_within_ms must be 100 to 60000",
