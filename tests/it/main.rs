@@ -27,6 +27,7 @@ mod facts;
 mod financial_terms;
 mod foreign;
 mod forged_hints;
+mod framing;
 mod fraud;
 mod identity;
 mod in_flight;

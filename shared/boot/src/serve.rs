@@ -1,16 +1,21 @@
-//! HTTP serving with the time-outs and caps that plain `axum::serve` lacks.
+//! HTTP serving with the time-outs and caps that plain `axum::serve` lacks, and a look at each
+//! request as it came over the wire.
+
+mod framing;
+mod guarded;
+mod head;
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::Request;
 use axum::http::{StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
+use fleet_contracts::{TransactReply, codes};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -21,6 +26,9 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
+
+use guarded::{Guarded, Refused};
+use head::Refusal;
 
 /// A connection that has not sent its next header by then is closed; so is a silent one.
 const HEADER_WITHIN: Duration = Duration::from_secs(10);
@@ -37,10 +45,8 @@ pub async fn serve(
     grace: Duration,
     stop: CancellationToken,
 ) {
-    let router = router
-        .layer(axum::middleware::from_fn(refuse_ambiguous_length))
-        .layer(RequestBodyTimeoutLayer::new(BODY_WITHIN))
-        .layer(CatchPanicLayer::new());
+    let router =
+        router.layer(RequestBodyTimeoutLayer::new(BODY_WITHIN)).layer(CatchPanicLayer::new());
     let open = Arc::new(Semaphore::new(connections_max));
     let graceful = GracefulShutdown::new();
     loop {
@@ -81,9 +87,20 @@ fn connection(
     if let Err(error) = nodelay {
         tracing::debug!(error = %error, "no delay could not be set");
     }
+    let refused = Refused::default();
+    let stream = Guarded::new(stream, Arc::clone(&refused));
+    let requests = AtomicU64::new(0);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
+        // Requests of one connection are answered one after the other, in the order of their heads.
+        let number = requests.fetch_add(1, Ordering::Relaxed);
+        let refusal = refused.get().filter(|(at, _)| *at == number).map(|(_, refusal)| *refusal);
         let router = router.clone();
-        async move { answer(router, request).await }
+        async move {
+            match refusal {
+                Some(refusal) => Ok(refuse(refusal)),
+                None => answer(router, request).await,
+            }
+        }
     });
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -96,16 +113,29 @@ async fn answer(router: Router, request: hyper::Request<Incoming>) -> Result<Res
     router.oneshot(request.map(axum::body::Body::new)).await
 }
 
-/// A message with both lengths is read differently by different software: refuse it.
-async fn refuse_ambiguous_length(request: Request, next: Next) -> Response {
-    let headers = request.headers();
-    let lengths = headers.get_all(header::CONTENT_LENGTH).iter().count();
-    let encoded = headers.contains_key(header::TRANSFER_ENCODING);
-    if lengths > 1 || (lengths == 1 && encoded) {
-        let close = [(header::CONNECTION, "close")];
-        return (StatusCode::BAD_REQUEST, close).into_response();
-    }
-    next.run(request).await
+/// The answer to a head that is refused; where the next request would begin is not known after it.
+fn refuse(refusal: Refusal) -> Response {
+    let (status, message) = match refusal {
+        Refusal::Malformed => (StatusCode::BAD_REQUEST, "the request's head is malformed"),
+        Refusal::Length => (
+            StatusCode::BAD_REQUEST,
+            "the request has no single length: one Content-Length, or Transfer-Encoding: chunked",
+        ),
+        Refusal::Host => (StatusCode::BAD_REQUEST, "the request has no single Host"),
+        Refusal::Coding => (
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "a body with a Content-Encoding is not taken: send it as it is",
+        ),
+        Refusal::TooLong => {
+            (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the request's head is too long")
+        }
+    };
+    let reply = TransactReply {
+        response_code: codes::BAD_FORMAT.to_owned(),
+        response_message: message.to_owned(),
+        raas_txn_ref: None,
+    };
+    (status, [(header::CONNECTION, "close")], Json(reply)).into_response()
 }
 
 /// Binds, with an error that names the setting.
