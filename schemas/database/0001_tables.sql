@@ -376,7 +376,8 @@ create table dead_letter (
     actor text,
     decided_at timestamptz
 );
-create index dead_letter_new on dead_letter (received_at);
+-- A letter is listed by where it stands and why it is dead; history is not read for what is new.
+create index dead_letter_state on dead_letter (state, cause, received_at, letter);
 
 -- Live processes: the clock reads from them what has reached a worker, and who shares a lane.
 create table heartbeat (

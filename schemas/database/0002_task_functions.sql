@@ -656,8 +656,9 @@ end $$;
 
 -- A result or a message once more, by hand: due now, whatever became of it. An index of 1 says that an
 -- attempt is owed. Verdicts: due, under_way, not_found.
-create function fleet_resend_v1(p_purchase uuid, p_slot integer, p_actor text) returns text
-language plpgsql volatile set enable_seqscan = off as $$
+create function fleet_resend_v1(
+    p_purchase uuid, p_slot integer, p_reason text, p_actor text
+) returns text language plpgsql volatile set enable_seqscan = off as $$
 declare
     v_now constant timestamptz := fleet_now();
     v_kind constant smallint := case when p_slot < 100 then 5 else 6 end;
@@ -691,8 +692,8 @@ begin
     update delivery d
     set state = case when d.first_sent_at is null then 'queued' else 'retrying' end
     where d.purchase = p_purchase and d.slot = p_slot;
-    insert into journal (purchase, kind, slot, outcome, actor)
-    values (p_purchase, v_kind, p_slot, 'resent_by_hand', p_actor);
+    insert into journal (purchase, kind, slot, outcome, detail, actor)
+    values (p_purchase, v_kind, p_slot, 'resent_by_hand', p_reason, p_actor);
     return 'due';
 end $$;
 

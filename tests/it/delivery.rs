@@ -82,7 +82,8 @@ async fn only_success_acknowledges_an_ipn_and_410_disables_it() {
     assert_eq!(failing["failing"][0]["channel"], "ipn");
     // By hand: the endpoint still says 410.
     let id = ids[1].to_string();
-    let told = fleet.operator(&["delivery", "resend", &id, "--by", "tests"]).await;
+    let told =
+        fleet.operator(&["delivery", "resend", &id, "--by", "tests", "--reason", "asked"]).await;
     assert_eq!(told["ipn"], "due now");
     fleet.until("the resend", async || ipn(&fleet.purchase(ids[1]).await).attempts == 2).await;
     let view = fleet.wait_final(ids[1]).await;
@@ -105,13 +106,13 @@ async fn a_resend_during_an_attempt_is_told_so_and_changes_nothing() {
     let arrived = async || fleet.calls(id).iter().any(|call| call.action == Action::Ipn);
     fleet.until("the attempt to arrive", arrived).await;
     let text = id.to_string();
-    let told = fleet.operator(&["delivery", "resend", &text]).await;
+    let told = fleet.operator(&["delivery", "resend", &text, "--reason", "asked"]).await;
     assert_eq!(told["ipn"], "being sent at this moment");
     let view = fleet.wait_final(id).await;
     assert_eq!((ipn(&view).state.as_str(), ipn(&view).attempts), ("sent", 1));
     assert_eq!(received(&fleet, id).len(), 1);
     // Afterwards it is one more attempt, whatever became of the first.
-    fleet.operator(&["delivery", "resend", &text]).await;
+    fleet.operator(&["delivery", "resend", &text, "--reason", "asked"]).await;
     fleet.until("the resend", async || received(&fleet, id).len() == 2).await;
     let view = fleet.wait_final(id).await;
     assert_eq!((ipn(&view).state.as_str(), ipn(&view).attempts), ("sent", 2));

@@ -36,6 +36,7 @@ mod maintenance;
 mod mno_lookup;
 mod mo_charge;
 mod notification;
+mod operators;
 mod pending;
 mod product_lookup;
 mod programs;

@@ -281,7 +281,8 @@ async fn refusals_end_a_message_or_delay_it_and_the_plan_has_an_end() {
     // By hand, once the provider takes it.
     let id = ids[0].to_string();
     fleet.simulator().script(&id, Action::Message, vec![fleet_simulator::Behaviour::ok()]);
-    let told = fleet.operator(&["delivery", "resend", &id, "--channel", "sms"]).await;
+    let told =
+        fleet.operator(&["delivery", "resend", &id, "--channel", "sms", "--reason", "asked"]).await;
     assert_eq!(told["sms"], "due now");
     fleet.until("the resend", async || sent(&fleet, ids[0]).len() == 1).await;
     let view = fleet.wait_final(ids[0]).await;

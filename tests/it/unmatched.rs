@@ -183,7 +183,10 @@ async fn each_candidate_tells_why_it_is_one_and_why_it_was_not_matched() {
     assert_eq!(rows[0]["why_not"], "its msisdn differs");
     assert_eq!(rows[1]["why"], "the same buyer at this funding source, within 7 days");
     assert_eq!(rows[1]["why_not"], "the correlator is another");
-    assert_eq!((&rows[1]["amount_fits"], &rows[1]["reserved"]), (&true.into(), &"34.5 ZAR".into()));
+    assert_eq!(
+        (&rows[1]["amount_fits"], &rows[1]["reserved"]),
+        (&true.into(), &"34.50 ZAR".into())
+    );
     assert_eq!((&rows[1]["status"], &rows[1]["reserve"]), (&"PENDING".into(), &"pending".into()));
     assert_eq!(shown["told"]["amount"], "34.50");
     assert_eq!(

@@ -25,13 +25,14 @@ pub use directory::{
 pub use error::StoreError;
 pub use notifications::Notified;
 pub use operations::{
-    BacklogRow, Candidate, CandidateAsk, Count, DeadLetterFilter, DeadLetterRow, DeadLetterState,
-    DeadLetterView, DeliveryFilter, DeliveryRow, DeliveryView, Discarded, FactDecision, FactMatch,
-    FactView, FailingEndpoint, FleetSummary, HoldWatch, JournalView, LedgerView, LetterDecision,
-    LetterOutcome, Matched, MoneyRow, NewDeadLetter, NewReplay, ParkedCause, ParkedFilter,
-    ParkedTask, PurchaseCount, PurchaseView, REPLAY_LETTERS_MAX, Recorded, ReplayEnd, ReplayLetter,
-    ReplayView, Replayable, ReportView, Resend, StageTime, TaskView, TokenView, Transaction,
-    TransactionHold, Unfit, UnmatchedFact, UnmatchedFilter,
+    AtRisk, BacklogRow, Candidate, CandidateAsk, Count, DeadLetterFilter, DeadLetterRow,
+    DeadLetterState, DeadLetterView, DeliveryFilter, DeliveryRow, DeliveryView, Discarded,
+    FactDecision, FactMatch, FactView, FailingEndpoint, FleetSummary, HiddenView, HoldWatch,
+    JournalView, LedgerView, LetterDecision, LetterOutcome, Matched, MoneyRow, NewDeadLetter,
+    NewReplay, ParkedCause, ParkedFilter, ParkedTask, ParkedTotals, PurchaseCount, PurchaseView,
+    REPLAY_LETTERS_MAX, Recorded, ReplayEnd, ReplayLetter, ReplayView, Replayable, ReportView,
+    Resend, StageTime, TaskView, TokenView, Transaction, TransactionHold, Unfit, UnmatchedFact,
+    UnmatchedFilter,
 };
 pub use pool::{Store, StoreSettings};
 pub use purchases::{

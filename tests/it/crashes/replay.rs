@@ -28,7 +28,7 @@ async fn a32_a_replay_of_ten_thousand_that_dies_six_times_goes_on_and_decides_ea
     keep(&fleet, "newer_version", usize::try_from(LETTERS).unwrap()).await;
     fleet.run_armed("fleet", &REPLAY, "replay/decide.before:1").await;
     let store = fleet.store();
-    let newest = async || store.replays(1).await.unwrap().remove(0);
+    let newest = async || store.replays(1, None).await.unwrap().remove(0);
     let id = newest().await.id.to_string();
     let go_on = ["dead", "continue", &id];
     for (letter, point, near) in [

@@ -97,7 +97,9 @@ async fn a_message_that_is_no_purchase_is_one_dead_letter_wherever_its_keeper_di
         // Whatever comes again is kept before the next.
         let next = format!("after {point}");
         shop.request(&Letter::new(next.as_str())).await;
-        let kept = async || fleet.letters().await.iter().any(|row| row.body == next.as_bytes());
+        let kept = async || {
+            fleet.letters().await.iter().any(|row| row.body.as_deref() == Ok(next.as_bytes()))
+        };
         fleet.until("the next letter", kept).await;
         fleet.kill(fleet.running("reservation"));
     }

@@ -63,7 +63,7 @@ async fn an_ipn_is_sent_at_each_offset_of_the_plan_and_fails_exactly_after_four_
         "proof of each, and the end: {show}"
     );
     // Once more by hand: one attempt, and it has failed again.
-    fleet.operator(&["delivery", "resend", &id.to_string()]).await;
+    fleet.operator(&["delivery", "resend", &id.to_string(), "--reason", "asked"]).await;
     fleet.until("the resend", async || received(&fleet, id).len() == 18).await;
     let view = fleet.wait_final(id).await;
     assert_eq!(ipn(&view).state, "failed");

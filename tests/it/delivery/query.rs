@@ -56,7 +56,7 @@ async fn a_transaction_is_shown_to_its_own_organisation_and_every_refusal_has_th
     assert_eq!(ask(&fleet, &text, &key_of(1001)).await.status, 404, "nobody else learns of a hold");
     fleet.operator(&["delivery", "hold", &text, "--reason", "erased", "--removed"]).await;
     assert_eq!(ask(&fleet, &text, &key).await.status, 410);
-    fleet.operator(&["delivery", "release", &text]).await;
+    fleet.operator(&["delivery", "release", &text, "--reason", "agreed"]).await;
     assert_eq!(ask(&fleet, &text, &key).await.status, 200);
 
     let mut refused = None;

@@ -4,6 +4,7 @@
 mod choices;
 mod commands;
 mod files;
+mod money;
 mod output;
 
 use std::path::PathBuf;

@@ -21,11 +21,17 @@ impl Output {
         self.json
     }
 
-    /// Prints a value as JSON, or the lines that say the same.
-    #[expect(clippy::print_stderr, reason = "the result could not be printed: that is all to say")]
+    /// Prints a value as JSON, or the lines that say the same. What a terminal would act on, or show
+    /// in another order than it stands there, is printed as its code.
     pub(crate) fn print(self, value: &Value, text: impl FnOnce() -> String) {
         let text = if self.json { format!("{value:#}") } else { text().trim_end().to_owned() };
-        if let Err(error) = write(io::stdout().lock(), &text) {
+        self.print_file(&visible(&text, true));
+    }
+
+    /// Prints a text as it stands, for files.
+    #[expect(clippy::print_stderr, reason = "the result could not be printed: that is all to say")]
+    pub(crate) fn print_file(self, text: &str) {
+        if let Err(error) = write(io::stdout().lock(), text) {
             eprintln!("error: the result cannot be printed: {error}");
         }
     }
@@ -39,25 +45,66 @@ fn write(mut out: impl Write, text: &str) -> io::Result<()> {
     }
 }
 
-/// A table; every cell is plain text without control characters.
+/// A page, and the key of its last row when another row, which is not of it, says that there are more.
+pub(crate) fn page<T, K>(
+    mut rows: Vec<T>,
+    limit: u32,
+    key: impl Fn(&T) -> K,
+) -> (Vec<T>, Option<K>) {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).map(key);
+    (rows, next)
+}
+
+/// The fields of two objects.
+pub(crate) fn merged(mut value: Value, more: Value) -> Value {
+    if let (Some(fields), Value::Object(more)) = (value.as_object_mut(), more) {
+        fields.extend(more);
+    }
+    value
+}
+
+/// A table; every cell is one line of plain text.
 pub(crate) fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(comfy_table::TableStyle::default());
     table.set_header(head.to_vec());
     for row in rows {
-        table.add_row(row.into_iter().map(|cell| plain(&cell)).collect::<Vec<_>>());
+        table.add_row(row.into_iter().map(|cell| visible(&cell, false)).collect::<Vec<_>>());
     }
     format!("{table}\n")
 }
 
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+/// Control characters, and those that turn, hide or break a line, as the escapes that JSON knows.
+fn visible(text: &str, keeps_lines: bool) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        let line_end = c == '\n' && keeps_lines;
+        if (c.is_control() || is_invisible(c)) && !line_end {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                shown.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// Marks of direction, of no width, and line ends besides the usual one.
+const fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// The last word of a command that failed.
 #[expect(clippy::print_stderr, reason = "this is where a command says why it failed")]
 pub(crate) fn error(code: u8, text: &str) -> ExitCode {
-    eprintln!("error: {text}");
+    eprintln!("error: {}", visible(text, true));
     ExitCode::from(code)
 }
 
@@ -76,6 +123,25 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn what_a_terminal_would_act_on_is_printed_as_its_code() {
+        for (text, shown) in [
+            ("a\u{1b}[2Jb", "a\\u001b[2Jb"),
+            ("27\u{202e}82\u{200b}1", "27\\u202e82\\u200b1"),
+            ("one\u{2028}two\rthree\u{9b}", "one\\u2028two\\u000dthree\\u009b"),
+            ("tag\u{e0041}", "tag\\udb40\\udc41"),
+            ("Grüße 日本", "Grüße 日本"),
+        ] {
+            assert_eq!(visible(text, true), shown);
+            assert!(table(&["x"], [vec![text.to_owned()]]).contains(shown), "{text:?}");
+            let json = visible(&serde_json::json!({ "x": text }).to_string(), true);
+            let read: Value = serde_json::from_str(&json).unwrap();
+            assert_eq!(read["x"], text, "it is the same text for programs");
+        }
+        assert_eq!(visible("a\nb", false), "a\\u000ab");
+        assert_eq!(visible("a\nb", true), "a\nb");
     }
 
     #[test]

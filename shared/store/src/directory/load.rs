@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::numbering::{StoredCountry, StoredOperator};
 use super::terms::StoredTerms;
 use crate::pool::{get, no_row};
-use crate::{Keyring, Store, StoreError};
+use crate::{Store, StoreError};
 
 /// Table and column of a connector's secret.
 pub(super) const CONNECTOR_SECRET: &str = "connector.secret";
@@ -166,6 +166,23 @@ impl Store {
         Ok(self.load_all().await?.directory)
     }
 
+    /// The present directory for people: a secret that cannot be unsealed is an empty one, and named.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away.
+    pub async fn load_directory_partly(&self) -> Result<(Directory, Vec<String>), StoreError> {
+        let mut unreadable = Vec::new();
+        let mut unseal = |owner: &str, column: &str, row: Uuid, sealed: &[u8]| {
+            let unsealed = self.keyring().unseal(column, row, sealed);
+            Ok(unsealed.unwrap_or_else(|error| {
+                unreadable.push(format!("{owner}: {error}"));
+                Private::new(String::new())
+            }))
+        };
+        let directory = self.load_with(&mut unseal).await?.directory;
+        Ok((directory, unreadable))
+    }
+
     /// The number of the present directory, which grows with each change of it, and the database's
     /// time.
     ///
@@ -178,6 +195,14 @@ impl Store {
     }
 
     pub(super) async fn load_all(&self) -> Result<Loaded, StoreError> {
+        let unseal = &mut |owner: &str, column: &str, row: Uuid, sealed: &[u8]| {
+            let unsealed = self.keyring().unseal(column, row, sealed);
+            unsealed.map_err(|error| StoreError::Unreadable(format!("{owner}: {error}")))
+        };
+        self.load_with(unseal).await
+    }
+
+    async fn load_with(&self, unseal: Unseal<'_>) -> Result<Loaded, StoreError> {
         let row = self.row(sqlx::query(include_str!("load.sql"))).await?.ok_or_else(no_row)?;
         let mut directory = Directory {
             version: get(&row, "version")?,
@@ -185,11 +210,11 @@ impl Store {
             ..Directory::default()
         };
         for stored in list::<StoredClient>(&row, "clients")? {
-            let client = client(self.keyring(), stored)?;
+            let client = client(unseal, stored)?;
             directory.clients.insert(client.id, client);
         }
         for stored in list::<StoredConnector>(&row, "connectors")? {
-            let connector = connector(self.keyring(), stored)?;
+            let connector = connector(unseal, stored)?;
             directory.connectors.insert(connector.name.clone(), connector);
         }
         for stored in list::<StoredProduct>(&row, "products")? {
@@ -285,22 +310,28 @@ fn bytes(text: &str, column: &str) -> Result<Vec<u8>, StoreError> {
         .map_err(|_error| StoreError::Unreadable(column.to_owned()))
 }
 
+/// How a secret is read: whose, its column, the row that it is bound to, and the sealed bytes.
+type Unseal<'a> =
+    &'a mut (dyn FnMut(&str, &str, Uuid, &[u8]) -> Result<Private, StoreError> + Send);
+
 fn secret(
-    keyring: &Keyring,
+    unseal: Unseal<'_>,
+    owner: &str,
     column: &str,
     row: Uuid,
     sealed: Option<String>,
 ) -> Result<Option<Private>, StoreError> {
     let Some(sealed) = sealed else { return Ok(None) };
-    Ok(Some(keyring.unseal(column, row, &bytes(&sealed, column)?)?))
+    unseal(owner, column, row, &bytes(&sealed, column)?).map(Some)
 }
 
-fn client(keyring: &Keyring, stored: StoredClient) -> Result<Client, StoreError> {
+fn client(unseal: Unseal<'_>, stored: StoredClient) -> Result<Client, StoreError> {
     let id = ClientId(stored.client_id);
+    let owner = format!("client {id}");
     let hashes = stored.api_key_hashes.iter().map(|hash| bytes(hash, "client.api_key_hashes"));
     let secrets = stored.oauth_secret_hashes.iter();
     let secrets = secrets.map(|hash| bytes(hash, "client.oauth_secret_hashes"));
-    let key = secret(keyring, CLIENT_IPN_KEY, client_row(id), stored.ipn_key_sealed)?;
+    let key = secret(unseal, &owner, CLIENT_IPN_KEY, client_row(id), stored.ipn_key_sealed)?;
     let ipn = stored.ipn_account_id.zip(key).zip(stored.ipn_form);
     Ok(Client {
         id,
@@ -309,7 +340,8 @@ fn client(keyring: &Keyring, stored: StoredClient) -> Result<Client, StoreError>
         sandbox: stored.sandbox,
         api_key_hashes: hashes.collect::<Result<_, _>>()?,
         signature_secret: secret(
-            keyring,
+            unseal,
+            &owner,
             CLIENT_SECRET,
             client_row(id),
             stored.signature_secret_sealed,
@@ -336,9 +368,10 @@ fn notify(stored: StoredNotify) -> NotifyRules {
     NotifyRules { connectors: connectors.collect(), language: stored.language }
 }
 
-fn connector(keyring: &Keyring, stored: StoredConnector) -> Result<Connector, StoreError> {
+fn connector(unseal: Unseal<'_>, stored: StoredConnector) -> Result<Connector, StoreError> {
+    let owner = format!("connector {}", stored.name);
     let row = connector_row(&stored.name);
-    let key = secret(keyring, DESK_KEY, row, stored.desk_msisdn_key_sealed)?;
+    let key = secret(unseal, &owner, DESK_KEY, row, stored.desk_msisdn_key_sealed)?;
     Ok(Connector {
         desk: stored.desk.map(|desk| DeskRules {
             msisdn: desk.msisdn,
@@ -347,7 +380,7 @@ fn connector(keyring: &Keyring, stored: StoredConnector) -> Result<Connector, St
             on_unavailable: desk.on_unavailable,
             validate_within: Duration::from_secs(desk.validate_within_seconds),
         }),
-        secret: secret(keyring, CONNECTOR_SECRET, row, stored.secret_sealed)?,
+        secret: secret(unseal, &owner, CONNECTOR_SECRET, row, stored.secret_sealed)?,
         name: stored.name,
         party: stored.party,
         adapter: Adapter::of(stored.party, &stored.adapter),

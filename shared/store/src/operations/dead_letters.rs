@@ -4,11 +4,13 @@ use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use crate::pool::get;
-use crate::{Store, StoreError};
+use crate::pool::{get, no_row};
+use crate::{SealError, Store, StoreError};
 
-/// Letters on one page at most.
-const PAGE_MAX: u32 = 1_000;
+/// Letters on one page at most: 1000, and the one that says that there are more.
+const PAGE_MAX: u32 = 1_001;
+/// Letters are counted so far.
+const COUNTED_MAX: i64 = 10_000;
 /// Table and column of a letter's body.
 pub(super) const BODY: &str = "dead_letter.body";
 
@@ -78,10 +80,10 @@ pub struct DeadLetterFilter {
     pub cause: Option<String>,
     /// From this queue.
     pub queue: Option<String>,
-    /// At most so many, 1 to 1000; 0 means 100.
+    /// At most so many, 1 to 1001; 0 means 100.
     pub limit: u32,
     /// Older than this one: the last of the page before.
-    pub before: Option<(DateTime<Utc>, Uuid)>,
+    pub before: Option<Uuid>,
 }
 
 /// A letter in a list.
@@ -107,8 +109,8 @@ pub struct DeadLetterView {
     pub row: DeadLetterRow,
     /// The headers.
     pub headers: serde_json::Value,
-    /// The bytes of the message, unsealed.
-    pub body: Vec<u8>,
+    /// The bytes of the message, or why they cannot be unsealed.
+    pub body: Result<Vec<u8>, SealError>,
 }
 
 impl std::fmt::Debug for DeadLetterView {
@@ -148,16 +150,32 @@ impl Store {
             .bind(filter.state.map(DeadLetterState::name))
             .bind(&filter.cause)
             .bind(&filter.queue)
-            .bind(filter.before.map(|(at, _)| at))
-            .bind(filter.before.map(|(_, id)| id))
+            .bind(filter.before)
             .bind(i64::from(limit));
         self.rows(query).await?.iter().map(letter_row).collect()
+    }
+
+    /// How many letters a filter has, whatever its page; `None` for more than 10,000.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away.
+    pub async fn dead_letter_count(
+        &self,
+        filter: &DeadLetterFilter,
+    ) -> Result<Option<i64>, StoreError> {
+        let query = sqlx::query(include_str!("dead_letter_count.sql"))
+            .bind(filter.state.map(DeadLetterState::name))
+            .bind(&filter.cause)
+            .bind(&filter.queue)
+            .bind(COUNTED_MAX);
+        let count: i64 = get(&self.row(query).await?.ok_or_else(no_row)?, 0)?;
+        Ok((count <= COUNTED_MAX).then_some(count))
     }
 
     /// One letter with its body.
     ///
     /// # Errors
-    /// [`StoreError`] while Postgres is away or when the body cannot be unsealed.
+    /// [`StoreError`] while Postgres is away.
     pub async fn dead_letter(&self, id: Uuid) -> Result<Option<DeadLetterView>, StoreError> {
         let sql = "select * from dead_letter where letter = $1";
         let Some(row) = self.row(sqlx::query(sql).bind(id)).await? else { return Ok(None) };
@@ -165,7 +183,7 @@ impl Store {
         Ok(Some(DeadLetterView {
             row: letter_row(&row)?,
             headers: get(&row, "headers")?,
-            body: self.keyring().unseal_bytes(BODY, id, &sealed)?,
+            body: self.keyring().unseal_bytes(BODY, id, &sealed),
         }))
     }
 }

@@ -127,10 +127,11 @@ impl Store {
         &self,
         purchase: PurchaseId,
         slot: i32,
+        reason: &str,
         actor: &str,
     ) -> Result<Resend, StoreError> {
-        let query = sqlx::query("select fleet_resend_v1($1, $2, $3)");
-        let query = query.bind(purchase.0).bind(slot).bind(actor);
+        let query = sqlx::query("select fleet_resend_v1($1, $2, $3, $4)");
+        let query = query.bind(purchase.0).bind(slot).bind(reason).bind(actor);
         let word: String = get(&self.row(query).await?.ok_or_else(no_row)?, 0)?;
         Ok(match word.as_str() {
             "due" => Resend::Due,
@@ -185,9 +186,14 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] while Postgres is away.
-    pub async fn release_transaction(&self, id: PurchaseId) -> Result<bool, StoreError> {
-        let sql = "delete from transaction_hold where purchase = $1 returning purchase";
-        Ok(self.row(sqlx::query(sql).bind(id.0)).await?.is_some())
+    pub async fn release_transaction(
+        &self,
+        id: PurchaseId,
+        reason: &str,
+        actor: &str,
+    ) -> Result<bool, StoreError> {
+        let query = sqlx::query(include_str!("release_transaction.sql"));
+        Ok(self.row(query.bind(id.0).bind(reason).bind(actor)).await?.is_some())
     }
 }
 

@@ -17,13 +17,14 @@ pub use deliveries::{
     DeliveryFilter, DeliveryRow, FailingEndpoint, Resend, Transaction, TransactionHold,
 };
 pub use holds::HoldWatch;
-pub use parked::{BacklogRow, ParkedFilter, ParkedTask};
+pub use parked::{AtRisk, BacklogRow, ParkedFilter, ParkedTask, ParkedTotals};
 pub use replays::{
     LetterDecision, LetterOutcome, NewReplay, REPLAY_LETTERS_MAX, ReplayEnd, ReplayLetter,
     ReplayView, Replayable, Unfit,
 };
 pub use show::{
-    DeliveryView, FactView, JournalView, LedgerView, PurchaseView, ReportView, TaskView, TokenView,
+    DeliveryView, FactView, HiddenView, JournalView, LedgerView, PurchaseView, ReportView,
+    TaskView, TokenView,
 };
 pub use summary::{Count, FleetSummary, MoneyRow, ParkedCause, PurchaseCount, Recorded, StageTime};
 pub use unmatched::{

@@ -9,8 +9,8 @@ use sqlx::postgres::PgRow;
 use crate::pool::get;
 use crate::{Store, StoreError};
 
-/// Parked tasks on one page at most.
-const PAGE_MAX: u32 = 1_000;
+/// Parked tasks on one page at most: 1000, and the one that says that there are more.
+const PAGE_MAX: u32 = 1_001;
 
 /// Unfinished tasks of one kind and state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct BacklogRow {
 }
 
 /// Which parked tasks.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ParkedFilter {
     /// Of this kind.
     pub kind: Option<TaskKind>,
@@ -34,10 +34,31 @@ pub struct ParkedFilter {
     pub class: Option<ParkClass>,
     /// Of this client.
     pub client: Option<ClientId>,
-    /// At most so many, 1 to 1000; 0 means 100.
+    /// With these words in its cause.
+    pub cause: Option<String>,
+    /// At most so many, 1 to 1001; 0 means 100.
     pub limit: u32,
     /// After this one: the last of the page before.
     pub after: Option<TaskKey>,
+}
+
+/// All parked tasks of a filter, whatever its page.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ParkedTotals {
+    /// How many.
+    pub tasks: i64,
+    /// Money at risk, once a currency.
+    pub at_risk: Vec<AtRisk>,
+}
+
+/// Money at risk in one currency. A purchase has one hold, and counts once, however many of its tasks
+/// are parked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AtRisk {
+    /// How much.
+    pub money: Money,
+    /// Of how many purchases.
+    pub purchases: i64,
 }
 
 /// A task in front of a person.
@@ -51,6 +72,8 @@ pub struct ParkedTask {
     pub cause: String,
     /// Money at risk.
     pub at_risk: Option<Money>,
+    /// False when another parked task of its purchase stands for the same hold.
+    pub at_risk_counts: bool,
     /// Since when.
     pub parked_at: Option<DateTime<Utc>>,
     /// Finished exchanges.
@@ -99,17 +122,39 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] while Postgres is away.
-    pub async fn parked(&self, filter: ParkedFilter) -> Result<Vec<ParkedTask>, StoreError> {
+    pub async fn parked(&self, filter: &ParkedFilter) -> Result<Vec<ParkedTask>, StoreError> {
         let limit = if filter.limit == 0 { 100 } else { filter.limit.min(PAGE_MAX) };
         let query = sqlx::query(include_str!("parked.sql"))
             .bind(filter.kind.map(TaskKind::code))
             .bind(filter.class.map(ParkClass::name))
             .bind(filter.client.map(|client| client.0))
+            .bind(&filter.cause)
             .bind(filter.after.map(|key| key.purchase.0))
             .bind(filter.after.map(|key| key.kind.code()))
             .bind(filter.after.map(|key| key.slot))
             .bind(i64::from(limit));
         self.rows(query).await?.iter().map(parked_task).collect()
+    }
+
+    /// How many parked tasks a filter has, and the money at risk in them.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away.
+    pub async fn parked_totals(&self, filter: &ParkedFilter) -> Result<ParkedTotals, StoreError> {
+        let query = sqlx::query(include_str!("parked_totals.sql"))
+            .bind(filter.kind.map(TaskKind::code))
+            .bind(filter.class.map(ParkClass::name))
+            .bind(filter.client.map(|client| client.0))
+            .bind(&filter.cause);
+        let mut totals = ParkedTotals::default();
+        for row in self.rows(query).await? {
+            totals.tasks = get(&row, "tasks")?;
+            let purchases: Option<i64> = get(&row, "purchases")?;
+            if let Some((money, purchases)) = at_risk(&row)?.zip(purchases) {
+                totals.at_risk.push(AtRisk { money, purchases });
+            }
+        }
+        Ok(totals)
     }
 }
 
@@ -119,6 +164,7 @@ fn parked_task(row: &PgRow) -> Result<ParkedTask, StoreError> {
         class: class(row, "park_class")?,
         cause: get::<Option<String>, _>(row, "park_cause")?.unwrap_or_default(),
         at_risk: at_risk(row)?,
+        at_risk_counts: get(row, "at_risk_counts")?,
         parked_at: get(row, "parked_at")?,
         tries: get(row, "tries")?,
         ref_no: get(row, "ref_no")?,

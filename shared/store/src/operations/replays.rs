@@ -302,12 +302,16 @@ impl Store {
         get(&self.row(query).await?.ok_or_else(no_row)?, 0)
     }
 
-    /// Replays, newest first.
+    /// Replays, newest first, one page: older than that one.
     ///
     /// # Errors
     /// [`StoreError`] while Postgres is away.
-    pub async fn replays(&self, limit: u32) -> Result<Vec<ReplayView>, StoreError> {
-        let query = sqlx::query(include_str!("replays.sql")).bind(None::<Uuid>);
+    pub async fn replays(
+        &self,
+        limit: u32,
+        before: Option<Uuid>,
+    ) -> Result<Vec<ReplayView>, StoreError> {
+        let query = sqlx::query(include_str!("replays.sql")).bind(None::<Uuid>).bind(before);
         self.rows(query.bind(i64::from(limit))).await?.iter().map(replay_view).collect()
     }
 
@@ -316,7 +320,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`] while Postgres is away.
     pub async fn replay(&self, id: Uuid) -> Result<Option<ReplayView>, StoreError> {
-        let query = sqlx::query(include_str!("replays.sql")).bind(id).bind(1_i64);
+        let query =
+            sqlx::query(include_str!("replays.sql")).bind(id).bind(None::<Uuid>).bind(1_i64);
         self.row(query).await?.as_ref().map(replay_view).transpose()
     }
 

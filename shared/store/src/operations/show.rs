@@ -1,5 +1,7 @@
 //! Everything about one purchase, for an operator.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use fleet_domain::{
     LaneId, Money, ParkClass, Purchase, PurchaseId, TaskKey, TaskKind, TaskState, TokenState,
@@ -7,9 +9,13 @@ use fleet_domain::{
 use sqlx::postgres::PgRow;
 
 use super::parked::{at_risk, class_of, key, kind, state};
+use super::unmatched::{FactDecision, decision};
 use crate::pool::get;
-use crate::purchases::read_purchase;
-use crate::{Store, StoreError};
+use crate::purchases::read_purchase_partly;
+use crate::{SealError, Store, StoreError};
+
+/// Rows of the journal, and facts, that are read of one purchase at most.
+const ROWS_MAX: usize = 1_000;
 
 /// A purchase with everything that belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,16 +26,44 @@ pub struct PurchaseView {
     pub way_in: String,
     /// Its unfinished tasks.
     pub tasks: Vec<TaskView>,
-    /// What happened, oldest first.
+    /// What happened, oldest first; the newest 1000 rows.
     pub journal: Vec<JournalView>,
     /// Its lines of the books.
     pub ledger: Vec<LedgerView>,
     /// Its results.
     pub deliveries: Vec<DeliveryView>,
-    /// What others told us.
+    /// What others told us, oldest first; the newest 1000.
     pub facts: Vec<FactView>,
+    /// Which of these facts a person said are this purchase's, by their numbers.
+    pub matches: BTreeMap<i64, FactDecision>,
     /// Its report to the fraud desk.
     pub report: Option<ReportView>,
+    /// Why it is not shown to its client.
+    pub hidden: Option<HiddenView>,
+    /// Whether it has a voucher, which nobody is shown.
+    pub has_voucher: bool,
+    /// What cannot be unsealed; it stands there empty.
+    pub unreadable: Vec<SealError>,
+    /// Older rows of the journal, or facts, than those that are here exist.
+    pub is_cut: bool,
+}
+
+impl PurchaseView {
+    /// The money at risk: one hold is one, however many of its tasks wait for a person.
+    #[must_use]
+    pub fn at_risk(&self) -> Option<Money> {
+        self.tasks.iter().filter_map(|task| task.at_risk).max_by_key(|money| money.minor)
+    }
+}
+
+/// What an operator decided about showing a purchase to its client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns of the transaction_hold table, named there")]
+pub struct HiddenView {
+    pub removed: bool,
+    pub reason: String,
+    pub actor: String,
+    pub since: DateTime<Utc>,
 }
 
 /// An unfinished task.
@@ -104,6 +138,7 @@ pub struct DeliveryView {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the columns of the fact table, named there")]
 pub struct FactView {
+    pub id: i64,
     pub source: String,
     pub fact_type: String,
     pub reference: String,
@@ -148,28 +183,60 @@ impl Store {
     /// Everything about one purchase; `None` when there is none.
     ///
     /// # Errors
-    /// [`StoreError`] while Postgres is away or when the purchase cannot be read.
+    /// [`StoreError`] while Postgres is away or when a state cannot be read; what cannot be unsealed
+    /// is named in the view.
     pub async fn show_purchase(&self, id: PurchaseId) -> Result<Option<PurchaseView>, StoreError> {
         let ask = |sql: &'static str| sqlx::query(sql).bind(id.0);
         let sql = "select * from purchase where purchase = $1";
         let Some(row) = self.row(ask(sql)).await? else { return Ok(None) };
         let tasks = "select * from task where purchase = $1 order by kind, slot";
-        let journal = "select * from journal where purchase = $1 order by at limit 1000";
+        let journal = "select * from journal where purchase = $1 order by at desc limit 1001";
         let ledger = "select * from ledger_entry where purchase = $1 order by step";
         let deliveries = "select * from delivery where purchase = $1 order by slot";
-        let facts = "select * from fact where purchase = $1 order by fact limit 1000";
+        let facts = "select * from fact where purchase = $1 order by fact desc limit 1001";
+        let matches = "select d.* from fact f join fact_decision d on d.fact = f.fact \
+                       where f.purchase = $1 order by f.fact desc limit 1000";
+        let hidden = "select * from transaction_hold where purchase = $1";
         let report = "select r.*, k.* from fraud_report r \
                       left join fraud_token k on k.token_hash = r.token_hash where r.purchase = $1";
+        let mut is_cut = false;
+        let journal = each(&self.newest(ask(journal), &mut is_cut).await?, journal_row)?;
+        let facts = each(&self.newest(ask(facts), &mut is_cut).await?, fact)?;
+        let (purchase, unreadable) = read_purchase_partly(self.keyring(), &row)?;
         Ok(Some(PurchaseView {
-            purchase: read_purchase(self.keyring(), &row)?,
+            purchase,
             way_in: get(&row, "way_in")?,
             tasks: each(&self.rows(ask(tasks)).await?, task)?,
-            journal: each(&self.rows(ask(journal)).await?, journal_row)?,
+            journal,
             ledger: each(&self.rows(ask(ledger)).await?, ledger_row)?,
             deliveries: each(&self.rows(ask(deliveries)).await?, delivery)?,
-            facts: each(&self.rows(ask(facts)).await?, fact)?,
+            facts,
+            matches: each(&self.rows(ask(matches)).await?, |row| {
+                Ok((get(row, "fact")?, decision(row, "purchase")?))
+            })?
+            .into_iter()
+            .collect(),
             report: self.row(ask(report)).await?.as_ref().map(report_row).transpose()?,
+            hidden: self.row(ask(hidden)).await?.as_ref().map(hidden_row).transpose()?,
+            has_voucher: get::<Option<Vec<u8>>, _>(&row, "voucher_sealed")?.is_some(),
+            unreadable,
+            is_cut,
         }))
+    }
+
+    /// Rows that come newest first, oldest first, without the one that says that there are more.
+    async fn newest(
+        &self,
+        query: sqlx::query::Query<'_, sqlx::Postgres, sqlx::postgres::PgArguments>,
+        is_cut: &mut bool,
+    ) -> Result<Vec<PgRow>, StoreError> {
+        let mut rows = self.rows(query).await?;
+        if rows.len() > ROWS_MAX {
+            rows.truncate(ROWS_MAX);
+            *is_cut = true;
+        }
+        rows.reverse();
+        Ok(rows)
     }
 }
 
@@ -215,6 +282,15 @@ fn journal_row(row: &PgRow) -> Result<JournalView, StoreError> {
     })
 }
 
+fn hidden_row(row: &PgRow) -> Result<HiddenView, StoreError> {
+    Ok(HiddenView {
+        removed: get(row, "removed")?,
+        reason: get(row, "reason")?,
+        actor: get(row, "actor")?,
+        since: get(row, "created_at")?,
+    })
+}
+
 fn ledger_row(row: &PgRow) -> Result<LedgerView, StoreError> {
     Ok(LedgerView {
         step: get(row, "step")?,
@@ -238,6 +314,7 @@ pub(super) fn delivery(row: &PgRow) -> Result<DeliveryView, StoreError> {
 
 pub(super) fn fact(row: &PgRow) -> Result<FactView, StoreError> {
     Ok(FactView {
+        id: get(row, "fact")?,
         source: get(row, "source")?,
         fact_type: get(row, "fact_type")?,
         reference: get(row, "reference")?,

@@ -4,7 +4,7 @@ use fleet_domain::{DispenseState, ParkClass, PurchaseStatus, ReserveState};
 use sqlx::postgres::PgRow;
 
 use super::deliveries::FailingEndpoint;
-use super::parked::class;
+use super::parked::{AtRisk, ParkedFilter, class};
 use crate::pool::get;
 use crate::{Store, StoreError};
 
@@ -23,6 +23,8 @@ pub struct FleetSummary {
     pub failing: Vec<FailingEndpoint>,
     /// Reports by state.
     pub reports: Vec<Count>,
+    /// Money at risk in parked tasks.
+    pub at_risk: Vec<AtRisk>,
     /// Parked tasks by class and cause, the most frequent first.
     pub parked: Vec<ParkedCause>,
     /// Undecided facts that speak of no purchase of ours, the newest 1000.
@@ -130,6 +132,7 @@ impl Store {
             messages: self.each(messages, count).await?,
             failing: self.failing_endpoints().await?,
             reports: self.each(reports, count).await?,
+            at_risk: self.parked_totals(&ParkedFilter::default()).await?.at_risk,
             parked: self.each(include_str!("summary_parked.sql"), parked_cause).await?,
             unmatched: self.unmatched_facts().await?,
             unmatched_count: self.unmatched_count().await?,

@@ -7,11 +7,11 @@ use uuid::Uuid;
 
 use super::show::{FactView, fact};
 use crate::pool::{get, no_row};
-use crate::purchases::read_purchase;
-use crate::{Store, StoreError};
+use crate::purchases::read_purchase_partly;
+use crate::{SealError, Store, StoreError};
 
-/// Callbacks on one page at most.
-const PAGE_MAX: u32 = 1_000;
+/// Callbacks on one page at most: 1000, and the one that says that there are more.
+const PAGE_MAX: u32 = 1_001;
 /// Purchases that one callback may speak of, at most.
 const CANDIDATES_MAX: u32 = 20;
 /// Table and column of what was told.
@@ -26,7 +26,7 @@ pub struct UnmatchedFilter {
     pub connector: Option<String>,
     /// Older than this one: the last of the page before.
     pub before: Option<i64>,
-    /// At most so many, 1 to 1000; 0 means 100.
+    /// At most so many, 1 to 1001; 0 means 100.
     pub limit: u32,
     /// Also those that were decided.
     pub decided: bool,
@@ -78,6 +78,8 @@ pub struct Candidate {
     pub purchase: Purchase,
     /// True when the callback names it, false when it names its buyer.
     pub by_reference: bool,
+    /// What of it cannot be unsealed; it stands there empty.
+    pub unreadable: Vec<SealError>,
 }
 
 /// A callback that a person says is one of a purchase.
@@ -207,7 +209,7 @@ impl Store {
     /// The purchases that a callback may speak of, at most 20.
     ///
     /// # Errors
-    /// [`StoreError`] while Postgres is away or when a purchase cannot be read.
+    /// [`StoreError`] while Postgres is away or when a purchase's states cannot be read.
     pub async fn candidates(&self, ask: &CandidateAsk) -> Result<Vec<Candidate>, StoreError> {
         let found = self.candidate_ids(std::slice::from_ref(ask)).await?;
         let max = usize::try_from(CANDIDATES_MAX).unwrap_or(usize::MAX);
@@ -216,11 +218,11 @@ impl Store {
         let sql = "select * from purchase where purchase = any($1)";
         let mut purchases = Vec::new();
         for row in self.rows(sqlx::query(sql).bind(ids)).await? {
-            purchases.push(read_purchase(self.keyring(), &row)?);
+            purchases.push(read_purchase_partly(self.keyring(), &row)?);
         }
         let candidate = |(id, by_reference)| {
-            let purchase = purchases.iter().find(|purchase| purchase.order.id == id)?.clone();
-            Some(Candidate { purchase, by_reference })
+            let found = purchases.iter().find(|(purchase, _)| purchase.order.id == id)?.clone();
+            Some(Candidate { purchase: found.0, by_reference, unreadable: found.1 })
         };
         Ok(found.into_iter().filter_map(candidate).collect())
     }
@@ -302,12 +304,7 @@ impl Store {
         let view = fact(row)?;
         let action: Option<String> = get(row, "action")?;
         let decision = match action {
-            Some(_) => Some(FactDecision {
-                purchase: get::<Option<Uuid>, _>(row, "matched_with")?.map(PurchaseId),
-                reason: get(row, "reason")?,
-                actor: get(row, "actor")?,
-                decided_at: get(row, "decided_at")?,
-            }),
+            Some(_) => Some(decision(row, "matched_with")?),
             None => None,
         };
         // Under the purchase that it has; without one under none, or under the one that it names.
@@ -325,4 +322,13 @@ impl Store {
             now: get(row, "db_now")?,
         })
     }
+}
+
+pub(super) fn decision(row: &PgRow, purchase: &str) -> Result<FactDecision, StoreError> {
+    Ok(FactDecision {
+        purchase: get::<Option<Uuid>, _>(row, purchase)?.map(PurchaseId),
+        reason: get(row, "reason")?,
+        actor: get(row, "actor")?,
+        decided_at: get(row, "decided_at")?,
+    })
 }

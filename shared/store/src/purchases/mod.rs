@@ -12,4 +12,4 @@ pub use buyer::{OfBuyer, Similar};
 pub use charges::PaymentPage;
 pub use find::{OpenStep, Reference};
 pub use results::StatementOf;
-pub(crate) use row::read_purchase;
+pub(crate) use row::{read_purchase, read_purchase_partly};

@@ -8,21 +8,40 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use crate::pool::get;
-use crate::{Keyring, StoreError};
+use crate::{Keyring, SealError, StoreError};
 
 pub(crate) fn read_purchase(keyring: &Keyring, row: &PgRow) -> Result<Purchase, StoreError> {
+    read(row, &mut |column, id, sealed| Ok(Some(keyring.unseal(column, id, sealed)?)))
+}
+
+/// As far as it can be read: what cannot be unsealed is left empty and named.
+pub(crate) fn read_purchase_partly(
+    keyring: &Keyring,
+    row: &PgRow,
+) -> Result<(Purchase, Vec<SealError>), StoreError> {
+    let mut sealed_for_good = Vec::new();
+    let purchase = read(row, &mut |column, id, sealed| {
+        let unsealed = keyring.unseal(column, id, sealed);
+        Ok(unsealed.map_err(|error| sealed_for_good.push(error)).ok())
+    })?;
+    Ok((purchase, sealed_for_good))
+}
+
+/// How a sealed column of a row is read: `None` leaves it empty.
+type Unseal<'a> = &'a mut dyn FnMut(&str, Uuid, &[u8]) -> Result<Option<Private>, StoreError>;
+
+fn read(row: &PgRow, unseal: Unseal<'_>) -> Result<Purchase, StoreError> {
     let id: Uuid = get(row, "purchase")?;
-    let unseal = |column: &str, name: &str| -> Result<Private, StoreError> {
-        let sealed: Vec<u8> = get(row, name)?;
-        Ok(keyring.unseal(column, id, &sealed)?)
-    };
-    let maybe = |column: &str, name: &str| -> Result<Option<Private>, StoreError> {
+    let mut maybe = |column: &str, name: &str| -> Result<Option<Private>, StoreError> {
         let sealed: Option<Vec<u8>> = get(row, name)?;
-        sealed.map(|sealed| Ok(keyring.unseal(column, id, &sealed)?)).transpose()
+        sealed.map_or(Ok(None), |sealed| unseal(column, id, &sealed))
     };
-    let details = unseal("purchase.details", "details_sealed")?;
-    let details: OrderDetails =
-        serde_json::from_str(details.expose()).map_err(|_error| unreadable("details"))?;
+    let details = maybe("purchase.details", "details_sealed")?;
+    let details: OrderDetails = details.map_or_else(
+        || Ok(OrderDetails::default()),
+        |text| serde_json::from_str(text.expose()).map_err(|_error| unreadable("details")),
+    )?;
+    let nothing = || Private::new(String::new());
     let currency: String = get(row, "currency")?;
     Ok(Purchase {
         order: Order {
@@ -38,8 +57,8 @@ pub(crate) fn read_purchase(keyring: &Keyring, row: &PgRow) -> Result<Purchase, 
             purchase_amount: get(row, "purchase_amount")?,
             fee_amount: get(row, "fee_amount")?,
             client_reservation: get(row, "client_reservation")?,
-            source: unseal("purchase.source", "source_sealed")?,
-            target: unseal("purchase.target", "target_sealed")?,
+            source: maybe("purchase.source", "source_sealed")?.unwrap_or_else(nothing),
+            target: maybe("purchase.target", "target_sealed")?.unwrap_or_else(nothing),
             account: maybe("purchase.account", "account_sealed")?,
             channel_id: get(row, "channel_id")?,
             details,

@@ -85,7 +85,9 @@ from (select purchase, 'journal' as place, detail as text from journal where det
       union all select purchase, 'parked task', park_cause from task where park_cause is not null
       union all select null, 'dead letter', cause || ' ' || detail from dead_letter
       union all select purchase, 'decision about a dead letter', concat_ws(' ', cause, detail, reason) from dead_letter_decision
-      union all select null, 'replay', concat_ws(' ', reason, criteria) from replay) t
+      union all select null, 'replay', concat_ws(' ', reason, criteria) from replay
+      union all select purchase, 'decision about a callback', reason from fact_decision
+      union all select purchase, 'transaction that is not shown', reason from transaction_hold) t
 cross join lateral regexp_matches(t.text, '(?:^|[^0-9a-fA-F-])([3-6][0-9]{12,18})(?![0-9a-fA-F-])', 'g') m
 where (select sum(case when mod(i, 2) = 1 then d when d > 4 then 2 * d - 9 else 2 * d end) % 10
        from (select substr(reverse(m[1]), i, 1)::integer as d, i

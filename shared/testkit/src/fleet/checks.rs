@@ -53,7 +53,7 @@ impl TestFleet {
     /// All parked tasks.
     pub async fn parked(&self) -> Vec<ParkedTask> {
         let filter = ParkedFilter { limit: 1_000, ..ParkedFilter::default() };
-        self.store().parked(filter).await.expect("the database answers")
+        self.store().parked(&filter).await.expect("the database answers")
     }
 
     /// Waits until the purchase of a client's reference is stored; its number.

@@ -265,8 +265,13 @@ impl Model {
                 .range((id, i32::MIN)..=(id, i32::MAX))
                 .map(|(_, row)| delivery_view(row))
                 .collect(),
-            facts: row.facts.iter().map(fact_view).collect(),
+            facts: row.facts.iter().zip(1..).map(fact_view).collect(),
+            matches: BTreeMap::new(),
             report: self.report_view(id),
+            hidden: None,
+            has_voucher: row.purchase.progress.voucher.is_some(),
+            unreadable: Vec::new(),
+            is_cut: false,
         })
     }
 }
@@ -306,8 +311,9 @@ fn delivery_view(row: &DeliveryRow) -> DeliveryView {
     }
 }
 
-fn fact_view(stored: &StoredFact) -> FactView {
+fn fact_view((stored, id): (&StoredFact, i64)) -> FactView {
     FactView {
+        id,
         source: stored.fact.source.clone(),
         fact_type: stored.fact.kind.clone(),
         reference: stored.fact.reference.clone(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use fleet_store::{ImportError, ImportMode, Store};
 use serde_json::{Value, json};
 
+use super::why::Who;
 use crate::Failure;
 use crate::files::{Problem, Sections, read};
 use crate::output::Output;
@@ -37,20 +38,6 @@ pub(crate) struct Arguments {
     who: Who,
 }
 
-/// Who does it.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Who {
-    /// Who does it, for the history; the system's user when absent
-    #[arg(long, value_name = "NAME")]
-    actor: Option<String>,
-}
-
-impl Who {
-    pub(crate) fn name(&self) -> String {
-        self.actor.clone().unwrap_or_else(system_user)
-    }
-}
-
 pub(crate) async fn run(
     arguments: &Arguments,
     sections: Sections,
@@ -58,7 +45,7 @@ pub(crate) async fn run(
     output: Output,
 ) -> Result<(), Failure> {
     let mut files = read(&arguments.files, sections).map_err(|all| refused(&all, output))?;
-    files.import.actor = arguments.who.name();
+    files.import.actor = arguments.who.name()?;
     let mode = if arguments.dry_run { ImportMode::DryRun } else { ImportMode::Apply };
     let report = store.import(&files.import, mode).await.map_err(|error| match error {
         ImportError::Invalid { problems } => {
@@ -99,18 +86,4 @@ fn refused(problems: &[Problem], output: Output) -> Failure {
     }
     let lines: Vec<String> = problems.iter().map(Problem::line).collect();
     Failure::Refused(format!("nothing was imported:\n  {}", lines.join("\n  ")))
-}
-
-/// The user that this process runs as; what the environment says can be anything.
-fn system_user() -> String {
-    use std::os::unix::fs::MetadataExt;
-    let Ok(process) = std::fs::metadata("/proc/self") else { return "unknown".to_owned() };
-    let id = process.uid().to_string();
-    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let name = users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == id).then(|| name.to_owned())
-    });
-    name.unwrap_or_else(|| format!("uid {id}"))
 }

@@ -3,8 +3,7 @@
 use fleet_store::Store;
 use serde_json::json;
 
-use super::import::Who;
-use super::why::Why;
+use super::why::{Who, Why};
 use crate::Failure;
 use crate::output::Output;
 
@@ -27,10 +26,10 @@ pub(crate) enum Command {
 pub(crate) async fn run(command: &Command, store: &Store, output: Output) -> Result<(), Failure> {
     match command {
         Command::On { why } => {
-            store.set_maintenance(Some(why.reason()?), &why.actor()).await?;
+            store.set_maintenance(Some(why.reason()?), &why.actor()?).await?;
         }
         Command::Off { who } => {
-            store.set_maintenance(None, &who.name()).await?;
+            store.set_maintenance(None, &who.name()?).await?;
         }
         Command::Show => {}
     }

@@ -7,8 +7,8 @@ use fleet_store::{BacklogRow, FleetSummary, Store};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::Failure;
 use crate::output::{Output, table};
+use crate::{Failure, money};
 
 /// Facts of nobody in the text; the JSON has up to 1000.
 const UNMATCHED_SHOWN: usize = 20;
@@ -116,6 +116,7 @@ fn to_json(summary: &FleetSummary, backlog: &[BacklogRow], broken: &[String]) ->
         "parked": summary.parked.iter().map(|row| json!({
             "class": row.class.name(), "cause": row.cause, "tasks": row.tasks,
         })).collect::<Vec<_>>(),
+        "at_risk": money::sums(&summary.at_risk),
         "undecided_callbacks": summary.unmatched_count,
         "unmatched_facts": summary.unmatched.iter().map(|fact| json!({
             "source": fact.source, "type": fact.fact_type, "reference": super::callback::reference(&fact.reference),
@@ -150,7 +151,7 @@ fn to_text(summary: &FleetSummary, backlog: &[BacklogRow]) -> String {
         }),
     ));
     text.push_str(
-        "\nmoney in minor units: reserved = captured + cancelled + held, \
+        "\nmoney: reserved = captured + cancelled + held, \
          captured = undecided + kept + refunded + owed\n",
     );
     let head = [
@@ -205,6 +206,7 @@ fn cases_text(summary: &FleetSummary) -> String {
             .iter()
             .map(|row| vec![row.class.name().to_owned(), row.cause.clone(), row.tasks.to_string()]);
         text.push_str(&table(&["class", "cause", "tasks"], rows));
+        text.push_str(&money::sums_text(&summary.at_risk));
     }
     if !summary.unmatched.is_empty() {
         text.push_str(&format!(
@@ -245,5 +247,5 @@ fn money_cells(row: &fleet_store::MoneyRow) -> Vec<String> {
         row.owed,
     ];
     let names = [row.currency.clone(), row.client_id.to_string(), row.funding_source.clone()];
-    names.into_iter().chain(amounts.iter().map(ToString::to_string)).collect()
+    names.into_iter().chain(amounts.iter().map(|minor| money::of(*minor, &row.currency))).collect()
 }

@@ -3,7 +3,6 @@
 use fleet_contracts::{REFERENCE_CHARS_MAX, plain};
 use fleet_domain::looks_like_a_card_number;
 
-use super::import::Who;
 use crate::Failure;
 
 /// Characters of a reason at most.
@@ -35,7 +34,44 @@ impl Why {
         Ok(reason)
     }
 
-    pub(super) fn actor(&self) -> String {
-        plain(&self.who.name(), REFERENCE_CHARS_MAX)
+    pub(super) fn actor(&self) -> Result<String, Failure> {
+        self.who.name()
     }
+}
+
+/// Who does it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Who {
+    /// Who does it, for the history; the system's user when absent
+    #[arg(long, value_name = "NAME", alias = "by")]
+    actor: Option<String>,
+}
+
+impl Who {
+    /// The name as it may be kept.
+    pub(super) fn name(&self) -> Result<String, Failure> {
+        let name = self.actor.clone().unwrap_or_else(system_user);
+        if looks_like_a_card_number(&name) {
+            return Err(Failure::Refused("--actor looks like a card number".to_owned()));
+        }
+        let name = plain(name.trim(), REFERENCE_CHARS_MAX);
+        if name.is_empty() {
+            return Err(Failure::Refused("--actor must name somebody".to_owned()));
+        }
+        Ok(name)
+    }
+}
+
+/// The user that this process runs as; what the environment says can be anything.
+fn system_user() -> String {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(process) = std::fs::metadata("/proc/self") else { return "unknown".to_owned() };
+    let id = process.uid().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == id).then(|| name.to_owned())
+    });
+    name.unwrap_or_else(|| format!("uid {id}"))
 }

@@ -33,7 +33,7 @@ async fn a_dead_letter_is_kept_once_sealed_and_discarded_once() {
     assert!(store.store_dead_letter(&new).await.unwrap());
     assert!(!store.store_dead_letter(&new).await.unwrap());
     let view = store.dead_letter(new.id).await.unwrap().unwrap();
-    assert_eq!((view.body, view.headers), (new.body.clone(), new.headers.clone()));
+    assert_eq!((view.body, view.headers), (Ok(new.body.clone()), new.headers.clone()));
     assert_eq!((view.row.state, view.row.body_bytes), (DeadLetterState::New, 3));
     assert_eq!(store.dead_letter(Uuid::nil()).await.unwrap(), None);
     let letters = [new.id, Uuid::nil()];
@@ -69,7 +69,7 @@ async fn dead_letters_are_listed_newest_first_in_pages() {
     let first = store.dead_letters(&filter).await.unwrap();
     assert_eq!(first.len(), 2);
     assert!(first[0].received_at >= first[1].received_at);
-    filter.before = first.last().map(|row| (row.received_at, row.id));
+    filter.before = first.last().map(|row| row.id);
     let second = store.dead_letters(&filter).await.unwrap();
     assert_eq!(second.len(), 1);
     assert!(!first.iter().any(|row| row.id == second[0].id));
@@ -95,18 +95,18 @@ async fn the_backlog_and_the_parked_tasks_are_told() {
     assert_eq!(counts, [(ParkClass::SupplierFault, 3), (ParkClass::UnknownOutcome, 3)]);
     let mut filter =
         ParkedFilter { class: Some(ParkClass::SupplierFault), limit: 2, ..ParkedFilter::default() };
-    let first = store.parked(filter).await.unwrap();
+    let first = store.parked(&filter).await.unwrap();
     assert_eq!(first.len(), 2);
     assert_eq!((first[0].cause.as_str(), first[0].at_risk.unwrap().minor), ("it refuses", 3_450));
     filter.after = first.last().map(|task| task.key);
-    let second = store.parked(filter).await.unwrap();
+    let second = store.parked(&filter).await.unwrap();
     assert_eq!(second.len(), 1);
     assert!(second[0].key > first[1].key);
     let nobody =
         ParkedFilter { client: Some(fleet_domain::ClientId(1)), ..ParkedFilter::default() };
-    assert_eq!(store.parked(nobody).await.unwrap(), []);
+    assert_eq!(store.parked(&nobody).await.unwrap(), []);
     let cases = ParkedFilter { kind: Some(TaskKind::Case), ..ParkedFilter::default() };
-    assert_eq!(store.parked(cases).await.unwrap().len(), 3);
+    assert_eq!(store.parked(&cases).await.unwrap().len(), 3);
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn a_case_that_somebody_decides_about_is_not_waited_for() {
     let tasks = PostgresTasks::new(store.clone());
     facts::a_late_success_after_a_failure_opens_a_case(tasks.clone()).await;
     let cases = ParkedFilter { kind: Some(TaskKind::Case), ..ParkedFilter::default() };
-    assert_eq!(store.parked(cases).await.unwrap().len(), 3);
+    assert_eq!(store.parked(&cases).await.unwrap().len(), 3);
     tasks.advance(Duration::from_secs(90_000)).await;
     let mut decider = database.connection().await.unwrap();
     let held = "begin; select 1 from task where kind = 8 order by purchase desc limit 1 for update";

@@ -175,7 +175,7 @@ async fn a_stopped_replay_lets_go_of_its_letters_and_goes_on_with_those_that_are
     assert!(store.continue_replay(replay).await.unwrap());
     assert_eq!(view(&store, replay).await.ended, Some(ReplayEnd::Done), "nothing is left of it");
     assert!(!store.continue_replay(Uuid::nil()).await.unwrap());
-    assert_eq!(store.replays(5).await.unwrap().len(), 1);
+    assert_eq!(store.replays(5, None).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -211,7 +211,7 @@ async fn what_cannot_be_replayed_is_named_and_nothing_begins() {
     let unfit = vec![(Uuid::nil(), Unfit::NoLetter), (hint.id, Unfit::OtherQueue)];
     assert_eq!(store.unfit_letters(&all).await.unwrap(), unfit);
     assert_eq!(begin(&store, &all, "anna").await, Err(unfit));
-    assert_eq!(store.replays(5).await.unwrap(), []);
+    assert_eq!(store.replays(5, None).await.unwrap(), []);
     let found = store.replayable(None, 1).await.unwrap();
     let mine = vec![(ids[0], "newer_version".to_owned())];
     assert_eq!((found.letters, found.matching), (mine, 1));

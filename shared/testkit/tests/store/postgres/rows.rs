@@ -291,8 +291,12 @@ async fn an_unreadable_row_does_not_spoil_its_neighbours() {
     let parked = decided(keys[1], claimed.asks[1].token, park);
     let outcome = store.commit(KIND, &[parked]).await.unwrap();
     assert_eq!(outcome.verdicts, [CommitVerdict::Done]);
-    assert!(matches!(store.show_purchase(keys[1].purchase).await, Err(StoreError::Unreadable(_))));
-    assert_eq!(store.parked(fleet_store::ParkedFilter::default()).await.unwrap().len(), 1);
+    // A person sees the rest of it, and what cannot be read; a word that nobody knows is no rest.
+    let shown = store.show_purchase(keys[1].purchase).await.unwrap().unwrap();
+    let unreadable: Vec<String> = shown.unreadable.iter().map(ToString::to_string).collect();
+    assert_eq!(unreadable, ["purchase.target: not a sealed value"]);
+    assert!(matches!(store.show_purchase(keys[3].purchase).await, Err(StoreError::Unreadable(_))));
+    assert_eq!(store.parked(&fleet_store::ParkedFilter::default()).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use self::told::Told;
 pub(super) use self::told::reference;
 use super::why::Why;
 use crate::Failure;
-use crate::output::{Output, table};
+use crate::output::{Output, page, table};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -70,16 +70,13 @@ async fn list(list: &List, store: &Store, output: Output) -> Result<(), Failure>
     let filter = UnmatchedFilter {
         connector: list.connector.clone(),
         before: list.before,
-        limit: list.limit,
+        limit: list.limit.saturating_add(1),
         decided: list.all,
     };
-    let found = store.unmatched(&filter).await?;
+    let (found, next) = page(store.unmatched(&filter).await?, list.limit, |one| one.id);
     let asks: Vec<_> = found.iter().map(|one| Told::read(one).ask(&one.fact)).collect();
     let candidates: Vec<usize> = store.candidate_ids(&asks).await?.iter().map(Vec::len).collect();
     let rows = || found.iter().zip(&candidates);
-    let last = found.last().map(|one| one.id);
-    let full = found.len() >= usize::try_from(list.limit).unwrap_or(usize::MAX);
-    let next = last.filter(|_| full);
     let value = json!({
         "callbacks": rows().map(|(one, count)| row_json(one, *count)).collect::<Vec<_>>(),
         "next_before": next,
@@ -162,7 +159,7 @@ async fn match_to(
     store: &Store,
     output: Output,
 ) -> Result<(), Failure> {
-    let (reason, actor) = (why.reason()?, why.actor());
+    let (reason, actor) = (why.reason()?, why.actor()?);
     let found = store.unmatched_fact(id).await?.ok_or_else(|| no_callback(id))?;
     let told = Told::read(&found);
     let transaction = told.transaction();
@@ -198,7 +195,7 @@ async fn match_to(
 }
 
 async fn discard(id: i64, why: &Why, store: &Store, output: Output) -> Result<(), Failure> {
-    match store.discard_fact(id, why.reason()?, &why.actor()).await? {
+    match store.discard_fact(id, why.reason()?, &why.actor()?).await? {
         Discarded::Done => {}
         Discarded::NoFact => return Err(no_callback(id)),
         Discarded::Decided => return Err(decided(id)),

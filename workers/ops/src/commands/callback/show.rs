@@ -4,16 +4,17 @@ use fleet_domain::masked;
 use fleet_store::{Candidate, Store, UnmatchedFact};
 use serde_json::{Value, json};
 
+use super::super::purchase::unreadable;
 use super::told::{Told, reference};
 use super::{age, age_seconds, decision_json, no_callback};
-use crate::Failure;
 use crate::output::{Output, table};
+use crate::{Failure, money};
 
 pub(super) async fn run(id: i64, store: &Store, output: Output) -> Result<(), Failure> {
     let found = store.unmatched_fact(id).await?;
     let found = found.ok_or_else(|| no_callback(id))?;
     let told = Told::read(&found);
-    let directory = store.load_directory().await?;
+    let (directory, _secrets) = store.load_directory_partly().await?;
     let connector = directory.connectors.get(found.fact.connector());
     let paid_for = match told.transaction() {
         Some(transaction) => store.paid_for(found.fact.connector(), transaction).await?,
@@ -42,10 +43,11 @@ fn candidate_json(told: &Told, candidate: &Candidate, why_not: &str) -> Value {
     json!({
         "raas_txn_ref": order.id, "by": if candidate.by_reference { "reference" } else { "buyer" },
         "why": told.why(candidate), "why_not": why_not, "amount_fits": told.amount_fits(order),
-        "reserved": format!("{} {}", order.reserved(), order.currency),
+        "reserved": money::text(order.reserved()),
         "client_id": order.client, "source": masked(order.source.expose()),
         "created_at": progress.created_at, "status": candidate.purchase.status().name(),
         "reserve": progress.reserve, "dispense": progress.dispense,
+        "unreadable": unreadable(&candidate.unreadable),
     })
 }
 
@@ -81,8 +83,28 @@ fn text(found: &UnmatchedFact, value: &Value, candidates: &[Value]) -> String {
         text.push_str("\nno purchase fits\n");
         return text;
     }
-    let fields = ["raas_txn_ref", "why", "why_not", "reserved", "amount_fits", "status", "reserve"];
-    let head = ["purchase", "why", "why not", "reserved", "amount fits", "status", "reserve"];
+    let fields = [
+        "raas_txn_ref",
+        "why",
+        "why_not",
+        "reserved",
+        "amount_fits",
+        "status",
+        "reserve",
+        "dispense",
+        "unreadable",
+    ];
+    let head = [
+        "purchase",
+        "why",
+        "why not",
+        "reserved",
+        "amount fits",
+        "status",
+        "reserve",
+        "dispense",
+        "cannot be read",
+    ];
     let cells = |row: &Value| {
         fields.iter().map(|field| row.get(field).map(word).unwrap_or_default()).collect()
     };
@@ -94,6 +116,7 @@ fn word(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null => "-".to_owned(),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+        Value::Array(all) => all.iter().map(word).collect::<Vec<_>>().join("; "),
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.to_string(),
     }
 }

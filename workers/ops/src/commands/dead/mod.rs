@@ -1,26 +1,26 @@
 //! `fleet dead`
 
 mod batch;
+mod list;
 mod replay;
 
-use clap::builder::PossibleValuesParser;
-use fleet_domain::{ClientId, ParkClass, PurchaseId, TaskKind};
-use fleet_store::{
-    DeadLetterFilter, DeadLetterRow, DeadLetterState, DeadLetterView, LetterDecision, ParkedFilter,
-    ParkedTask, Store,
-};
+use fleet_domain::PurchaseId;
+use fleet_store::{DeadLetterView, LetterDecision, Store};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use self::list::letter_json;
+use super::purchase::unreadable;
 use super::why::Why;
-use crate::Failure;
-use crate::output::{Output, table};
+use crate::choices::choices;
+use crate::output::{Output, merged};
+use crate::{Failure, money};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// What waits for a person: parked tasks, then dead letters, newest letters first
-    List(List),
+    /// What waits for a person: parked tasks by purchase, then dead letters, newest first
+    List(list::List),
     /// One dead letter with its headers and decisions, or the parked tasks of one purchase
     Show {
         /// The letter's id, or a raasTxnRef
@@ -48,6 +48,9 @@ pub(crate) enum Command {
         /// Rows at most
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
+        /// Only older ones than this: the last of the page before
+        #[arg(long, value_name = "REPLAY")]
+        before: Option<Uuid>,
     },
     /// Decide that nothing follows from letters; they are kept
     Discard {
@@ -59,36 +62,14 @@ pub(crate) enum Command {
     },
 }
 
-#[derive(Debug, clap::Args)]
-pub(crate) struct List {
-    /// Only parked tasks of this kind
-    #[arg(long, value_parser = PossibleValuesParser::new(TaskKind::ALL.map(TaskKind::name)))]
-    kind: Option<String>,
-    /// Only parked tasks of this class
-    #[arg(long, value_parser = PossibleValuesParser::new(ParkClass::ALL.map(ParkClass::name)))]
-    class: Option<String>,
-    /// Only parked tasks of this client
-    #[arg(long)]
-    client: Option<i64>,
-    /// Only dead letters in this state
-    #[arg(long, default_value = "new", value_parser = ["new", "discarded", "stored"])]
-    state: String,
-    /// Only dead letters with this cause
-    #[arg(long)]
-    cause: Option<String>,
-    /// Rows of each at most
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    limit: u32,
-}
-
 pub(crate) async fn run(command: &Command, store: &Store, output: Output) -> Result<(), Failure> {
     match command {
-        Command::List(list) => self::list(list, store, output).await,
+        Command::List(list) => list::run(list, store, output).await,
         Command::Show { id } => show(*id, store, output).await,
         Command::Replay(replay) => replay::replay(replay, store, output).await,
         Command::Continue { replay } => replay::go_on_with(*replay, store, output).await,
         Command::Stop { replay } => replay::stop(*replay, store, output).await,
-        Command::Replays { limit } => replay::list(*limit, store, output).await,
+        Command::Replays { limit, before } => replay::list(*limit, *before, store, output).await,
         Command::Discard { letters, why } => discard(letters, why, store, output).await,
     }
 }
@@ -99,75 +80,13 @@ async fn discard(
     store: &Store,
     output: Output,
 ) -> Result<(), Failure> {
-    let unfit = store.discard_letters(letters, why.reason()?, &why.actor()).await?;
+    let unfit = store.discard_letters(letters, why.reason()?, &why.actor()?).await?;
     replay::fit(&unfit)?;
     output.print(&json!({ "discarded": letters }), || match letters {
         [letter] => format!("nothing follows from letter {letter}"),
         _ => format!("nothing follows from {} letters", letters.len()),
     });
     Ok(())
-}
-
-async fn list(list: &List, store: &Store, output: Output) -> Result<(), Failure> {
-    let kind = |word: &String| TaskKind::ALL.into_iter().find(|kind| kind.name() == word);
-    let class = |word: &String| ParkClass::ALL.into_iter().find(|class| class.name() == word);
-    let filter = ParkedFilter {
-        kind: list.kind.as_ref().and_then(kind),
-        class: list.class.as_ref().and_then(class),
-        client: list.client.map(ClientId),
-        limit: list.limit,
-        after: None,
-    };
-    let parked = store.parked(filter).await?;
-    let letters = DeadLetterFilter {
-        state: DeadLetterState::from_name(&list.state),
-        cause: list.cause.clone(),
-        limit: list.limit,
-        ..DeadLetterFilter::default()
-    };
-    let letters = store.dead_letters(&letters).await?;
-    let value = json!({
-        "parked": parked.iter().map(task_json).collect::<Vec<_>>(),
-        "letters": letters.iter().map(letter_json).collect::<Vec<_>>(),
-    });
-    output.print(&value, || format!("{}\n{}", parked_text(&parked), letters_text(&letters)));
-    Ok(())
-}
-
-fn parked_text(parked: &[ParkedTask]) -> String {
-    if parked.is_empty() {
-        return "no parked tasks\n".to_owned();
-    }
-    let rows = parked.iter().map(|task| {
-        vec![
-            task.key.purchase.to_string(),
-            task.key.kind.to_string(),
-            task.class.name().to_owned(),
-            task.at_risk.map_or_else(|| "-".to_owned(), |m| format!("{m} {}", m.currency)),
-            task.parked_at.map_or_else(String::new, |at| at.format("%F %T").to_string()),
-            task.cause.clone(),
-        ]
-    });
-    let head = ["purchase", "task", "class", "at risk", "since", "cause"];
-    format!("parked tasks\n{}", table(&head, rows))
-}
-
-fn letters_text(letters: &[DeadLetterRow]) -> String {
-    if letters.is_empty() {
-        return "no dead letters\n".to_owned();
-    }
-    let rows = letters.iter().map(|letter| {
-        vec![
-            letter.id.to_string(),
-            letter.received_at.format("%F %T").to_string(),
-            letter.queue.clone(),
-            letter.cause.clone(),
-            letter.detail.clone(),
-            letter.body_bytes.to_string(),
-        ]
-    });
-    let head = ["letter", "received", "queue", "cause", "detail", "bytes"];
-    format!("dead letters\n{}", table(&head, rows))
 }
 
 async fn show(id: Uuid, store: &Store, output: Output) -> Result<(), Failure> {
@@ -185,18 +104,22 @@ async fn show(id: Uuid, store: &Store, output: Output) -> Result<(), Failure> {
         .iter()
         .filter_map(|task| {
             let class = task.park_class?;
-            Some(json!({
+            let value = json!({
                 "kind": task.key.kind.name(), "slot": task.key.slot, "class": class.name(),
                 "cause": task.park_cause, "parked_at": task.parked_at, "tries": task.tries,
-                "ref_no": task.ref_no, "sent_until": task.sent_until,
-                "at_risk": task.at_risk.map(|m| format!("{m} {}", m.currency)),
-            }))
+                "ref_no": task.ref_no, "sent_until": task.sent_until, "choices": choices(task),
+            });
+            Some(merged(value, money::at_risk(task.at_risk)))
         })
         .collect();
     if parked.is_empty() {
         return Err(Failure::No(format!("nothing of purchase {id} is parked")));
     }
-    let value = json!({ "raas_txn_ref": id, "parked": parked });
+    // The purchase has one hold, whatever number of its tasks is parked.
+    let value = json!({
+        "raas_txn_ref": id, "parked": parked, "unreadable": unreadable(&view.unreadable),
+    });
+    let value = merged(value, money::at_risk(view.at_risk()));
     output.print(&value, || format!("{value:#}"));
     Ok(())
 }
@@ -206,8 +129,11 @@ fn letter_view(letter: &DeadLetterView, decisions: &[LetterDecision]) -> Value {
     let mut value = letter_json(&letter.row);
     if let Some(fields) = value.as_object_mut() {
         fields.insert("headers".to_owned(), letter.headers.clone());
-        let hash = hex::encode(Sha256::digest(&letter.body));
-        fields.insert("body_sha256".to_owned(), hash.into());
+        let hash = letter.body.as_ref().map(|body| hex::encode(Sha256::digest(body)));
+        let unreadable: Vec<String> =
+            hash.as_ref().err().map(ToString::to_string).into_iter().collect();
+        fields.insert("body_sha256".to_owned(), hash.ok().into());
+        fields.insert("unreadable".to_owned(), unreadable.into());
         let decisions: Vec<Value> = decisions.iter().map(decision_json).collect();
         fields.insert("decisions".to_owned(), decisions.into());
     }
@@ -220,25 +146,5 @@ fn decision_json(decision: &LetterDecision) -> Value {
         "replay": decision.replay, "outcome": decision.outcome, "cause": decision.cause,
         "detail": decision.detail, "raas_txn_ref": decision.purchase, "actor": decision.actor,
         "reason": decision.reason, "decided_at": decision.decided_at,
-    })
-}
-
-fn letter_json(letter: &DeadLetterRow) -> Value {
-    json!({
-        "id": letter.id, "received_at": letter.received_at, "queue": letter.queue,
-        "cause": letter.cause, "detail": letter.detail, "message_id": letter.message_id,
-        "body_bytes": letter.body_bytes, "state": letter.state.name(), "actor": letter.actor,
-        "decided_at": letter.decided_at,
-    })
-}
-
-fn task_json(task: &ParkedTask) -> Value {
-    json!({
-        "raas_txn_ref": task.key.purchase, "kind": task.key.kind.name(), "slot": task.key.slot,
-        "class": task.class.name(), "cause": task.cause, "parked_at": task.parked_at,
-        "tries": task.tries, "ref_no": task.ref_no, "client_id": task.client,
-        "client_txn_ref": task.client_txn_ref, "supplier": task.supplier,
-        "funding_source": task.funding_source, "at_risk_minor": task.at_risk.map(|m| m.minor),
-        "at_risk_currency": task.at_risk.map(|m| m.currency.code()),
     })
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::super::why::Why;
 use super::batch::take_in;
 use crate::Failure;
-use crate::output::{Output, table};
+use crate::output::{Output, page, table};
 
 /// How many letters of a list are named in an error.
 const NAMED_MAX: usize = 20;
@@ -53,7 +53,7 @@ struct Chosen {
 }
 
 pub(super) async fn replay(replay: &Replay, store: &Store, output: Output) -> Result<(), Failure> {
-    let (reason, actor) = (replay.why.reason()?, replay.why.actor());
+    let (reason, actor) = (replay.why.reason()?, replay.why.actor()?);
     let chosen = choose(replay, store).await?;
     if chosen.letters.is_empty() {
         let value = json!({ "replay": null, "letters": 0 });
@@ -211,12 +211,21 @@ pub(super) async fn stop(id: Uuid, store: &Store, output: Output) -> Result<(), 
     Ok(())
 }
 
-pub(super) async fn list(limit: u32, store: &Store, output: Output) -> Result<(), Failure> {
-    let replays = store.replays(limit).await?;
-    let value = json!({ "replays": replays.iter().map(replay_json).collect::<Vec<_>>() });
-    output.print(&value, || match replays.len() {
+pub(super) async fn list(
+    limit: u32,
+    before: Option<Uuid>,
+    store: &Store,
+    output: Output,
+) -> Result<(), Failure> {
+    let replays = store.replays(limit.saturating_add(1), before).await?;
+    let (replays, next) = page(replays, limit, |view| view.id);
+    let rows: Vec<Value> = replays.iter().map(replay_json).collect();
+    output.print(&json!({ "replays": rows, "next": next }), || match replays.len() {
         0 => "no replays".to_owned(),
-        _ => replays_text(&replays),
+        _ => {
+            let older = |next| format!("older ones: --before {next}\n");
+            format!("{}{}", replays_text(&replays), next.map_or_else(String::new, older))
+        }
     });
     Ok(())
 }

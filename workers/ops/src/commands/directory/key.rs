@@ -6,7 +6,7 @@ use fleet_domain::{ClientId, Private};
 use fleet_store::{KeyOutcome, Store};
 use serde_json::json;
 
-use super::import::Who;
+use super::super::why::Who;
 use crate::Failure;
 use crate::output::Output;
 
@@ -28,12 +28,12 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     let id = ClientId(arguments.client);
     let unknown = || Failure::No(format!("there is no client {id}"));
-    let directory = store.load_directory().await?;
+    let (directory, _secrets) = store.load_directory_partly().await?;
     let client = directory.clients.get(&id).ok_or_else(unknown)?;
     let side = if client.sandbox { "sandbox" } else { "live" };
     let chance: [u8; 32] = rand::random();
     let key = Private::new(format!("{side}_{}", BASE64_URL_SAFE_NO_PAD.encode(chance)));
-    let actor = arguments.who.name();
+    let actor = arguments.who.name()?;
     match store.add_api_key(id, &key, arguments.remove_others, &actor).await? {
         KeyOutcome::Added { keys } => {
             let value = json!({ "client_id": id, "api_key": key.expose(), "keys": keys });

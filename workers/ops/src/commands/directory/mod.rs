@@ -37,6 +37,17 @@ impl Noun {
         }
     }
 
+    /// What cannot be read of its own rows.
+    fn own(self, mut unreadable: Vec<String>) -> Vec<String> {
+        let word = match self {
+            Self::Client => "client ",
+            Self::Connector => "connector ",
+            Self::Product | Self::Terms | Self::Numbering => return Vec::new(),
+        };
+        unreadable.retain(|one| one.starts_with(word));
+        unreadable
+    }
+
     /// Only its rows of an export.
     fn of(self, all: DirectoryImport) -> DirectoryImport {
         let none = DirectoryImport::default();
@@ -145,7 +156,9 @@ async fn export(
     store: &Store,
     output: Output,
 ) -> Result<(), Failure> {
-    let mut rows = noun.of(exported(&store.load_directory().await?));
+    // Secrets are left out, so one that cannot be read takes nothing from the file.
+    let (directory, _secrets) = store.load_directory_partly().await?;
+    let mut rows = noun.of(exported(&directory));
     if let Some(kind) = &arguments.kind {
         match kind.as_str() {
             "country" => (rows.operators, rows.prefixes) = (Vec::new(), Vec::new()),
@@ -157,7 +170,11 @@ async fn export(
         Failure::Refused("a CSV file holds one kind of row: choose --kind".to_owned())
     })?;
     let Some(file) = &arguments.output else {
-        output.print(&json!(rows), || text);
+        if output.is_json() {
+            output.print(&json!(rows), String::new);
+        } else {
+            output.print_file(text.trim_end());
+        }
         return Ok(());
     };
     std::fs::write(file, text)
@@ -207,7 +224,9 @@ const fn columns(noun: Noun) -> &'static [&'static str] {
 }
 
 async fn list(noun: Noun, arguments: &List, store: &Store, output: Output) -> Result<(), Failure> {
-    let rows = keyed(noun, &arguments.kind, &noun.of(exported(&store.load_directory().await?)));
+    let (directory, unreadable) = store.load_directory_partly().await?;
+    let unreadable = noun.own(unreadable);
+    let rows = keyed(noun, &arguments.kind, &noun.of(exported(&directory)));
     let begin = match &arguments.after {
         None => 0,
         Some(after) => {
@@ -218,18 +237,24 @@ async fn list(noun: Noun, arguments: &List, store: &Store, output: Output) -> Re
     };
     let limit = usize::from(arguments.limit);
     let page: Vec<&Keyed> = rows.iter().skip(begin).take(limit).collect();
-    let more = rows.len() > begin.saturating_add(page.len());
+    let all = rows.len();
+    let more = all > begin.saturating_add(page.len());
     let next = page.last().filter(|_| more).map(|(key, _)| key);
     let values: Vec<&Value> = page.iter().map(|(_, row)| row).collect();
-    output.print(&json!({ "rows": values, "next": next }), || {
+    let value = json!({ "rows": values, "next": next, "unreadable": unreadable });
+    output.print(&value, || {
         if page.is_empty() {
             return "no rows\n".to_owned();
         }
         let mut head = vec!["key"];
         head.extend(columns(noun));
         let rows = page.iter().map(|(key, row)| cells(key, row, columns(noun)));
-        let more = next.map_or_else(String::new, |next| format!("more: --after {next}\n"));
-        format!("{}{more}", table(&head, rows))
+        let more = next.map_or_else(String::new, |next| {
+            format!("{} of {} rows; more: --after {next}\n", page.len(), all)
+        });
+        let unreadable: String =
+            unreadable.iter().map(|one| format!("cannot be read: {one}\n")).collect();
+        format!("{}{more}{unreadable}", table(&head, rows))
     });
     Ok(())
 }

@@ -4,7 +4,7 @@ use fleet_domain::ClientId;
 use fleet_store::Store;
 use serde_json::json;
 
-use super::import::Who;
+use super::super::why::Who;
 use crate::Failure;
 use crate::output::Output;
 
@@ -22,7 +22,7 @@ pub(crate) async fn run(
     output: Output,
 ) -> Result<(), Failure> {
     let id = arguments.client_id;
-    let Some(from) = store.revoke_tokens(ClientId(id), &arguments.who.name()).await? else {
+    let Some(from) = store.revoke_tokens(ClientId(id), &arguments.who.name()?).await? else {
         return Err(Failure::No(format!("there is no client {id}")));
     };
     let value = json!({ "client_id": id, "tokens_valid_from": from });

@@ -14,7 +14,9 @@ pub(super) async fn run(
     store: &Store,
     output: Output,
 ) -> Result<(), Failure> {
-    let directory = store.load_directory().await?;
+    let (directory, unreadable) = store.load_directory_partly().await?;
+    let mut unreadable = noun.own(unreadable);
+    unreadable.retain(|one| one.split([' ', ':']).nth(1) == Some(key));
     let more = more(noun, key, &directory, store).await?;
     let kinds: &[&str] =
         if noun == Noun::Numbering { &["operator", "country", "prefix"] } else { &[""] };
@@ -23,10 +25,11 @@ pub(super) async fn run(
         rows.into_iter().find(|(known, _)| known == key)
     });
     let (_, row) = found.ok_or_else(|| Failure::No(format!("there is no {key}")))?;
-    let value = json!({ "row": row, "more": more });
+    let value = json!({ "row": row, "more": more, "unreadable": unreadable });
     output.print(&value, || {
         let mut cells = crate::files::flat(&row);
         cells.extend(crate::files::flat(&more));
+        cells.extend(unreadable.into_iter().map(|one| ("cannot be read".to_owned(), one)));
         table(&["field", "value"], cells.into_iter().map(|(name, text)| vec![name, text]))
     });
     Ok(())

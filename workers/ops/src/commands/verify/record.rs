@@ -36,7 +36,7 @@ pub(super) async fn compare(store: &Store, url: &str) -> Result<[Finding; 2], Fa
     let url = url.trim_end_matches('/');
     let summary =
         fetch(url).await.map_err(|error| Failure::Refused(format!("--simulator: {error:#}")))?;
-    let directory = store.load_directory().await?;
+    let (directory, _secrets) = store.load_directory_partly().await?;
     let party = |recorded: &Recorded| {
         let base = &directory.connectors.get(&recorded.party)?.base_url;
         let path = base.strip_prefix(url)?.trim_matches('/');

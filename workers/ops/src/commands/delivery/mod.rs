@@ -9,8 +9,10 @@ use fleet_store::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::purchase::{hidden_json, hidden_text, unreadable};
+use super::why::Why;
 use crate::Failure;
-use crate::output::{Output, table};
+use crate::output::{Output, merged, table};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -31,6 +33,8 @@ pub(crate) enum Command {
     Release {
         /// The transactionid
         id: Uuid,
+        #[command(flatten)]
+        why: Why,
     },
 }
 
@@ -58,24 +62,19 @@ pub(crate) struct ResendArguments {
     /// Only by this channel; all of its results otherwise
     #[arg(long)]
     channel: Option<String>,
-    /// Who decides it, for the journal
-    #[arg(long, env = "USER", default_value = "operator", hide_env_values = true)]
-    by: String,
+    #[command(flatten)]
+    why: Why,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Hold {
     /// The transactionid
     id: Uuid,
-    /// Why, for other operators; at most 200 characters, no personal data
-    #[arg(long)]
-    reason: String,
+    #[command(flatten)]
+    why: Why,
     /// Say that it was removed (410)
     #[arg(long)]
     removed: bool,
-    /// Who decides it
-    #[arg(long, env = "USER", default_value = "operator", hide_env_values = true)]
-    by: String,
 }
 
 pub(crate) async fn run(command: &Command, store: &Store, output: Output) -> Result<(), Failure> {
@@ -85,8 +84,9 @@ pub(crate) async fn run(command: &Command, store: &Store, output: Output) -> Res
         Command::Failing => failing(store, output).await,
         Command::Resend(arguments) => resend(arguments, store, output).await,
         Command::Hold(arguments) => hold(arguments, store, output).await,
-        Command::Release { id } => {
-            if !store.release_transaction(PurchaseId(*id)).await? {
+        Command::Release { id, why } => {
+            let (reason, actor) = (why.reason()?, why.actor()?);
+            if !store.release_transaction(PurchaseId(*id), reason, &actor).await? {
                 return Err(Failure::No(format!("transaction {id} is not held")));
             }
             output.print(&json!({ "released": id }), || format!("{id} is shown again"));
@@ -132,15 +132,7 @@ fn row_json(row: &DeliveryRow) -> Value {
         "raas_txn_ref": row.purchase, "client_id": row.client, "created_at": row.created_at,
         "due_at": row.due_at,
     });
-    both(delivery_json(&row.view), more)
-}
-
-/// The fields of two objects.
-fn both(mut value: Value, more: Value) -> Value {
-    if let (Some(fields), Value::Object(more)) = (value.as_object_mut(), more) {
-        fields.extend(more);
-    }
-    value
+    merged(delivery_json(&row.view), more)
 }
 
 pub(super) fn delivery_json(row: &DeliveryView) -> Value {
@@ -168,7 +160,7 @@ async fn show(id: Uuid, store: &Store, output: Output) -> Result<(), Failure> {
     let deliveries: Vec<Value> = view
         .deliveries
         .iter()
-        .map(|row| both(delivery_json(row), json!({ "due_at": is_due(row.slot) })))
+        .map(|row| merged(delivery_json(row), json!({ "due_at": is_due(row.slot) })))
         .collect();
     let attempts: Vec<Value> = attempts(&view)
         .map(|row| {
@@ -178,7 +170,11 @@ async fn show(id: Uuid, store: &Store, output: Output) -> Result<(), Failure> {
             })
         })
         .collect();
-    let value = json!({ "raas_txn_ref": id, "deliveries": deliveries, "attempts": attempts });
+    let value = json!({
+        "raas_txn_ref": id, "deliveries": deliveries, "attempts": attempts,
+        "hidden": hidden_json(&view), "unreadable": unreadable(&view.unreadable),
+        "older_rows_left_out": view.is_cut,
+    });
     output.print(&value, || show_text(&view, is_due));
     Ok(())
 }
@@ -212,7 +208,9 @@ fn show_text(
         vec![at, row.slot.to_string(), row.outcome.clone(), row.detail.clone(), actor]
     });
     let attempts = table(&["at", "slot", "outcome", "detail", "by"], attempts);
-    format!("{}\nattempts\n{attempts}", table(&head, results))
+    let hidden = hidden_text(view);
+    let cut = if view.is_cut { "older rows are left out\n" } else { "" };
+    format!("{hidden}{}\nattempts\n{attempts}{cut}", table(&head, results))
 }
 
 fn time(at: Option<chrono::DateTime<chrono::Utc>>) -> String {
@@ -258,14 +256,14 @@ pub(super) fn failing_text(rows: &[FailingEndpoint]) -> String {
 }
 
 async fn resend(arguments: &ResendArguments, store: &Store, output: Output) -> Result<(), Failure> {
+    let (reason, actor) = (arguments.why.reason()?, arguments.why.actor()?);
     let view = view(arguments.id, store).await?;
     let wanted = |channel: &str| arguments.channel.as_deref().is_none_or(|only| only == channel);
     let rows = view.deliveries.iter().filter(|row| wanted(&row.channel));
     let mut told = Vec::new();
     for row in rows {
-        let resend =
-            store.resend_delivery(PurchaseId(arguments.id), row.slot, &arguments.by).await?;
-        let word = match resend {
+        let id = PurchaseId(arguments.id);
+        let word = match store.resend_delivery(id, row.slot, reason, &actor).await? {
             Resend::Due => "due now",
             Resend::UnderWay => "being sent at this moment",
             Resend::NotFound => "without a lane: import its client",
@@ -284,12 +282,10 @@ async fn resend(arguments: &ResendArguments, store: &Store, output: Output) -> R
 }
 
 async fn hold(arguments: &Hold, store: &Store, output: Output) -> Result<(), Failure> {
-    if arguments.reason.is_empty() || arguments.reason.chars().count() > 200 {
-        return Err(Failure::Refused("--reason must be 1 to 200 characters".to_owned()));
-    }
+    let (reason, actor) = (arguments.why.reason()?, arguments.why.actor()?);
     let hold = if arguments.removed { TransactionHold::Removed } else { TransactionHold::Held };
     let id = PurchaseId(arguments.id);
-    if !store.hold_transaction(id, hold, &arguments.reason, &arguments.by).await? {
+    if !store.hold_transaction(id, hold, reason, &actor).await? {
         return Err(Failure::No(format!("there is no purchase {id}")));
     }
     let word = if arguments.removed { "removed" } else { "held" };
