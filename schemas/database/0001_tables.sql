@@ -56,11 +56,22 @@ create table client_channel (
     primary key (client_id, channel)
 );
 
+-- Whose door a key or secret opens: one client's. A trigger keeps it, so that no way of writing can
+-- give one to two clients; deferred, so that two clients may swap theirs in one transaction.
+create table client_credential (
+    hash bytea not null,
+    client_id bigint not null references client on delete cascade,
+    constraint client_credential_of_one_client primary key (hash) deferrable initially deferred
+);
+create index client_credential_client on client_credential (client_id);
+
 create table connector (
     name text primary key check (name ~ '^[a-z0-9][a-z0-9-]{0,62}$'),
     party text not null check (party in ('bank', 'supplier', 'desk', 'channel')),
     adapter text not null,
     base_url text not null,
+    -- plain http to a host that is not on a network of our own is meant
+    plain_http boolean not null default false,
     inquiry text not null check (inquiry in ('look_up', 'repeat', 'callback', 'none')),
     settle_time_seconds integer not null default 0 check (settle_time_seconds >= 0),
     call_deadline_ms integer not null check (call_deadline_ms between 100 and 120000),

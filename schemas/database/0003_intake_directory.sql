@@ -96,6 +96,18 @@ begin
     order by a.i;
 end $$;
 
+create function fleet_client_credentials() returns trigger language plpgsql as $$
+begin
+    delete from client_credential c where c.client_id = new.client_id;
+    insert into client_credential (hash, client_id)
+    select distinct h, new.client_id
+    from unnest(new.api_key_hashes || new.oauth_secret_hashes) h;
+    return null;
+end $$;
+
+create trigger client_credentials after insert or update of api_key_hashes, oauth_secret_hashes
+on client for each row execute function fleet_client_credentials();
+
 -- Writes the rows of an import that differ from what is there. The caller compared them with one
 -- version of the directory: when that is no longer the present one, nothing is written and the
 -- answer is null.
@@ -139,6 +151,7 @@ begin
         ipn_form = excluded.ipn_form, oauth_secret_hashes = excluded.oauth_secret_hashes,
         token_required = excluded.token_required, refuse_similar = excluded.refuse_similar,
         card = excluded.card;
+    set constraints client_credential_of_one_client immediate;
     delete from client_channel h
     using jsonb_to_recordset(p_rows -> 'clients') as r (client_id bigint)
     where h.client_id = r.client_id;
@@ -147,22 +160,23 @@ begin
     from jsonb_to_recordset(p_rows -> 'clients') as r (client_id bigint, channels jsonb)
     cross join lateral jsonb_each_text(r.channels) h;
 
-    insert into connector (name, party, adapter, base_url, inquiry, settle_time_seconds,
+    insert into connector (name, party, adapter, base_url, plain_http, inquiry, settle_time_seconds,
                            call_deadline_ms, callback_wait_seconds, hold_seconds,
                            hold_margin_seconds, secret_sealed, codes, active, sandbox, desk,
                            desk_msisdn_key_sealed, mo, account)
-    select r.name, r.party, r.adapter, r.base_url, r.inquiry, r.settle_time_seconds,
+    select r.name, r.party, r.adapter, r.base_url, r.plain_http, r.inquiry, r.settle_time_seconds,
            r.call_deadline_ms, r.callback_wait_seconds, r.hold_seconds, r.hold_margin_seconds,
            decode(r.secret_sealed, 'hex'), r.codes, r.active, r.sandbox, r.desk,
            decode(r.desk_msisdn_key_sealed, 'hex'), r.mo, r.account
     from jsonb_to_recordset(p_rows -> 'connectors') as r (
-        name text, party text, adapter text, base_url text, inquiry text,
+        name text, party text, adapter text, base_url text, plain_http boolean, inquiry text,
         settle_time_seconds integer, call_deadline_ms integer, callback_wait_seconds integer,
         hold_seconds integer, hold_margin_seconds integer, secret_sealed text, codes jsonb,
         active boolean, sandbox boolean, desk jsonb,
         desk_msisdn_key_sealed text, mo jsonb, account text)
     on conflict (name) do update
     set party = excluded.party, adapter = excluded.adapter, base_url = excluded.base_url,
+        plain_http = excluded.plain_http,
         inquiry = excluded.inquiry, settle_time_seconds = excluded.settle_time_seconds,
         call_deadline_ms = excluded.call_deadline_ms,
         callback_wait_seconds = excluded.callback_wait_seconds,

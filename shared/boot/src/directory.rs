@@ -32,6 +32,7 @@ impl StoreDirectory {
         stop: CancellationToken,
     ) -> Result<(Self, impl Future<Output = ()> + Send + 'static), StoreError> {
         let first = store.load_directory().await?;
+        tell_shared_keys(&first);
         let (_, now) = store.directory_version().await?;
         let (tell, present) = watch::channel(Arc::new(first));
         let (set, clock) = watch::channel((now, Instant::now()));
@@ -60,6 +61,18 @@ impl StoreDirectory {
     }
 }
 
+/// A key that opens two clients' doors opens neither: whoever can mend that must know whose it is.
+fn tell_shared_keys(directory: &Directory) {
+    for (one, other) in directory.sharing_a_credential() {
+        tracing::error!(
+            client.one = %one,
+            client.other = %other,
+            "two clients have one key or secret, and it is refused for both: give one of them \
+             another with `fleet client key --remove-others`"
+        );
+    }
+}
+
 async fn renew(
     store: Store,
     tell: watch::Sender<Arc<Directory>>,
@@ -85,6 +98,7 @@ async fn renew(
         match fresh {
             Ok(directory) => {
                 tracing::info!(directory.version = directory.version, "directory renewed");
+                tell_shared_keys(&directory);
                 tell.send_replace(Arc::new(directory));
             }
             // The old one serves on; what it says was true a moment ago.

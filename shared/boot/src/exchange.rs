@@ -29,7 +29,16 @@ pub struct Request {
     url: String,
     body: Body,
     headers: Vec<(&'static str, SecretString)>,
-    to_client: bool,
+    to: Receiver,
+}
+
+/// Whose endpoint a request goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Receiver {
+    /// A client's own.
+    Client,
+    /// A connector's.
+    Connector { plain_http: bool },
 }
 
 impl Request {
@@ -47,7 +56,8 @@ impl Request {
 
     fn to(method: Method, connector: &Connector, path: &str) -> Self {
         let url = format!("{}/{path}", connector.base_url.trim_end_matches('/'));
-        Self { method, url, body: Body::Empty, headers: Vec::new(), to_client: false }
+        let to = Receiver::Connector { plain_http: connector.plain_http };
+        Self { method, url, body: Body::Empty, headers: Vec::new(), to }
     }
 
     /// A POST to a client's own endpoint: only public addresses, unless the settings allow more.
@@ -68,7 +78,7 @@ impl Request {
             url: url.to_owned(),
             body: Body::Empty,
             headers: Vec::new(),
-            to_client: true,
+            to: Receiver::Client,
         }
     }
 
@@ -207,8 +217,10 @@ impl Exchange {
     /// # Errors
     /// `NotSent` when nothing has left, `Unknown` for anything after the first byte.
     pub async fn send(&self, request: Request, attempt: Attempt) -> Result<Answer, CallError> {
-        let policy =
-            if request.to_client { self.to_clients.clone() } else { AddressPolicy::trusted() };
+        let policy = match request.to {
+            Receiver::Client => self.to_clients.clone(),
+            Receiver::Connector { plain_http } => AddressPolicy::of_connector(plain_http),
+        };
         let call = Call {
             method: request.method,
             url: request.url,
@@ -218,7 +230,10 @@ impl Exchange {
             send_before: attempt.send_before,
             // A call that moves money or goods must know that nothing has left when it could not
             // connect; a result may arrive twice.
-            reuse: if request.to_client { Reuse::Pooled } else { Reuse::Fresh },
+            reuse: match request.to {
+                Receiver::Client => Reuse::Pooled,
+                Receiver::Connector { .. } => Reuse::Fresh,
+            },
             policy,
         };
         match self.carrier.carry(call, mark_sent).await {

@@ -1,5 +1,7 @@
 //! Response codes of the purchase process (contracts, section 1) and what each means for us.
 
+use fleet_domain::Party;
+
 /// Accepted, or done.
 pub const OK: &str = "0000";
 /// An unexpected fault of ours.
@@ -81,6 +83,22 @@ pub fn vend_meaning(code: &str) -> VendMeaning {
         SUPPLIER_COULD_NOT | VOLUMES_EXCEEDED => VendMeaning::NewVend,
         "2236" | "2240" => VendMeaning::Pending,
         _ => VendMeaning::Unknown,
+    }
+}
+
+/// Whether a party may answer this code: what its own words can be mapped to.
+#[must_use]
+pub fn is_read_from(party: Party, code: &str) -> bool {
+    let again = matches!(code, UNEXPECTED | INTERNAL_TIMEOUT | UNKNOWN);
+    match party {
+        Party::Bank => again || bank_meaning(code) != BankMeaning::Again,
+        Party::Supplier => {
+            // Of an unknown outcome, and of a question about an account.
+            let others = matches!(code, "2226" | "2239" | SERVICE_NOT_FOUND);
+            again || others || vend_meaning(code) != VendMeaning::Unknown
+        }
+        // They answer by status.
+        Party::Desk | Party::Channel => true,
     }
 }
 

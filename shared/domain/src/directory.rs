@@ -1,6 +1,6 @@
 //! What is data, not code: clients, products, connectors, lanes and retry plans, as one snapshot.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -164,6 +164,8 @@ pub struct Connector {
     pub adapter: Adapter,
     /// Where it is.
     pub base_url: String,
+    /// It may be called in plain http though it is not on a network of our own.
+    pub plain_http: bool,
     /// How an unknown outcome is cleared up.
     pub inquiry: Inquiry,
     /// How long after the last possible send a "not found" is trusted.
@@ -337,7 +339,42 @@ pub struct Directory {
     pub numbering: Numbering,
 }
 
+/// Longer API keys are refused without a look.
+pub const API_KEY_BYTES_MAX: usize = 128;
+
+impl Client {
+    /// The hashes of everything that opens this client's door.
+    pub fn credentials(&self) -> impl Iterator<Item = &Vec<u8>> {
+        self.api_key_hashes.iter().chain(&self.oauth_secret_hashes)
+    }
+}
+
 impl Directory {
+    /// The clients whose door this key or secret opens: more than one is nobody's.
+    #[must_use]
+    pub fn holders_of(&self, hash: &[u8]) -> Vec<ClientId> {
+        let has = |client: &&Client| client.credentials().any(|stored| stored == hash);
+        self.clients.values().filter(has).map(|client| client.id).collect()
+    }
+
+    /// Clients that have a key or secret in common, each pair of them once.
+    #[must_use]
+    pub fn sharing_a_credential(&self) -> BTreeSet<(ClientId, ClientId)> {
+        let mut first: HashMap<&Vec<u8>, ClientId> = HashMap::new();
+        let mut found = BTreeSet::new();
+        let mut clients: Vec<&Client> = self.clients.values().collect();
+        clients.sort_by_key(|client| client.id);
+        for client in clients {
+            for hash in client.credentials() {
+                let holder = *first.entry(hash).or_insert(client.id);
+                if holder != client.id {
+                    found.insert((holder, client.id));
+                }
+            }
+        }
+        found
+    }
+
     /// The lane of a kind for a connector's name or a client's number.
     #[must_use]
     pub fn lane_of(&self, kind: TaskKind, owner: &str) -> Option<LaneId> {

@@ -2,6 +2,7 @@
 //! worker may decide. No input or output, no clock, no async: everything here is a plain value.
 
 mod adapter;
+mod address;
 mod decision;
 mod desk;
 mod directory;
@@ -20,13 +21,14 @@ mod tracks;
 pub use adapter::{
     Adapter, DeskAdapter, Inquiry, Party, ResultChannel, SourceAdapter, SupplierAdapter,
 };
+pub use address::{AddressPolicy, Blocked, LOOPBACK, Rule};
 pub use decision::{
     Answer, Change, Commit, Decision, FollowUp, LedgerEntry, NewDelivery, Next, TokenVerdict, Tries,
 };
 pub use desk::{DeskRules, MsisdnForm, OnUnavailable, ValidateWhen};
 pub use directory::{
-    CardAccount, Client, Connector, Directory, FeeRule, IpnAccount, Lane, MoAccount, PlanClass,
-    Product, RetryPlan, SignedForm, endpoint,
+    API_KEY_BYTES_MAX, CardAccount, Client, Connector, Directory, FeeRule, IpnAccount, Lane,
+    MoAccount, PlanClass, Product, RetryPlan, SignedForm, endpoint,
 };
 pub use ids::{ClaimToken, ClientId, LaneId, ProductId, PurchaseId};
 pub use money::{Currency, Money, MoneyError};

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use fleet_domain::Rule;
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Client, redirect, retry};
 
-use crate::address::Rule;
 use crate::handover::GateLayer;
 use crate::resolver::Resolver;
 use crate::{Reuse, SetupError};

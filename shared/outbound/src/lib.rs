@@ -7,7 +7,6 @@
 //! proxy, reads no endless body, and connects to no address that the [`AddressPolicy`] of the
 //! call does not allow. Its errors and debug output hold no query, header or body.
 
-mod address;
 mod call;
 mod cause;
 mod clients;
@@ -20,9 +19,9 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
-pub use address::{AddressPolicy, Blocked};
 pub use call::{Body, Call, Method, Reply, Reuse};
 pub use cause::{Cause, SendError, SetupError};
+pub use fleet_domain::{AddressPolicy, Blocked};
 pub use personal::{AES_256_KEY_BYTES, encrypt_aes_256_gcm};
 pub use send::{BODY_BYTES_MAX, CONNECT_SECONDS_MAX, Carried, Carry, FirstByte, Outbound};
 pub use signature::{hmac_sha256_base64, verify_signature};

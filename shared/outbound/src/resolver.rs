@@ -3,10 +3,10 @@
 use std::io;
 use std::net::SocketAddr;
 
+use fleet_domain::Rule;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::Blocked;
-use crate::address::Rule;
 
 /// More addresses of one name than this are not tried.
 const ADDRESSES_MAX: usize = 8;

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
+use fleet_domain::Rule;
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::multipart::Form;
 use reqwest::{Client, Request, RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, timeout_at};
 
-use crate::address::Rule;
 use crate::clients::Clients;
 use crate::handover::{HANDOVER, Handover};
 use crate::retry_after::retry_after;

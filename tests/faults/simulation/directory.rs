@@ -55,6 +55,7 @@ fn connector(name: &str, party: Party, adapter: &str, inquiry: Inquiry) -> Conne
         party,
         adapter: Adapter::of(party, adapter),
         base_url: format!("http://{name}"),
+        plain_http: false,
         inquiry,
         settle_time: SETTLE,
         call_deadline: CALL,

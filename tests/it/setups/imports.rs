@@ -22,7 +22,7 @@ async fn import(fleet: &TestFleet, name: &str, text: &[u8]) -> (bool, String) {
 }
 
 /// Rows of which each must be refused with its text, and nothing is written.
-async fn all_refused(fleet: &TestFleet, rows: &[(String, &str)]) {
+pub(super) async fn all_refused(fleet: &TestFleet, rows: &[(String, &str)]) {
     let before = fleet.store().directory_version().await.unwrap().0;
     for (row, told) in rows {
         let (taken, text) = import(fleet, "rows.toml", row.as_bytes()).await;
@@ -33,7 +33,7 @@ async fn all_refused(fleet: &TestFleet, rows: &[(String, &str)]) {
 }
 
 /// Rows of which each is taken.
-async fn all_taken(fleet: &TestFleet, rows: &[String]) {
+pub(super) async fn all_taken(fleet: &TestFleet, rows: &[String]) {
     for row in rows {
         let (taken, text) = import(fleet, "rows.toml", row.as_bytes()).await;
         assert!(taken, "{row}\nis refused: {text}");
@@ -128,4 +128,191 @@ async fn a_channel_that_does_not_exist_is_refused_with_those_that_do() {
     all_refused(&fleet, &wrong).await;
     let right = "[client.channels]\ntransact_result = \"http://127.0.0.1:9/r\"\n";
     all_taken(&fleet, &[client(right)]).await;
+}
+
+fn at(url: &str, more: &str) -> String {
+    connector("supplier", "vend", "none", more).replace("http://127.0.0.1:9/c", url)
+}
+
+fn told_at(url: &str) -> String {
+    client(&format!("[client.channels]\ntransact_result = \"{url}\"\n"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_url_that_the_sender_would_refuse_is_refused_by_the_import() {
+    let fleet = TestFleet::builder().workers(&[]).start().await;
+    let mut wrong = Vec::new();
+    for (url, told) in [
+        ("https://user:pw@127.0.0.1/c", "the URL holds credentials"),
+        ("https://127.0.0.1:0/c", "the URL's port is not allowed"),
+        ("https://127.0.0.1:99999/c", "the URL is malformed"),
+        ("https:///c", "the URL is malformed"),
+        ("https://b\u{fc}cher.example/c", "the URL is malformed"),
+        ("https://my_shop.example/c", "the URL's host must be letters, digits"),
+        ("https://127.0.0.1/c#here", "the URL holds a fragment"),
+        ("ftp://127.0.0.1/c", "the URL's scheme is not allowed"),
+    ] {
+        wrong.push((at(url, ""), told));
+        wrong.push((told_at(url), told));
+    }
+    for url in ["http://bank.example.com/c", "http://8.8.8.8/c", "http://bank.co.za:8080/c"] {
+        wrong.push((at(url, ""), "base_url: plain http goes to this machine and to private"));
+    }
+    for url in ["http://8.8.8.8/r", "https://10.0.0.7/r", "https://8.8.8.8:8080/r"] {
+        wrong.push((told_at(url), "client 7001: channels.transact_result: the "));
+    }
+    wrong.push((at("https://127.0.0.1/c?key=1", ""), "base_url must have no query"));
+    all_refused(&fleet, &wrong).await;
+    let right = [
+        at("http://bank.example.com/c", "plain_http = true\n"),
+        at("http://10.1.2.3:8080/c", ""),
+        at("http://bank:8080/c", ""),
+        at("https://bank.example.com/c", ""),
+        told_at("https://shop.example.com/r?key=1"),
+        told_at("http://127.0.0.1:8080/r"),
+    ];
+    all_taken(&fleet, &right).await;
+    let stored = fleet.operator(&["connector", "show", "c-1"]).await;
+    assert_eq!(stored["row"]["plain_http"], false, "{stored}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_control_character_is_refused_in_any_text_and_named_by_its_field() {
+    let fleet = TestFleet::builder().workers(&[]).start().await;
+    let odd = |text: &str| text.replace('?', "\\u0000");
+    all_refused(
+        &fleet,
+        &[
+            (odd("[[client]]\nclient_id = 7001\nname = \"Sh?op\"\n"), "name holds a control"),
+            (
+                odd(&client("broker_users = [\"svc?\"]\n")),
+                "client: broker_users holds a control character",
+            ),
+            (
+                odd(&client("signature_secret = \"secret?secret\"\n")),
+                "client: signature_secret holds a control character",
+            ),
+            (
+                odd(&connector("supplier", "vend", "none", "[connector.codes]\nX = \"22?14\"\n")),
+                "connector: codes.X holds a control character",
+            ),
+            (
+                odd(&connector(
+                    "supplier",
+                    "vend",
+                    "none",
+                    "[connector.codes]\n\"X?\" = \"2214\"\n",
+                )),
+                "connector: codes.a field's name holds a control character",
+            ),
+            (client("").replace("Shop", "Sh\\u001bop"), "name holds a control character"),
+            (client("").replace("Shop", "Sh\\nop"), "name must be 1 to 200 characters on one line"),
+        ],
+    )
+    .await;
+    let (taken, text) =
+        import(&fleet, "rows.csv", b"prefix,operator\n2782\x00,65501\n2783,65\x07\n").await;
+    assert!(!taken);
+    assert!(text.contains("rows.csv row 1 (line 2): prefix: prefix holds a control"), "{text}");
+    assert!(text.contains("rows.csv row 2 (line 3): prefix: operator holds a control"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_stands_twice_or_is_unknown_in_a_csv_file_is_named() {
+    let fleet = TestFleet::builder().workers(&[]).start().await;
+    let head = "product_id,name,product_type,supplier,currency,min_amount,max_amount";
+    let row = "501,A,airtime,supplier-lookup,ZAR,100,1000";
+    for (columns, cells, told) in [
+        (",max_amount", ",99999999", "(line 1): the column max_amount stands twice"),
+        (",name,name", ",B,C", "(line 1): the column name stands twice"),
+        (",colour", ",", "(line 1): product: colour is no field here"),
+        (",fee.colour", ",", "(line 1): product: fee.colour is no field here"),
+        (",fee,fee.fixed", ",,7", "(line 1): fee is a column and the begin of another"),
+        (",", ",", "(line 1): product:  is no field here"),
+    ] {
+        let text = format!("{head}{columns}\n{row}{cells}\n");
+        let (taken, said) = import(&fleet, "rows.csv", text.as_bytes()).await;
+        assert!(
+            !taken && said.contains(told),
+            "{columns}\nshould be told: {told}\nis told: {said}"
+        );
+    }
+    let text = format!("{head},active,channels,fee.fixed,fee.basis_points\n{row},FALSE,1;7,0,5\n");
+    let (taken, said) = import(&fleet, "rows.csv", text.as_bytes()).await;
+    assert!(taken, "{said}");
+    let stored = fleet.operator(&["product", "show", "501"]).await;
+    assert_eq!(stored["row"]["active"], false, "{stored}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_or_key_that_stands_twice_is_refused_in_every_kind_of_row() {
+    let fleet = TestFleet::builder().workers(&[]).start().await;
+    let twice = |row: &str| format!("{row}\n{row}\n");
+    let terms = "[[terms]]\nproduct_id = 101\n";
+    all_refused(
+        &fleet,
+        &[
+            (twice(&client("")), "client 7001: stands twice"),
+            (twice(&connector("supplier", "vend", "none", "")), "connector c-1: stands twice"),
+            (format!("{terms}client = \"1001\"\n{terms}client = \"01001\"\n"), "stands twice"),
+            (twice("[[source]]\nsource = \"27820000666\"\nreason = \"x\"\n"), "stands twice"),
+            (twice("[[ported]]\nnumber = \"27820000777\"\noperator = \"65501\"\n"), "stands twice"),
+            (twice("[[reason]]\ncode = \"2010\"\nreason = \"no_credit\"\n"), "stands twice"),
+            (client("active = true\nactive = false\n"), "duplicate key"),
+            (client("[client.channels]\nipn = \"a\"\nipn = \"b\"\n"), "duplicate key"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_that_nobody_would_look_for_is_refused() {
+    let fleet = TestFleet::builder().workers(&[]).start().await;
+    let plan = |kind: &str, owner: &str| {
+        format!(
+            "[[plan]]\nkind = \"{kind}\"\nowner = \"{owner}\"\nclass = \"not_done\"\n\
+             delays_seconds = [1]\n"
+        )
+    };
+    let wrong = [
+        ("dispense", "sample-bank", "owner must be a supplier's name or * for dispense"),
+        ("reserve", "supplier-lookup", "owner must be a bank's name or * for reserve"),
+        ("settle", "1001", "owner must be a bank's name or * for settle"),
+        ("deliver", "01001", "owner must be a client's number or * for deliver"),
+        ("deliver", "sample-sms", "owner must be a client's number or * for deliver"),
+        ("notify", "sample-desk", "owner must be a channel's name or * for notify"),
+        ("report", "sample-desl", "owner must be a desk's name or * for report"),
+    ];
+    all_refused(&fleet, &wrong.map(|(kind, owner, told)| (plan(kind, owner), told))).await;
+    let right = [("dispense", "supplier-lookup"), ("deliver", "1001"), ("refund", "*")];
+    all_taken(&fleet, &right.map(|(kind, owner)| plan(kind, owner))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_could_never_be_sold_or_read_is_refused() {
+    let fleet = TestFleet::builder().workers(&[]).start().await;
+    let codes = |party: &str, adapter: &str, code: &str| {
+        connector(party, adapter, "none", &format!("[connector.codes]\nOWN = \"{code}\"\n"))
+    };
+    let wrong = [
+        (codes("supplier", "vend", "2010"), "codes.OWN must be a code that a supplier answers"),
+        (codes("supplier", "vend", "done"), "codes.OWN must be a code that a supplier answers"),
+        (codes("bank", "bank", "2214"), "codes.OWN must be a code that a bank answers"),
+        // The sandbox's client and a live product, and the other way round.
+        (
+            "[[terms]]\nclient = \"1091\"\nproduct_id = 101\n".to_owned(),
+            "product_id must be a product of the client's side",
+        ),
+        (
+            "[[terms]]\nclient = \"1001\"\nproduct_id = 901\n".to_owned(),
+            "product_id must be a product of the client's side",
+        ),
+        (
+            client("sandbox = true\ndefault_funding_source = \"sample-bank\"\n"),
+            "default_funding_source must be in the sandbox iff the client is",
+        ),
+    ];
+    all_refused(&fleet, &wrong).await;
+    let right = [codes("supplier", "vend", "2226"), "[[terms]]\nproduct_id = 101\n".to_owned()];
+    all_taken(&fleet, &right).await;
 }

@@ -1,7 +1,7 @@
 //! Who calls: the client of an API key, whose bearer token it is, and whether it signed the body.
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use fleet_domain::{Client, ClientId, Directory};
+use fleet_domain::{API_KEY_BYTES_MAX, Client, ClientId, Directory};
 use fleet_outbound::verify_signature;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
@@ -9,8 +9,6 @@ use subtle::{Choice, ConstantTimeEq};
 use crate::Present;
 use crate::problem::Problem;
 
-/// Longer keys are refused without a look.
-const KEY_BYTES_MAX: usize = 128;
 /// Secrets that a client has at most.
 const SECRETS_MAX: usize = 4;
 
@@ -42,17 +40,29 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, Problem> {
     Ok(scheme.eq_ignore_ascii_case(b"bearer").then(|| token.trim_ascii()))
 }
 
-/// The active client of an API key.
+/// The active client of an API key; nobody when it is more than one client's, so that no chance
+/// decides whose door it opens.
 pub(crate) fn client_of<'d>(directory: &'d Directory, key: &[u8]) -> Option<&'d Client> {
-    if key.is_empty() || key.len() > KEY_BYTES_MAX {
+    if key.is_empty() || key.len() > API_KEY_BYTES_MAX {
         return None;
     }
     let hash = Sha256::digest(key);
-    let has_key = |client: &&Client| {
-        let same = |stored: &Vec<u8>| bool::from(stored.as_slice().ct_eq(hash.as_slice()));
-        client.active && client.api_key_hashes.iter().any(same)
-    };
-    directory.clients.values().find(has_key)
+    let client = only_holder(directory, &hash)?;
+    let is_key = client.api_key_hashes.iter().any(|stored| same(stored, &hash));
+    Some(client).filter(|client| client.active && is_key)
+}
+
+/// The one client that has this key or secret.
+fn only_holder<'d>(directory: &'d Directory, hash: &[u8]) -> Option<&'d Client> {
+    // Every client is compared, whoever has it.
+    let holds = |client: &&Client| client.credentials().filter(|held| same(held, hash)).count() > 0;
+    let mut holders = directory.clients.values().filter(holds);
+    let (first, second) = (holders.next(), holders.next());
+    if second.is_none() { first } else { None }
+}
+
+fn same(stored: &[u8], hash: &[u8]) -> bool {
+    bool::from(stored.ct_eq(hash))
 }
 
 /// The active client of a number and one of its secrets. An unknown client takes the same steps as
@@ -72,7 +82,9 @@ pub(crate) fn client_of_secret<'d>(
         let is_one = Choice::from(u8::from(stored.is_some()));
         matches |= stored.map_or(nobody.as_slice(), Vec::as_slice).ct_eq(hash.as_slice()) & is_one;
     }
-    client.filter(|_| bool::from(matches))
+    // Also where two clients have it, and none may come in by it.
+    let is_its_own = only_holder(directory, &hash).map(|holder| holder.id);
+    client.filter(|client| bool::from(matches) && is_its_own == Some(client.id))
 }
 
 /// Checks `Signature` over the raw body: required when the client says so, valid whenever sent.

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use fleet_boot::Settings;
+use fleet_domain::AddressPolicy;
 use fleet_store::Store;
 
 use crate::commands::directory::Noun;
@@ -160,31 +161,39 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
     if !matches!(cli.command, Command::Migrate) {
         store.check_schema().await?;
     }
-    let done = dispatch(cli.command, &store, output).await;
+    // An import refuses the URLs that the senders with these settings would.
+    let to_clients = settings.to_clients().map_err(Failure::Refused)?;
+    let done = dispatch(cli.command, &store, &to_clients, output).await;
     store.close().await;
     done
 }
 
-async fn dispatch(command: Command, store: &Store, output: Output) -> Result<(), Failure> {
+async fn dispatch(
+    command: Command,
+    store: &Store,
+    to_clients: &AddressPolicy,
+    output: Output,
+) -> Result<(), Failure> {
     match command {
         Command::Migrate => commands::migrate(store, output).await,
         Command::Import(arguments) => {
-            commands::import::run(&arguments, commands::import::ALL, store, output).await
+            let all = commands::import::ALL;
+            commands::import::run(&arguments, all, store, to_clients, output).await
         }
         Command::Client { command } => {
-            commands::directory::run_client(&command, store, output).await
+            commands::directory::run_client(&command, store, to_clients, output).await
         }
         Command::Product { command } => {
-            commands::directory::run(Noun::Product, &command, store, output).await
+            commands::directory::run(Noun::Product, &command, store, to_clients, output).await
         }
         Command::Terms { command } => {
-            commands::directory::run(Noun::Terms, &command, store, output).await
+            commands::directory::run(Noun::Terms, &command, store, to_clients, output).await
         }
         Command::Numbering { command } => {
-            commands::directory::run(Noun::Numbering, &command, store, output).await
+            commands::directory::run(Noun::Numbering, &command, store, to_clients, output).await
         }
         Command::Connector { command } => {
-            commands::directory::run(Noun::Connector, &command, store, output).await
+            commands::directory::run(Noun::Connector, &command, store, to_clients, output).await
         }
         Command::Purchase { command } => commands::purchase::run(&command, store, output).await,
         Command::Dead { command } => commands::dead::run(&command, store, output).await,

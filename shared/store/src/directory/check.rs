@@ -5,8 +5,8 @@ use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 
 use fleet_domain::{
-    Client, ClientId, Connector, Currency, DeskRules, Directory, MsisdnForm, NotifyChannel, Party,
-    ResultChannel, TaskKind,
+    API_KEY_BYTES_MAX, AddressPolicy, Blocked, Client, ClientId, Connector, Currency, DeskRules,
+    Directory, MsisdnForm, NotifyChannel, Party, ResultChannel, TaskKind,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -56,7 +56,8 @@ pub(super) fn problems(import: &DirectoryImport, current: &Directory) -> Vec<Row
         .values()
         .map(|c| (c.name.as_str(), Side { party: c.party, sandbox: c.sandbox }))
         .collect();
-    let mut check = Check { problems: Vec::new(), section: "", index: 0 };
+    let to_clients = import.to_clients.clone();
+    let mut check = Check { problems: Vec::new(), section: "", index: 0, to_clients };
     for (index, row) in import.connectors.iter().enumerate() {
         check.at("connector", index);
         let side = Side { party: row.party, sandbox: row.sandbox };
@@ -88,10 +89,8 @@ pub(super) fn problems(import: &DirectoryImport, current: &Directory) -> Vec<Row
     }
     for (index, row) in import.plans.iter().enumerate() {
         check.at("plan", index);
-        let owner = row.owner.as_str();
-        let known =
-            owner == "*" || parties.contains_key(owner) || owner.parse().is_ok_and(is_client);
-        check.plan(row, known);
+        let party = parties.get(row.owner.as_str()).map(|side| side.party);
+        check.plan(row, party, &is_client);
     }
     check.reasons_and_sources(import, &parties);
     check.each_once("template", "", import.templates.iter().map(template_name));
@@ -100,6 +99,8 @@ pub(super) fn problems(import: &DirectoryImport, current: &Directory) -> Vec<Row
         check.template(row, is_client(row.client_id));
     }
     check.cards(import, current);
+    check.credentials(import, current);
+    check.sides(import, current);
     super::terms::check(&mut check, import, current);
     super::numbering::check(&mut check, import, current);
     check.problems
@@ -125,6 +126,8 @@ pub(super) struct Check {
     problems: Vec<RowProblem>,
     section: &'static str,
     index: usize,
+    /// Where clients' endpoints may be.
+    to_clients: AddressPolicy,
 }
 
 impl Check {
@@ -155,11 +158,16 @@ impl Check {
                 self.say(&name, "connector must be a connector or *");
             }
         }
+        let mut seen = HashSet::new();
         for (index, row) in import.sources.iter().enumerate() {
             self.at("source", index);
             let name = format!("source {}", index.saturating_add(1));
-            let length = i64::try_from(bare(row.source.expose_secret()).chars().count());
+            let source = bare(row.source.expose_secret());
+            let length = i64::try_from(source.chars().count());
             self.range(&name, "source's length", length.unwrap_or(i64::MAX), 1..=32);
+            if !seen.insert(source) {
+                self.say(&name, "stands twice");
+            }
             self.text(&name, "reason", &row.reason);
         }
     }
@@ -172,19 +180,21 @@ impl Check {
     }
 
     pub(super) fn text(&mut self, row: &str, field: &str, text: &str) {
-        if text.trim().is_empty() || text.chars().count() > 200 {
-            self.say(row, &format!("{field} must be 1 to 200 characters"));
+        let is_long = text.chars().count() > 200;
+        if text.trim().is_empty() || is_long || text.chars().any(char::is_control) {
+            self.say(row, &format!("{field} must be 1 to 200 characters on one line"));
         }
     }
 
-    fn url(&mut self, row: &str, field: &str, url: &str) {
-        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-        let has_host = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
-        if !has_host
-            || url.len() > 2_000
-            || url.chars().any(|c| c.is_whitespace() || c.is_control())
-        {
-            self.say(row, &format!("{field} must be an http or https url"));
+    /// A URL that the sender takes.
+    fn url(&mut self, row: &str, field: &str, policy: &AddressPolicy, url: &str) {
+        match policy.check_url(url) {
+            Ok(()) => {}
+            Err(blocked @ Blocked::PlainHttp) => {
+                let problem = format!("{field}: {blocked}; if it is meant, plain_http = true");
+                self.say(row, &problem);
+            }
+            Err(blocked) => self.say(row, &format!("{field}: {blocked}")),
         }
     }
 
@@ -214,8 +224,12 @@ impl Check {
         if keys.len() > KEYS_MAX {
             self.say(&name, "api_keys must be at most 4");
         }
-        if keys.iter().any(|key| key.expose_secret().len() < 12) {
-            self.say(&name, "api_keys must have 12 characters or more");
+        let is_key = |key: &str| {
+            (12..=API_KEY_BYTES_MAX).contains(&key.len())
+                && key.bytes().all(|b| b.is_ascii_graphic())
+        };
+        if !keys.iter().all(|key| is_key(key.expose_secret())) {
+            self.say(&name, "api_keys must have 12 to 128 visible ASCII characters");
         }
         let secrets = row.oauth_secrets.as_deref();
         if secrets.is_some_and(|secrets| secrets.len() > KEYS_MAX) {
@@ -264,7 +278,11 @@ impl Check {
                 let problem = format!("channels.{channel} is no channel: there are {known}");
                 self.say(name, &problem);
             }
-            self.url(name, &format!("channels.{channel}"), url);
+            let policy = self.to_clients.clone();
+            self.url(name, &format!("channels.{channel}"), &policy, url);
+        }
+        for user in &row.broker_users {
+            self.text(name, "broker_users", user);
         }
         if row.channels.contains_key("ipn") && row.ipn.is_none() {
             self.say(name, "channels.ipn needs ipn.account_id and ipn.key");
@@ -298,7 +316,11 @@ impl Check {
         if before.is_some_and(|before| before.sandbox != row.sandbox) {
             self.say(&name, "sandbox must stay what it is: make another connector");
         }
-        self.url(&name, "base_url", &row.base_url);
+        self.url(&name, "base_url", &AddressPolicy::of_connector(row.plain_http), &row.base_url);
+        if row.base_url.contains('?') {
+            self.say(&name, "base_url must have no query: paths are put behind it");
+        }
+        self.codes(&name, row);
         self.range(&name, "settle_time_seconds", row.settle_time_seconds, 0..=DAY_SECONDS);
         self.range(&name, "call_deadline_ms", row.call_deadline_ms, 100..=120_000);
         self.range(&name, "callback_wait_seconds", row.callback_wait_seconds, 0..=604_800);
@@ -416,13 +438,26 @@ impl Check {
         self.range(&name, "fee.basis_points", row.fee.basis_points, 0..=10_000);
     }
 
-    fn plan(&mut self, row: &PlanRow, owner_is_known: bool) {
+    fn plan(&mut self, row: &PlanRow, party: Option<Party>, is_client: &dyn Fn(i64) -> bool) {
         let name = format!("plan {}", plan_name(row));
-        if row.kind == TaskKind::Case {
-            self.say(&name, "kind must be one that is worked on");
-        }
-        if !owner_is_known {
-            self.say(&name, "owner must be a connector, a client's number or *");
+        let owner = &row.owner;
+        // Plans are looked for by the number as it is written.
+        let of_client = owner.parse().is_ok_and(|id| is_client(id) && id.to_string() == *owner);
+        let (wanted, fits) = match row.kind {
+            TaskKind::Reserve | TaskKind::Settle | TaskKind::Refund => {
+                ("a bank's name", party == Some(Party::Bank))
+            }
+            TaskKind::Dispense => ("a supplier's name", party == Some(Party::Supplier)),
+            TaskKind::Report | TaskKind::Validate => ("a desk's name", party == Some(Party::Desk)),
+            TaskKind::Notify => ("a channel's name", party == Some(Party::Channel)),
+            TaskKind::Deliver => ("a client's number", of_client),
+            TaskKind::Case => {
+                self.say(&name, "kind must be one that is worked on");
+                ("", true)
+            }
+        };
+        if owner != "*" && !fits {
+            self.say(&name, &format!("owner must be {wanted} or * for {}", row.kind));
         }
         let count = i64::try_from(row.delays_seconds.len()).unwrap_or(i64::MAX);
         self.range(&name, "the number of delays_seconds", count, 1..=200);

@@ -186,7 +186,7 @@ impl Difference {
             let key = wanted.desk.as_ref().and_then(|desk| desk.msisdn_key.clone());
             self.connectors.push(json!({
                 "name": row.name, "party": row.party, "adapter": row.adapter,
-                "base_url": row.base_url, "inquiry": row.inquiry,
+                "base_url": row.base_url, "plain_http": row.plain_http, "inquiry": row.inquiry,
                 "settle_time_seconds": row.settle_time_seconds,
                 "call_deadline_ms": row.call_deadline_ms,
                 "callback_wait_seconds": row.callback_wait_seconds,
@@ -468,6 +468,7 @@ fn wanted_connector(row: &ConnectorRow, before: Option<&Connector>) -> Connector
         party: row.party,
         adapter: Adapter::of(row.party, &row.adapter),
         base_url: row.base_url.clone(),
+        plain_http: row.plain_http,
         inquiry: row.inquiry,
         settle_time: Duration::from_secs(number(row.settle_time_seconds)),
         call_deadline: Duration::from_millis(number(row.call_deadline_ms)),

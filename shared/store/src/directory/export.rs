@@ -109,6 +109,7 @@ pub(super) fn connector(directory: &Directory, connector: &Connector) -> Connect
         party: connector.party,
         adapter: connector.adapter.name().to_owned(),
         base_url: connector.base_url.clone(),
+        plain_http: connector.plain_http,
         inquiry: connector.inquiry,
         settle_time_seconds: seconds(connector.settle_time),
         call_deadline_ms: milliseconds(connector.call_deadline),

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use fleet_domain::{Client, ClientId, Private};
 use sha2::{Digest, Sha256};
 
+use super::across::another_owner;
 use super::difference::Difference;
 use super::import::{COMPARED_MAX, named, overtaken};
 use crate::pool::{get, no_row};
@@ -25,6 +26,8 @@ pub enum KeyOutcome {
     NoClient,
     /// The client has four already.
     Full,
+    /// Another client has this very key: it would open both doors.
+    OfAnother(ClientId),
 }
 
 impl Store {
@@ -60,7 +63,11 @@ impl Store {
                 return Ok(KeyOutcome::NoClient);
             };
             let mut hashes = if remove_others { Vec::new() } else { before.api_key_hashes.clone() };
-            hashes.push(Sha256::digest(key.expose()).to_vec());
+            let hash = Sha256::digest(key.expose()).to_vec();
+            if let Some(other) = another_owner(&loaded.directory, client, &hash) {
+                return Ok(KeyOutcome::OfAnother(other));
+            }
+            hashes.push(hash);
             let keys = hashes.len();
             if keys > KEYS_MAX {
                 return Ok(KeyOutcome::Full);

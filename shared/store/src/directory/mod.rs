@@ -1,5 +1,6 @@
 //! Clients, products, connectors, lanes and plans: read as one snapshot, written by imports.
 
+mod across;
 mod charges;
 mod check;
 mod difference;

@@ -148,9 +148,13 @@ pub(super) fn check(check: &mut Check, import: &DirectoryImport, current: &Direc
             check.say(&name, "operator must be an operator's code");
         }
     }
+    let mut seen = BTreeSet::new();
     for (index, row) in import.ported.iter().enumerate() {
         check.at("ported", index);
         let name = format!("ported {}", index.saturating_add(1));
+        if !seen.insert(bare(row.number.expose_secret())) {
+            check.say(&name, "stands twice");
+        }
         if !is_number(&bare(row.number.expose_secret()), 7) {
             check.say(&name, "number must be 7 to 15 digits, the calling code first");
         }
@@ -212,8 +216,7 @@ impl Difference {
         self.record(Entry { section, key: key.to_owned(), before, after, secrets: Vec::new() });
     }
 
-    /// Ported numbers are compared with those that are stored; the last of equal ones counts. The
-    /// history tells how many: a number is personal data, and its hash leads to it.
+    /// Ported numbers are compared with those that are stored. The history tells how many: a number is personal data, and its hash leads to it.
     pub(super) fn ported(
         &mut self,
         keyring: &Keyring,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use fleet_domain::{
-    CardAccount, FailureReason, FeeRule, Inquiry, MoAccount, MsisdnForm, NotifyEvent,
-    OnUnavailable, Party, PlanClass, SignedForm, TaskKind, ValidateWhen,
+    AddressPolicy, CardAccount, FailureReason, FeeRule, Inquiry, MoAccount, MsisdnForm,
+    NotifyEvent, OnUnavailable, Party, PlanClass, SignedForm, TaskKind, ValidateWhen,
 };
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,9 @@ pub struct DirectoryImport {
     /// Who imports, for the history.
     #[serde(skip)]
     pub actor: String,
+    /// Where clients' endpoints may be: what the senders' settings say.
+    #[serde(skip)]
+    pub to_clients: AddressPolicy,
     /// `[[client]]`.
     #[serde(rename = "client", skip_serializing_if = "Vec::is_empty")]
     pub clients: Vec<ClientRow>,
@@ -198,6 +201,9 @@ pub struct ConnectorRow {
     pub adapter: String,
     /// Where it is.
     pub base_url: String,
+    /// Plain http to a host that is not on a network of our own is meant.
+    #[serde(default)]
+    pub plain_http: bool,
     /// How an unknown outcome is cleared up.
     pub inquiry: Inquiry,
     /// How long after the last possible send a "not found" is trusted.

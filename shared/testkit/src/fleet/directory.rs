@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fleet_domain::{PlanClass, TaskKind};
+use fleet_domain::{AddressPolicy, LOOPBACK, PlanClass, TaskKind};
 use fleet_store::{ClientRow, ConnectorRow, DirectoryImport, PlanRow};
 
 /// Where the samples' outside parties stand.
@@ -35,6 +35,8 @@ pub fn sample(simulator: &str) -> DirectoryImport {
         let rows = toml::from_str(&text);
         import = import.and(rows.unwrap_or_else(|error| panic!("{}: {error}", path.display())));
     }
+    // As the senders' settings say.
+    import.to_clients = AddressPolicy::public_and(vec![LOOPBACK]);
     import
 }
 

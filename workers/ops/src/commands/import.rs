@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use fleet_domain::AddressPolicy;
 use fleet_store::{ImportError, ImportMode, Store};
 use serde_json::{Value, json};
 
@@ -42,10 +43,12 @@ pub(crate) async fn run(
     arguments: &Arguments,
     sections: Sections,
     store: &Store,
+    to_clients: &AddressPolicy,
     output: Output,
 ) -> Result<(), Failure> {
     let mut files = read(&arguments.files, sections).map_err(|all| refused(&all, output))?;
     files.import.actor = arguments.who.name()?;
+    files.import.to_clients = to_clients.clone();
     let mode = if arguments.dry_run { ImportMode::DryRun } else { ImportMode::Apply };
     let report = store.import(&files.import, mode).await.map_err(|error| match error {
         ImportError::Invalid { problems } => {

@@ -31,6 +31,17 @@ impl Cell {
         Self::Table(row)
     }
 
+    /// Every text with its column's name.
+    pub(super) fn texts(&self, name: &str) -> Vec<(String, &str)> {
+        match self {
+            Self::Text(text) => vec![(name.to_owned(), text)],
+            Self::Table(row) => {
+                let at = if name.is_empty() { String::new() } else { format!("{name}.") };
+                row.iter().flat_map(|(inner, cell)| cell.texts(&format!("{at}{inner}"))).collect()
+            }
+        }
+    }
+
     fn text(self) -> Result<String, CellError> {
         match self {
             Self::Text(text) => Ok(text),
@@ -79,9 +90,10 @@ impl<'de> Deserializer<'de> for Cell {
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CellError> {
-        match self.text()?.trim() {
-            "true" | "TRUE" | "1" | "yes" => visitor.visit_bool(true),
-            "false" | "FALSE" | "0" | "no" => visitor.visit_bool(false),
+        // As spreadsheets and other languages write them, too.
+        match self.text()?.trim().to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" => visitor.visit_bool(true),
+            "false" | "0" | "no" => visitor.visit_bool(false),
             _ => Err(CellError::custom("must be true or false")),
         }
     }
@@ -164,10 +176,21 @@ mod tests {
     }
 
     #[test]
+    fn a_truth_is_taken_in_any_letter_case() {
+        for (text, truth) in [("True", true), ("False", false), ("YES", true), ("No", false)] {
+            let mut cells = PRODUCT.to_vec();
+            cells.retain(|(name, _)| *name != "active");
+            cells.push(("active", text));
+            assert_eq!(product(&cells).unwrap().active, truth, "{text}");
+        }
+    }
+
+    #[test]
     fn a_wrong_cell_is_named_and_not_repeated() {
         for (field, text, problem) in [
             ("min_amount", "4111x", "min_amount must be a whole number"),
             ("active", "4111x", "active must be true or false"),
+            ("active", "yess", "active must be true or false"),
             ("channels", "1;4111x", "channels[1] must be a whole number"),
             ("fee", "4111x", "fee invalid type: string \"4111x\", expected struct FeeRule"),
         ] {

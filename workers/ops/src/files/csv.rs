@@ -1,7 +1,7 @@
 //! Rows of a CSV file. The first line names the fields; whose rows they are follows from it.
 
 use super::cells::Cell;
-use super::read::{Place, Problem, Raw, Sections};
+use super::read::{Files, Place, Problem, Raw, Sections};
 
 /// A row of each kind has at least these fields; the more special kinds stand first.
 const KINDS: [(&str, &[&str]); 8] = [
@@ -39,6 +39,12 @@ pub(super) fn rows(
         problems.push(Problem::new(place(0, 1), &what));
         return rows;
     };
+    let names: Vec<&str> = head.iter().collect();
+    let wrong = Files::wrong_columns(section, &names);
+    if !wrong.is_empty() {
+        problems.extend(wrong.iter().map(|what| Problem::new(place(0, 1), what)));
+        return rows;
+    }
     for (number, record) in (1..).zip(reader.records()) {
         match record {
             Ok(record) => {

@@ -13,6 +13,9 @@ use super::csv;
 /// No file of a directory is larger.
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
+/// Said of a field that rows of its kind do not have.
+const NO_FIELD: &str = " is no field here";
+
 /// The kinds of rows that files may hold.
 pub(crate) type Sections = &'static [&'static str];
 
@@ -62,6 +65,41 @@ pub(crate) struct Files {
     places: BTreeMap<&'static str, Vec<Place>>,
 }
 
+impl Raw {
+    /// The field, or the name of one, that holds what no text of a set-up holds. Lines may end.
+    fn odd_field(&self) -> Option<String> {
+        match self {
+            Self::Toml(value) => odd_in_toml("", value),
+            Self::Cells(cell) => {
+                cell.texts("").into_iter().find(|(_, text)| is_odd(text)).map(|(name, _)| name)
+            }
+        }
+    }
+}
+
+fn is_odd(text: &str) -> bool {
+    text.chars().any(|sign| sign.is_control() && !matches!(sign, '\n' | '\r' | '\t'))
+}
+
+fn odd_in_toml(path: &str, value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => is_odd(text).then(|| path.to_owned()),
+        toml::Value::Array(list) => list.iter().find_map(|value| odd_in_toml(path, value)),
+        toml::Value::Table(table) => table.iter().find_map(|(name, value)| {
+            let at = if path.is_empty() { String::new() } else { format!("{path}.") };
+            if is_odd(name) {
+                Some(format!("{at}a field's name"))
+            } else {
+                odd_in_toml(&format!("{at}{name}"), value)
+            }
+        }),
+        toml::Value::Integer(_)
+        | toml::Value::Float(_)
+        | toml::Value::Boolean(_)
+        | toml::Value::Datetime(_) => None,
+    }
+}
+
 impl Files {
     /// What the store found wrong, with its place.
     pub(crate) fn placed(&self, problem: &RowProblem) -> Problem {
@@ -70,7 +108,35 @@ impl Files {
         Problem { place, text: problem.to_string() }
     }
 
+    /// Columns that stand twice, or that no row of this kind has.
+    pub(super) fn wrong_columns(section: &'static str, names: &[&str]) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for (index, name) in names.iter().enumerate() {
+            let before = names.iter().take(index);
+            let inner = format!("{name}.");
+            if before.clone().any(|other| other == name) {
+                wrong.push(format!("the column {name} stands twice"));
+            } else if names.iter().any(|other| other.starts_with(&inner)) {
+                wrong.push(format!("{name} is a column and the begin of another: take one away"));
+            } else {
+                let place = Place { file: String::new(), row: 0, line: None };
+                // A row of nothing but this column: what else it lacks is of no interest here.
+                let row = Raw::Cells(Cell::row([(*name, "x")].into_iter()));
+                let taken = Self::default().take(section, place, row);
+                let problem = taken.err().map(|problem| problem.text).unwrap_or_default();
+                if problem.contains(NO_FIELD) {
+                    wrong.push(problem);
+                }
+            }
+        }
+        wrong
+    }
+
     fn take(&mut self, section: &'static str, place: Place, raw: Raw) -> Result<(), Problem> {
+        if let Some(field) = raw.odd_field() {
+            let text = format!("{section}: {field} holds a control character: take it out");
+            return Err(Problem { place: Some(place), text });
+        }
         let import = &mut self.import;
         let taken = match section {
             "client" => push(&mut import.clients, raw),
@@ -209,7 +275,7 @@ fn what_to_do(path: &str, text: &str) -> String {
         let known = text.split_once("expected ").map_or("others", |(_, known)| known);
         // serde_path_to_error counts the unknown field itself into the path.
         let path = if path.ends_with(&field) { path.to_owned() } else { at(&field) };
-        return format!("{path} is no field here: there are {known}");
+        return format!("{path}{NO_FIELD}: there are {known}");
     }
     if text.starts_with("must be ") {
         return format!("{} {text}", at(""));

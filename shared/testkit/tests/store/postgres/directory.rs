@@ -1,12 +1,15 @@
 //! Imports and the directory.
 
-use fleet_domain::{Inquiry, NotifyChannel, NotifyEvent, Party, PlanClass, TaskKind};
+use fleet_domain::{
+    AddressPolicy, Inquiry, LOOPBACK, NotifyChannel, NotifyEvent, Party, PlanClass, TaskKind,
+};
 use fleet_store::{DirectoryImport, ImportError, ImportMode, Store};
 use fleet_testkit::TestDatabase;
 use serde_json::{Value, json};
 
 fn import_of(value: Value) -> DirectoryImport {
-    serde_json::from_value(value).unwrap()
+    let to_clients = AddressPolicy::public_and(vec![LOOPBACK]);
+    DirectoryImport { to_clients, ..serde_json::from_value(value).unwrap() }
 }
 
 fn sample() -> Value {
@@ -179,7 +182,7 @@ async fn all_problems_of_an_import_are_told_and_nothing_is_written() {
     assert_eq!(
         texts,
         [
-            "connector bank-a: base_url must be an http or https url",
+            "connector bank-a: base_url: the URL's scheme is not allowed: it must be https",
             "connector texter: inquiry must be repeat or none with the adapter sms",
             "plan dispense * NotDone: stands twice",
             "client 1001: signature_required needs signature_secret",

@@ -46,6 +46,9 @@ pub(super) async fn run(
             Ok(())
         }
         KeyOutcome::NoClient => Err(unknown()),
+        KeyOutcome::OfAnother(other) => {
+            Err(Failure::Refused(format!("client {other} has this very key: ask for another")))
+        }
         KeyOutcome::Full => Err(Failure::Refused(format!(
             "client {id} has 4 keys already: give it one in their place with --remove-others"
         ))),

@@ -7,6 +7,7 @@ mod show;
 
 use std::path::PathBuf;
 
+use fleet_domain::AddressPolicy;
 use fleet_store::{DirectoryImport, Store, exported};
 use serde_json::{Value, json};
 
@@ -124,10 +125,11 @@ pub(crate) struct List {
 pub(crate) async fn run_client(
     command: &ClientCommand,
     store: &Store,
+    to_clients: &AddressPolicy,
     output: Output,
 ) -> Result<(), Failure> {
     match command {
-        ClientCommand::Rows(command) => run(Noun::Client, command, store, output).await,
+        ClientCommand::Rows(command) => run(Noun::Client, command, store, to_clients, output).await,
         ClientCommand::Key(arguments) => key::run(arguments, store, output).await,
         ClientCommand::RevokeTokens(arguments) => revoke::run(arguments, store, output).await,
     }
@@ -137,10 +139,13 @@ pub(crate) async fn run(
     noun: Noun,
     command: &Command,
     store: &Store,
+    to_clients: &AddressPolicy,
     output: Output,
 ) -> Result<(), Failure> {
     match command {
-        Command::Import(arguments) => import::run(arguments, noun.sections(), store, output).await,
+        Command::Import(arguments) => {
+            import::run(arguments, noun.sections(), store, to_clients, output).await
+        }
         Command::Export(arguments) => export(noun, arguments, store, output).await,
         Command::List(arguments) => list(noun, arguments, store, output).await,
         Command::Show { key } => show::run(noun, key, store, output).await,

@@ -10,6 +10,9 @@ use std::sync::Arc;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use url::{Host, Url};
 
+/// This machine's own addresses.
+pub const LOOPBACK: IpNet = IpNet::V4(v4(127, 0, 0, 8));
+
 const URL_BYTES_MAX: usize = 2048;
 const PORTS: [u16; 2] = [443, 8443];
 
@@ -19,13 +22,19 @@ pub struct AddressPolicy(Reach);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Reach {
-    Any,
+    Any { plain_http: bool },
     PublicAnd(Arc<[IpNet]>),
+}
+
+impl Default for AddressPolicy {
+    fn default() -> Self {
+        Self::public_only()
+    }
 }
 
 /// Which addresses one request may connect to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Rule {
+pub enum Rule {
     /// All.
     Any,
     /// Public ones and those in the ranges.
@@ -38,19 +47,28 @@ pub(crate) enum Rule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Blocked {
     /// It is no URL with a host, or one that readers and machines read differently.
-    #[error("the URL is malformed")]
+    #[error("the URL is malformed: it wants a host, ASCII only, and nothing in it is left out")]
     Url,
     /// It is over 2048 bytes.
     #[error("the URL is too long")]
     TooLong,
     /// Neither http nor https, or http where only https will do.
-    #[error("the URL's scheme is not allowed")]
+    #[error("the URL's scheme is not allowed: it must be https")]
     Scheme,
+    /// Plain http to a host that may be anywhere, without a word that this is meant.
+    #[error("plain http goes to this machine and to private networks only")]
+    PlainHttp,
     /// A name or a password stands before the host.
-    #[error("the URL holds credentials")]
+    #[error("the URL holds credentials: they have a setting of their own")]
     Credentials,
-    /// Only 443 and 8443 are open to clients.
-    #[error("the URL's port is not allowed")]
+    /// What stands behind `#` is never sent.
+    #[error("the URL holds a fragment, which is never sent")]
+    Fragment,
+    /// The host is no name that a machine can have.
+    #[error("the URL's host must be letters, digits, dots and dashes")]
+    Host,
+    /// Only 443 and 8443 are open to clients, and nobody listens on 0.
+    #[error("the URL's port is not allowed: 443 and 8443 are, within allowed networks any but 0")]
     Port,
     /// The host is, or resolves to, an address that is not public.
     #[error("the address is not allowed")]
@@ -58,10 +76,23 @@ pub enum Blocked {
 }
 
 impl AddressPolicy {
-    /// Any address by http or https: for connectors, whose URLs stand in our own settings.
+    /// Any address by https, and by http what is no public host by its name or address: for
+    /// connectors, whose URLs stand in our own directory.
     #[must_use]
     pub const fn trusted() -> Self {
-        Self(Reach::Any)
+        Self(Reach::Any { plain_http: false })
+    }
+
+    /// As [`AddressPolicy::trusted`], and by http any address: where a connector's row says so.
+    #[must_use]
+    pub const fn trusted_in_plain_http() -> Self {
+        Self(Reach::Any { plain_http: true })
+    }
+
+    /// What a connector's row says.
+    #[must_use]
+    pub const fn of_connector(plain_http: bool) -> Self {
+        if plain_http { Self::trusted_in_plain_http() } else { Self::trusted() }
     }
 
     /// Public addresses by https: for clients' endpoints.
@@ -87,21 +118,29 @@ impl AddressPolicy {
     }
 
     /// The URL as the transport reads it, and where it may lead.
-    pub(crate) fn admit(&self, text: &str) -> Result<(Url, Rule), Blocked> {
-        if let Reach::PublicAnd(allowed) = &self.0 {
-            return admit_client(text, allowed);
-        }
+    ///
+    /// # Errors
+    /// Says what is wrong with the URL.
+    pub fn admit(&self, text: &str) -> Result<(Url, Rule), Blocked> {
         let url = parse(text)?;
-        Ok((url, Rule::Any))
+        let rule = match &self.0 {
+            Reach::PublicAnd(allowed) => client_rule(&url, allowed)?,
+            Reach::Any { plain_http } => {
+                if url.scheme() == "http" && !plain_http && may_be_public(&url) {
+                    return Err(Blocked::PlainHttp);
+                }
+                Rule::Any
+            }
+        };
+        // Last: what else is wrong says more.
+        if url.fragment().is_some() {
+            return Err(Blocked::Fragment);
+        }
+        Ok((url, rule))
     }
 }
 
 fn parse(text: &str) -> Result<Url, Blocked> {
-    let url = Url::parse(text).map_err(|_error| Blocked::Url)?;
-    if matches!(url.scheme(), "http" | "https") { Ok(url) } else { Err(Blocked::Scheme) }
-}
-
-fn admit_client(text: &str, allowed: &Arc<[IpNet]>) -> Result<(Url, Rule), Blocked> {
     if text.len() > URL_BYTES_MAX {
         return Err(Blocked::TooLong);
     }
@@ -109,12 +148,49 @@ fn admit_client(text: &str, allowed: &Arc<[IpNet]>) -> Result<(Url, Rule), Block
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Blocked::Url);
     }
-    let url = parse(text)?;
+    let url = Url::parse(text).map_err(|_error| Blocked::Url)?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(Blocked::Scheme);
+    }
+    // The parser takes any number of slashes for two, and none as well.
+    let behind = text.split_once("://").map_or("/", |(_, behind)| behind);
+    if behind.starts_with(['/', '\\']) {
+        return Err(Blocked::Url);
+    }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Blocked::Credentials);
     }
-    let rule = client_rule(&url, allowed)?;
-    Ok((url, rule))
+    if url.port() == Some(0) {
+        return Err(Blocked::Port);
+    }
+    match url.host() {
+        Some(Host::Domain(name)) if !is_host_name(name) => Err(Blocked::Host),
+        Some(_) => Ok(url),
+        None => Err(Blocked::Url),
+    }
+}
+
+/// Labels of letters, digits and inner dashes, as resolvers and certificates take them.
+fn is_host_name(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    name.len() <= 253 && name.split('.').all(is_label)
+}
+
+/// Whether the host may be one that strangers' networks lead to. Names are not resolved here: one
+/// that is not of a network of one's own counts as public.
+fn may_be_public(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => is_public(IpAddr::V4(address)),
+        Some(Host::Ipv6(address)) => is_public(IpAddr::V6(address)),
+        Some(Host::Domain(name)) => !is_local_name(name),
+        None => true,
+    }
 }
 
 /// A literal is checked here, because the transport resolves only names.
@@ -164,7 +240,8 @@ fn is_local_name(name: &str) -> bool {
 
 impl Rule {
     /// Whether a connection to `address` is allowed.
-    pub(crate) fn allows(&self, address: IpAddr) -> bool {
+    #[must_use]
+    pub fn allows(&self, address: IpAddr) -> bool {
         let within =
             |ranges: &[IpNet]| ranges.iter().any(|range| range.contains(&address.to_canonical()));
         match self {
@@ -326,6 +403,7 @@ mod tests {
             ("https://[fe80::1%eth0]/", Blocked::Url),
             ("https://[fe80::1%25eth0]/", Blocked::Url),
             ("https:///", Blocked::Url),
+            ("https://8.8.8.8/hook#part", Blocked::Fragment),
             ("example.com/hook", Blocked::Url),
             ("", Blocked::Url),
             (&long, Blocked::TooLong),
@@ -376,5 +454,40 @@ mod tests {
         assert_eq!(trusted.check_url("http://10.0.0.1:8080/pay"), Ok(()));
         assert_eq!(trusted.check_url("https://bank.internal/pay"), Ok(()));
         assert_eq!(trusted.check_url("ftp://bank.internal/"), Err(Blocked::Scheme));
+        for url in ["http://[::1]:80/", "http://bank/", "http://stub.local/", "https://8.8.8.8/"] {
+            assert_eq!(trusted.check_url(url), Ok(()), "{url}");
+        }
+    }
+
+    #[test]
+    fn plain_http_leaves_our_networks_only_where_that_is_said() {
+        for url in ["http://bank.example.com/pay", "http://8.8.8.8/", "http://[2606:4700::1]/"] {
+            assert_eq!(AddressPolicy::trusted().check_url(url), Err(Blocked::PlainHttp), "{url}");
+            assert_eq!(AddressPolicy::trusted_in_plain_http().check_url(url), Ok(()), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_url_that_could_never_be_called_is_refused_for_connectors_and_clients_alike() {
+        for (url, why) in [
+            ("https://user:pw@127.0.0.1/", Blocked::Credentials),
+            ("https://token@127.0.0.1/", Blocked::Credentials),
+            ("https://127.0.0.1:0/", Blocked::Port),
+            ("https://127.0.0.1:99999/", Blocked::Url),
+            ("https://127.0.0.1:-1/", Blocked::Url),
+            ("https://", Blocked::Url),
+            ("https:///pay", Blocked::Url),
+            ("https://b\u{fc}cher.example/", Blocked::Url),
+            ("https://bank_stub.example.com/", Blocked::Host),
+            ("https://-bank.example.com/", Blocked::Host),
+            ("https://bank..example.com/", Blocked::Host),
+            ("https://127.0.0.1/pay#now", Blocked::Fragment),
+            ("https://127.0.0.1/pa y", Blocked::Url),
+            ("https://127.0.0.1/\0", Blocked::Url),
+        ] {
+            for policy in [AddressPolicy::trusted_in_plain_http(), sample()] {
+                assert_eq!(policy.check_url(url), Err(why), "{url}");
+            }
+        }
     }
 }
