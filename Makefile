@@ -14,7 +14,7 @@ deny := $(shell command -v cargo-deny 2>/dev/null)
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
-run: ## the whole fleet on this machine, with purchases (ONCE=1: ends itself; PURCHASES, WORKERS, PROFILE=dev)
+run: ## the whole fleet on this machine, with purchases (ONCE=1: ends itself; PURCHASES, WORKERS, PROFILE=release)
 	@deploy/local/run.sh
 
 stop: ## end what make run started

@@ -5,19 +5,20 @@
 #   ONCE=1 run.sh   ends everything afterwards; exits 0 only if every promise held
 #
 #   PURCHASES=300   how many purchases are sent     WORKERS=1   processes of each worker
-#   PROFILE=dev     build without optimising        SERVERS=compose   servers by Docker Compose
+#   PROFILE=release   optimised, 2.5 times the build   SERVERS=compose   servers by Docker Compose
 set -euo pipefail
 # shellcheck source=deploy/local/fleet.sh
 . "$(dirname "${BASH_SOURCE[0]}")/fleet.sh"
 cd "$root"
 
-purchases=${PURCHASES:-300} workers=${WORKERS:-1} once=${ONCE:-} profile=${PROFILE:-release}
+purchases=${PURCHASES:-300} workers=${WORKERS:-1} once=${ONCE:-} profile=${PROFILE:-dev}
 case $purchases$workers in *[!0-9]*) die "PURCHASES and WORKERS are numbers" ;; esac
 { [ "$workers" -ge 1 ] && [ "$workers" -le 4 ]; } || die "WORKERS is 1 to 4"
 case $profile in
-  release) build=(cargo build --release --workspace --bins) ;;
-  dev) build=(cargo build --workspace --bins) ;;
-  *) die "PROFILE is release or dev" ;;
+  # The build of the tests, so that `make test` goes on from it.
+  dev) build=(cargo build --workspace --bins --locked) minutes=8 ;;
+  release) build=(cargo build --release --workspace --bins --locked) minutes=19 ;;
+  *) die "PROFILE is dev or release" ;;
 esac
 target=$(absolute "${CARGO_TARGET_DIR:-$root/target}")
 programs=$target/$([ "$profile" = dev ] && echo debug || echo release)
@@ -50,7 +51,7 @@ trap on_exit EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-step() { title "$(printf '\n[%s] %s' "$1" "$2")"; }
+step() { title "$(printf '\n[%s, %d:%02d] %s' "$1" $((SECONDS / 60)) $((SECONDS % 60)) "$2")"; }
 
 # step_log NAME COMMAND...: output goes to a log; its end is shown when the command fails.
 step_log() {
@@ -155,7 +156,10 @@ if [ "${SERVERS:-}" != compose ] && ! deploy/local/install.sh --servers --check 
   fi
 fi
 
-step 2/6 "Build (${build[*]}; the first one takes some minutes)"
+step 2/6 "Build (${build[*]})"
+if [ ! -x "$programs/gateway" ]; then
+  say "  the first build: about $minutes minutes on two cores, less on more; the next one takes seconds"
+fi
 "${build[@]}"
 
 step 3/6 "Postgres and RabbitMQ"

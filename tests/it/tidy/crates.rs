@@ -78,21 +78,22 @@ struct Metadata {
 }
 
 #[derive(Deserialize)]
-struct Package {
-    name: String,
-    manifest_path: String,
-    dependencies: Vec<Dependency>,
+pub(super) struct Package {
+    pub(super) name: String,
+    pub(super) manifest_path: String,
+    pub(super) dependencies: Vec<Dependency>,
     features: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Deserialize)]
-struct Dependency {
-    name: String,
-    kind: Option<String>,
+pub(super) struct Dependency {
+    pub(super) name: String,
+    pub(super) rename: Option<String>,
+    pub(super) kind: Option<String>,
     features: Vec<String>,
 }
 
-fn packages() -> Vec<Package> {
+pub(super) fn packages() -> Vec<Package> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
         .current_dir(root())
@@ -102,7 +103,7 @@ fn packages() -> Vec<Package> {
     serde_json::from_slice::<Metadata>(&output.stdout).unwrap().packages
 }
 
-fn short(name: &str) -> &str {
+pub(super) fn short(name: &str) -> &str {
     name.strip_prefix("fleet-").unwrap_or(name)
 }
 

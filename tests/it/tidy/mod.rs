@@ -1,6 +1,7 @@
 //! Conventions that no lint knows: who may use whom, where a technology lives, what files look like.
 
 mod crates;
+mod dependencies;
 mod files;
 mod settings;
 
