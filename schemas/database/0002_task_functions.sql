@@ -697,11 +697,34 @@ begin
     return 'due';
 end $$;
 
+-- The oldest unfinished task of the kinds that move money or goods, from when it was made: a task that
+-- is tried again and again is never late, and still has not succeeded. Only open work is read; how a
+-- purchase stands is looked up by its key, whatever the tables were like when the plan was made.
+create function fleet_unfinished_v1() returns table (
+    kind smallint, waits_for text, oldest_seconds bigint
+) language sql stable set enable_seqscan = off as $$
+    select old.kind, old.waits_for, extract(epoch from max(old.age))::bigint
+    from (
+        select t.kind, n.now - t.created_at as age,
+               case
+                   when t.kind = 1 and (select p.reserve_state from purchase p
+                                        where p.purchase = t.purchase) = 'buyer_asked' then 'buyer'
+                   when t.kind = 2 and (select p.dispense_state from purchase p
+                                        where p.purchase = t.purchase) = 'dispense_pending'
+                       then 'confirmation'
+                   else 'success' end as waits_for
+        from (select fleet_now() as now) n
+        join task t on t.created_at <= n.now - interval '30 seconds'
+        where t.kind in (1, 2, 3, 4, 9) and t.state in (1, 2, 3)) old
+    group by old.kind, old.waits_for
+$$;
+
 -- One look at the holds of purchases that are not settled, and the clock of the cases, which no
 -- engine works on. A hold that ran out while nobody knows what it is for opens a case, once; the
 -- settlement closes it. The hold itself is never touched.
 create function fleet_watch_holds_v1() returns table (
-    ours boolean, past_half bigint, expired bigint, opened bigint, closed bigint, reminded bigint
+    ours boolean, past_half bigint, expired bigint, opened bigint, closed bigint, reminded bigint,
+    new_purchase uuid[], new_class text[], new_cause text[]
 ) language plpgsql volatile set enable_seqscan = off as $$
 declare
     v_now constant timestamptz := fleet_now();
@@ -714,10 +737,6 @@ begin
     opened := 0;
     closed := 0;
     reminded := 0;
-    if not ours then
-        return next;
-        return;
-    end if;
     for v_held in
         select p.purchase, p.hold_expires_at <= v_now as is_over,
                p.settle_state in ('not_started', 'settle_unknown') as is_open
@@ -731,7 +750,7 @@ begin
         past_half := past_half + 1;
         if v_held.is_over then
             expired := expired + 1;
-            if v_held.is_open and not exists (
+            if ours and v_held.is_open and not exists (
                 select 1 from journal j
                 where j.purchase = v_held.purchase and j.kind = 8 and j.detail = v_cause) then
                 perform fleet_open_case(v_held.purchase, v_cause, v_now);
@@ -739,6 +758,11 @@ begin
             end if;
         end if;
     end loop;
+    -- Whoever looks is told the figures; one at a time acts upon them.
+    if not ours then
+        return next;
+        return;
+    end if;
 
     -- It holds purchases by now: a case that somebody decides about is left to the next look.
     with settled as (
@@ -764,5 +788,18 @@ begin
     update task t set due_at = v_now + interval '1 day'
     from up u where t.purchase = u.purchase and t.kind = u.kind and t.slot = u.slot;
     get diagnostics reminded = row_count;
+
+    -- A case has no hint: the mark says that it was told, once, whoever opened it.
+    with fresh as (
+        select t.purchase, t.kind, t.slot from task t
+        where t.kind = 8 and t.state = 4 and t.hinted_at is null
+        limit 100 for update skip locked
+    ), told as (
+        update task t set hinted_at = v_now
+        from fresh f where t.purchase = f.purchase and t.kind = f.kind and t.slot = f.slot
+        returning t.purchase, t.park_class, t.park_cause
+    )
+    select array_agg(t.purchase), array_agg(t.park_class), array_agg(t.park_cause)
+    into new_purchase, new_class, new_cause from told t;
     return next;
 end $$;

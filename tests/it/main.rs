@@ -24,6 +24,7 @@ mod dead_letters;
 mod delivery;
 mod directory;
 mod facts;
+mod figures;
 mod financial_terms;
 mod foreign;
 mod forged_hints;

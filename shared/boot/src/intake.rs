@@ -30,6 +30,20 @@ pub enum IntakeOutcome {
     Unavailable,
 }
 
+impl IntakeOutcome {
+    /// The word in metrics.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Stored { is_new: true, .. } => "created",
+            Self::Stored { is_new: false, .. } => "repeated",
+            Self::Conflict => "conflict",
+            Self::Similar => "similar",
+            Self::Rejected(_) => "rejected",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
 /// What is told about a purchase that a similar one in flight keeps away.
 #[must_use]
 pub fn similar_in_flight() -> Rejection {
@@ -61,6 +75,19 @@ impl Intake {
 
     /// Takes a batch in, in one round trip, and publishes the first hints of what is new.
     pub async fn take_in(
+        &self,
+        directory: &Directory,
+        bodies: Vec<(PurchaseBody, Scenario)>,
+        way_in: WayIn,
+    ) -> Vec<IntakeOutcome> {
+        let outcomes = self.outcomes(directory, bodies, way_in).await;
+        for outcome in &outcomes {
+            fleet_telemetry::metrics().intake(way_in.name(), outcome.name());
+        }
+        outcomes
+    }
+
+    async fn outcomes(
         &self,
         directory: &Directory,
         bodies: Vec<(PurchaseBody, Scenario)>,

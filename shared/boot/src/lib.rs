@@ -23,5 +23,5 @@ pub use program::{Arguments, Program, install_tls_provider, run};
 pub use requested::{Refusal, RequestedMessage, Taken, check_requested};
 pub use serve::{bind, serve};
 pub use settings::{Settings, SettingsError};
-pub use upkeep::watch_invariants;
+pub use upkeep::{watch_invariants, watch_money};
 pub use worker::Worker;

@@ -130,6 +130,7 @@ fn refuse(refusal: Refusal) -> Response {
             (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the request's head is too long")
         }
     };
+    fleet_telemetry::metrics().http_request("none", "other", "4xx", Duration::ZERO);
     let reply = TransactReply {
         response_code: codes::BAD_FORMAT.to_owned(),
         response_message: message.to_owned(),

@@ -3,12 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use fleet_store::{Holds, Invariant, Store, StoreError, invariants};
+use fleet_domain::{ParkClass, TaskKind, TaskState};
+use fleet_store::{
+    BacklogRow, Holds, Invariant, MoneyRow, Store, StoreError, UnfinishedRow, WaitsFor, invariants,
+};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// How often the fleet's backlog is asked for, for the metrics.
-const BACKLOG_EVERY: Duration = Duration::from_secs(10);
+/// How often the fleet's backlog and the books are asked for, for the metrics.
+const FIGURES_EVERY: Duration = Duration::from_secs(10);
+/// Looking takes no larger part of the time than one in so many, however much there is to look at.
+const LOOK_PART: u32 = 100;
 /// How often the invariants are looked at.
 const INVARIANTS_EVERY: Duration = Duration::from_secs(60);
 /// One invariant's query may take so long.
@@ -36,91 +41,138 @@ pub(crate) async fn prepare_partitions(store: Store, stop: CancellationToken) {
 }
 
 /// Tells the metrics what waits in the database, until the stop.
+///
+/// A gauge shows its last value for ever. So every value that there can be is told at each look, zeros
+/// too: an alert on what is gone has to end, and whoever starts workers by a figure has to stop them.
 pub(crate) async fn watch_backlog(store: Store, stop: CancellationToken) {
     loop {
-        let (backlog, parked) = (store.backlog().await, store.parked_counts().await);
-        match (backlog, parked, store.unmatched_count().await) {
-            (Ok(backlog), Ok(parked), Ok(unmatched)) => {
-                let metrics = fleet_telemetry::metrics();
-                metrics.unmatched_facts(count(unmatched));
-                for row in backlog {
-                    metrics.backlog(row.kind.name(), row.state.name(), count(row.tasks));
-                    if row.state == fleet_domain::TaskState::Queued {
-                        metrics.oldest_due_seconds(row.kind.name(), count(row.oldest_due_seconds));
-                    }
-                }
-                for (class, tasks) in parked {
-                    metrics.parked(class.name(), count(tasks));
-                }
-            }
-            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
-                tracing::warn!(error = %error, "backlog is not known");
-            }
+        let began = Instant::now();
+        if let Err(error) = look_at_backlog(&store).await {
+            tracing::warn!(error = %error, "backlog is not known");
         }
-        tokio::select! {
-            () = tokio::time::sleep(BACKLOG_EVERY) => {}
-            () = stop.cancelled() => return,
+        if stops(began, FIGURES_EVERY, &stop).await {
+            return;
         }
     }
 }
 
-/// Looks at the invariants that are cheap enough and at the books, until the stop: a violation is an
-/// alarm. Looking takes no more than a hundredth of the time, however much there is to look at.
+async fn look_at_backlog(store: &Store) -> Result<(), StoreError> {
+    let metrics = fleet_telemetry::metrics();
+    tell_backlog(&store.backlog().await?);
+    tell_age(&store.unfinished().await?);
+    let parked = store.parked_counts().await?;
+    for class in ParkClass::ALL {
+        let tasks = parked.iter().find(|(one, _)| *one == class).map_or(0, |(_, tasks)| *tasks);
+        metrics.parked(class.name(), count(tasks));
+    }
+    metrics.unmatched_facts(count(store.unmatched_count().await?));
+    Ok(())
+}
+
+fn tell_backlog(rows: &[BacklogRow]) {
+    let metrics = fleet_telemetry::metrics();
+    for kind in TaskKind::ALL {
+        for state in TaskState::ALL {
+            let row = rows.iter().find(|row| (row.kind, row.state) == (kind, state));
+            metrics.backlog(kind.name(), state.name(), count(row.map_or(0, |row| row.tasks)));
+        }
+        // A parked task is due when its next reminder is.
+        let open = rows.iter().filter(|row| row.kind == kind && row.state != TaskState::Parked);
+        let oldest = open.map(|row| row.oldest_due_seconds).max();
+        metrics.oldest_due_seconds(kind.name(), count(oldest.unwrap_or(0)));
+    }
+}
+
+fn tell_age(rows: &[UnfinishedRow]) {
+    for kind in TaskKind::ALL {
+        for waits_for in WaitsFor::ALL {
+            let row = rows.iter().find(|row| (row.kind, row.waits_for) == (kind, waits_for));
+            let seconds = count(row.map_or(0, |row| row.oldest_seconds));
+            fleet_telemetry::metrics().unfinished_seconds(kind.name(), waits_for.name(), seconds);
+        }
+    }
+}
+
+/// Waits between two looks, longer where there is much to look at; true at the stop.
+async fn stops(began: Instant, wait: Duration, stop: &CancellationToken) -> bool {
+    let pause = wait.max(began.elapsed().saturating_mul(LOOK_PART));
+    stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none()
+}
+
+/// Tells the metrics what is in the books and has not come to its end, until the stop.
+pub async fn watch_money(store: Store, stop: CancellationToken) {
+    // Money of a currency that has come to its end may have no row any more.
+    let mut currencies = BTreeSet::new();
+    loop {
+        let began = Instant::now();
+        match store.money().await {
+            Ok(rows) => tell_money(&rows, &mut currencies),
+            Err(error) => tracing::warn!(error = %error, "what is in the books is not known"),
+        }
+        if stops(began, FIGURES_EVERY, &stop).await {
+            return;
+        }
+    }
+}
+
+fn tell_money(rows: &[MoneyRow], currencies: &mut BTreeSet<String>) {
+    let mut sums: BTreeMap<(&str, &'static str), i64> = BTreeMap::new();
+    for row in rows {
+        for (state, minor) in [("held", row.held), ("undecided", row.undecided), ("owed", row.owed)]
+        {
+            let sum = sums.entry((&row.currency, state)).or_default();
+            *sum = sum.saturating_add(minor);
+        }
+        currencies.insert(row.currency.clone());
+    }
+    for currency in currencies.iter() {
+        for state in ["held", "undecided", "owed"] {
+            let minor = sums.get(&(currency.as_str(), state)).copied().unwrap_or(0);
+            fleet_telemetry::metrics().money(currency, state, count(minor));
+        }
+    }
+}
+
+/// Looks at the invariants that are cheap enough, until the stop: a violation is an alarm.
 pub async fn watch_invariants(store: Store, stop: CancellationToken) {
     let mut broken = BTreeSet::new();
     loop {
         let began = Instant::now();
-        if let Err(error) = look_at_invariants(&store, &mut broken).await {
-            tracing::warn!(error = %error, "whether the invariants hold is not known");
+        for invariant in invariants().iter().filter(|one| one.live) {
+            // One that takes too long says nothing about the others.
+            if let Err(error) = look_at(&store, invariant, &mut broken).await {
+                let code = invariant.code;
+                tracing::warn!(code, error = %error, "whether the invariant holds is not known");
+            }
         }
-        let pause = INVARIANTS_EVERY.max(began.elapsed().saturating_mul(100));
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = stop.cancelled() => return,
+        if stops(began, INVARIANTS_EVERY, &stop).await {
+            return;
         }
     }
 }
 
 /// What holds only once nothing is under way is an alarm when it was broken (`before`) at the last
 /// look too.
-async fn look_at_invariants(
+async fn look_at(
     store: &Store,
+    invariant: &Invariant,
     before: &mut BTreeSet<&'static str>,
 ) -> Result<(), StoreError> {
+    let found = store.violations(invariant, VIOLATIONS_MAX, INVARIANT_WITHIN).await?;
+    let rows = found.len();
     let metrics = fleet_telemetry::metrics();
-    for invariant in invariants().iter().filter(|one| one.live) {
-        let found = store.violations(invariant, VIOLATIONS_MAX, INVARIANT_WITHIN).await?;
-        metrics.violations(invariant.code, u64::try_from(found.len()).unwrap_or(u64::MAX));
-        let was_broken = if found.is_empty() {
-            before.remove(invariant.code)
-        } else {
-            !before.insert(invariant.code)
-        };
-        let is_alarm = was_broken || invariant.holds == Holds::Always;
-        if let Some(first) = found.first().filter(|_| is_alarm) {
-            let purchase = first.purchase.map(|id| id.to_string()).unwrap_or_default();
-            let Invariant { code, says, .. } = invariant;
-            let rows = found.len();
-            tracing::error!(
-                code,
-                says,
-                purchase,
-                detail = first.detail,
-                rows,
-                "invariant is broken"
-            );
-        }
-    }
-    let mut sums: BTreeMap<(String, &'static str), i64> = BTreeMap::new();
-    for row in store.money().await? {
-        for (state, minor) in [("held", row.held), ("undecided", row.undecided), ("owed", row.owed)]
-        {
-            let sum = sums.entry((row.currency.clone(), state)).or_default();
-            *sum = sum.saturating_add(minor);
-        }
-    }
-    for ((currency, state), minor) in sums {
-        metrics.money(currency, state, count(minor));
+    metrics.violations(invariant.code, u64::try_from(rows).unwrap_or(u64::MAX));
+    let was_broken = if found.is_empty() {
+        before.remove(invariant.code)
+    } else {
+        !before.insert(invariant.code)
+    };
+    let is_alarm = was_broken || invariant.holds == Holds::Always;
+    if let Some(first) = found.first().filter(|_| is_alarm) {
+        let purchase = first.purchase.map(|id| id.to_string()).unwrap_or_default();
+        let Invariant { code, says, .. } = invariant;
+        let detail = &first.detail;
+        tracing::error!(code, says, purchase, detail, rows, "invariant is broken");
     }
     Ok(())
 }

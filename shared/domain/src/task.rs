@@ -122,6 +122,9 @@ pub enum TaskState {
 }
 
 impl TaskState {
+    /// Every state, in the order of its code.
+    pub const ALL: [Self; 4] = [Self::Queued, Self::Running, Self::Waiting, Self::Parked];
+
     /// The number in the table.
     #[must_use]
     pub const fn code(self) -> i16 {
@@ -136,9 +139,7 @@ impl TaskState {
     /// The state of a number, if it is one.
     #[must_use]
     pub fn from_code(code: i16) -> Option<Self> {
-        [Self::Queued, Self::Running, Self::Waiting, Self::Parked]
-            .into_iter()
-            .find(|state| state.code() == code)
+        Self::ALL.into_iter().find(|state| state.code() == code)
     }
 
     /// The word in commands and metrics.

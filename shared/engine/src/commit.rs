@@ -88,6 +88,7 @@ async fn write<T: TaskStore, H: HintSink>(shared: &Shared<T, H>, group: Vec<Deci
                     }
                 }
                 shared.changed.notify_one();
+                tell_parked(&group, &written.verdicts);
                 shared.publish(hints, "publish.after");
             }
             Err(cause) if group.len() == 1 => {
@@ -143,6 +144,18 @@ pub(crate) fn retry_delays(seed: u64) -> impl Iterator<Item = Duration> {
         .with_jitter_seed(seed)
         .without_max_times()
         .build()
+}
+
+/// Somebody has to look at it: one line, when it is parked and never again.
+fn tell_parked(group: &[Decided], verdicts: &[CommitVerdict]) {
+    for (job, verdict) in group.iter().zip(verdicts) {
+        let Next::Park { class, cause, .. } = &job.commit.decision.next else { continue };
+        if *verdict == CommitVerdict::Done {
+            let TaskKey { purchase, kind, .. } = job.commit.key;
+            let (kind, class) = (kind.name(), class.name());
+            tracing::warn!(%purchase, kind, class, cause, "a task is parked");
+        }
+    }
 }
 
 fn count(kind: TaskKind, verdicts: &[CommitVerdict]) {

@@ -28,11 +28,11 @@ pub use operations::{
     AtRisk, BacklogRow, Candidate, CandidateAsk, Count, DeadLetterFilter, DeadLetterRow,
     DeadLetterState, DeadLetterView, DeliveryFilter, DeliveryRow, DeliveryView, Discarded,
     FactDecision, FactMatch, FactView, FailingEndpoint, FleetSummary, HiddenView, HoldWatch,
-    JournalView, LedgerView, LetterDecision, LetterOutcome, Matched, MoneyRow, NewDeadLetter,
-    NewReplay, ParkedCause, ParkedFilter, ParkedTask, ParkedTotals, PurchaseCount, PurchaseView,
-    REPLAY_LETTERS_MAX, Recorded, ReplayEnd, ReplayLetter, ReplayView, Replayable, ReportView,
-    Resend, StageTime, TaskView, TokenView, Transaction, TransactionHold, Unfit, UnmatchedFact,
-    UnmatchedFilter,
+    JournalView, LedgerView, LetterDecision, LetterOutcome, Matched, MoneyRow, NewCase,
+    NewDeadLetter, NewReplay, ParkedCause, ParkedFilter, ParkedTask, ParkedTotals, PurchaseCount,
+    PurchaseView, REPLAY_LETTERS_MAX, Recorded, ReplayEnd, ReplayLetter, ReplayView, Replayable,
+    ReportView, Resend, StageTime, TaskView, TokenView, Transaction, TransactionHold,
+    UnfinishedRow, Unfit, UnmatchedFact, UnmatchedFilter, WaitsFor,
 };
 pub use pool::{Store, StoreSettings};
 pub use purchases::{

@@ -10,7 +10,7 @@ use prometheus::{Registry, TextEncoder};
 
 /// Every metric as Prometheus shows it, in alphabetical order. Dashboards and alerts may use
 /// these and no others.
-pub const METRIC_NAMES: [&str; 21] = [
+pub const METRIC_NAMES: [&str; 22] = [
     "fleet_backlog_tasks",
     "fleet_broker_up",
     "fleet_claim_verdicts_total",
@@ -31,6 +31,7 @@ pub const METRIC_NAMES: [&str; 21] = [
     "fleet_requested_total",
     "fleet_store_round_trip_seconds",
     "fleet_unclaimed_tasks",
+    "fleet_unfinished_seconds",
     "fleet_unknown_fields_total",
 ];
 
@@ -42,6 +43,13 @@ const LONG_WAITS: [f64; 13] =
     [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 60.0];
 /// Bounds for the number of tasks that share one round trip.
 const GROUP_SIZES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+/// What the two ages count.
+const OLDEST_DUE: &str = "How late the oldest task is that nobody has taken up: queued, waiting past \
+                          its time, or claimed by a process that is gone";
+const UNFINISHED: &str = "How long ago the oldest unfinished task that moves money or goods was made, \
+                          from half a minute on: waits_for success is tried until it succeeds, \
+                          confirmation and buyer have planned waits";
 
 /// The instruments of this process.
 #[derive(Debug)]
@@ -62,6 +70,7 @@ pub struct Metrics {
     unclaimed_tasks: Gauge<u64>,
     backlog_tasks: Gauge<u64>,
     oldest_due: Gauge<u64>,
+    unfinished: Gauge<u64>,
     parked_tasks: Gauge<u64>,
     holds: Gauge<u64>,
     violations: Gauge<u64>,
@@ -126,6 +135,9 @@ impl Metrics {
         let gauge = |name: &'static str, help: &'static str| {
             meter.u64_gauge(name).with_description(help).build()
         };
+        let age = |name: &'static str, help: &'static str| {
+            meter.u64_gauge(name).with_unit("s").with_description(help).build()
+        };
         Self {
             store_round_trip: seconds(
                 "fleet.store.round_trip",
@@ -164,11 +176,8 @@ impl Metrics {
                 "Hints that this process holds and has not claimed",
             ),
             backlog_tasks: gauge("fleet.backlog.tasks", "Open tasks of the whole fleet"),
-            oldest_due: meter
-                .u64_gauge("fleet.oldest_due")
-                .with_unit("s")
-                .with_description("How long the oldest due task of the fleet has waited")
-                .build(),
+            oldest_due: age("fleet.oldest_due", OLDEST_DUE),
+            unfinished: age("fleet.unfinished", UNFINISHED),
             parked_tasks: gauge("fleet.parked.tasks", "Tasks that wait for a person"),
             holds: gauge("fleet.holds", "Unsettled holds past half of their time, or run out"),
             violations: gauge(
@@ -245,15 +254,26 @@ impl Metrics {
         self.unknown_fields.add(count, &[]);
     }
 
-    /// `count` purchases came in by `way_in` and ended with `outcome`.
-    pub fn intake(&self, way_in: &'static str, outcome: &'static str, count: u64) {
+    /// A purchase came in by `way_in` and was taken in, or not, with `outcome`.
+    pub fn intake(&self, way_in: &'static str, outcome: &'static str) {
         let labels = [KeyValue::new("way_in", way_in), KeyValue::new("outcome", outcome)];
-        self.intake.add(count, &labels);
+        self.intake.add(1, &labels);
     }
 
-    /// A request to this service was answered; `path` is the route's pattern, not the path sent.
-    pub fn http_request(&self, path: &'static str, status: u16, took: Duration) {
-        let labels = [KeyValue::new("path", path), KeyValue::new("status", i64::from(status))];
+    /// A request to this service was answered; `route` is the pattern, never the path that was sent,
+    /// and `status` the class of the answer.
+    pub fn http_request(
+        &self,
+        route: &str,
+        method: &'static str,
+        status: &'static str,
+        took: Duration,
+    ) {
+        let labels = [
+            KeyValue::new("route", route.to_owned()),
+            KeyValue::new("method", method),
+            KeyValue::new("status", status),
+        ];
         self.http_request.record(took.as_secs_f64(), &labels);
     }
 
@@ -283,6 +303,12 @@ impl Metrics {
         self.oldest_due.record(seconds, &[KeyValue::new("kind", kind)]);
     }
 
+    /// How long ago the oldest unfinished task of a kind was made.
+    pub fn unfinished_seconds(&self, kind: &'static str, waits_for: &'static str, seconds: u64) {
+        let labels = [KeyValue::new("kind", kind), KeyValue::new("waits_for", waits_for)];
+        self.unfinished.record(seconds, &labels);
+    }
+
     /// How many tasks of the whole fleet wait for a person.
     pub fn parked(&self, class: &'static str, tasks: u64) {
         self.parked_tasks.record(tasks, &[KeyValue::new("class", class)]);
@@ -299,8 +325,9 @@ impl Metrics {
     }
 
     /// Minor units of a currency that are `held`, `undecided` or `owed`.
-    pub fn money(&self, currency: String, state: &'static str, minor: u64) {
-        let labels = [KeyValue::new("currency", currency), KeyValue::new("state", state)];
+    pub fn money(&self, currency: &str, state: &'static str, minor: u64) {
+        let labels =
+            [KeyValue::new("currency", currency.to_owned()), KeyValue::new("state", state)];
         self.money.record(minor, &labels);
     }
 
@@ -311,90 +338,4 @@ impl Metrics {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn record_everything() {
-        let metrics = metrics();
-        metrics.store_round_trip(Duration::from_millis(3));
-        metrics.claim_verdict("reserve", "claimed", 4);
-        metrics.commit_verdict("reserve", "committed", 5);
-        metrics.exchange("reserve", "bank-a", "done", Duration::from_millis(120));
-        metrics.group("claim", "reserve", 7);
-        metrics.published("reserve", 8, 2);
-        metrics.clock("reserve", 9, 1, 3);
-        metrics.requested("created", 6);
-        metrics.unknown_fields(2);
-        metrics.intake("http", "created", 11);
-        metrics.http_request("/purchases", 202, Duration::from_millis(30));
-        metrics.broker_up("publish", true);
-        metrics.in_flight("reserve", 12);
-        metrics.unclaimed("reserve", 13);
-        metrics.backlog("reserve", "due", 14);
-        metrics.oldest_due_seconds("reserve", 2);
-        metrics.parked("unknown", 15);
-        metrics.holds("past_half", 16);
-        metrics.violations("M1", 17);
-        metrics.money("ZAR".to_owned(), "held", 18);
-        metrics.unmatched_facts(19);
-    }
-
-    #[test]
-    fn the_list_of_names_is_all_that_is_ever_shown() {
-        record_everything();
-        let text = render();
-        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
-        let shown: Vec<&str> = types.filter_map(|line| line.split(' ').next()).collect();
-        assert_eq!(shown, METRIC_NAMES);
-    }
-
-    #[test]
-    fn what_was_recorded_is_shown_with_its_labels_and_no_others() {
-        record_everything();
-        let text = render();
-        for line in [
-            "fleet_exchange_seconds_bucket{kind=\"reserve\",outcome=\"done\",owner=\"bank-a\",le=\"0.1\"} 0",
-            "fleet_http_request_seconds_bucket{path=\"/purchases\",status=\"202\",le=\"0.02\"} 0",
-            "fleet_group_tasks_bucket{kind=\"reserve\",operation=\"claim\",le=\"4\"} 0",
-            "fleet_store_round_trip_seconds_bucket{le=\"0.002\"} 0",
-            "fleet_broker_up{connection=\"publish\"} 1",
-            "fleet_in_flight_tasks{kind=\"reserve\"} 12",
-            "fleet_unclaimed_tasks{kind=\"reserve\"} 13",
-            "fleet_backlog_tasks{kind=\"reserve\",state=\"due\"} 14",
-            "fleet_oldest_due_seconds{kind=\"reserve\"} 2",
-            "fleet_parked_tasks{class=\"unknown\"} 15",
-            "fleet_holds{age=\"past_half\"} 16",
-            "fleet_invariant_violations{code=\"M1\"} 17",
-            "fleet_money_minor{currency=\"ZAR\",state=\"held\"} 18",
-            "fleet_facts_unmatched 19",
-        ] {
-            assert!(text.lines().any(|shown| shown == line), "{line} not in\n{text}");
-        }
-    }
-
-    #[test]
-    fn counters_add_up() {
-        let metrics = metrics();
-        metrics.claim_verdict("capture", "claimed", 4);
-        metrics.claim_verdict("capture", "claimed", 5);
-        metrics.commit_verdict("capture", "stale", 2);
-        metrics.published("capture", 8, 2);
-        metrics.clock("capture", 9, 1, 3);
-        metrics.requested("refused", 6);
-        metrics.intake("queue", "repeated", 11);
-        let text = render();
-        for line in [
-            "fleet_claim_verdicts_total{kind=\"capture\",verdict=\"claimed\"} 9",
-            "fleet_commit_verdicts_total{kind=\"capture\",verdict=\"stale\"} 2",
-            "fleet_published_hints_total{kind=\"capture\",outcome=\"confirmed\"} 8",
-            "fleet_published_hints_total{kind=\"capture\",outcome=\"left_to_clock\"} 2",
-            "fleet_clock_tasks_total{kind=\"capture\",outcome=\"due\"} 9",
-            "fleet_clock_tasks_total{kind=\"capture\",outcome=\"lost\"} 1",
-            "fleet_clock_tasks_total{kind=\"capture\",outcome=\"reminded\"} 3",
-            "fleet_requested_total{outcome=\"refused\"} 6",
-            "fleet_intake_total{outcome=\"repeated\",way_in=\"queue\"} 11",
-        ] {
-            assert!(text.lines().any(|shown| shown == line), "{line} not in\n{text}");
-        }
-    }
-}
+mod tests;

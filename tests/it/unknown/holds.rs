@@ -101,6 +101,13 @@ async fn a_hold_that_runs_out_undecided_is_told_at_half_and_opens_one_case_that_
     let expired = async || says("fleet_holds{age=\"expired\"} 1").await;
     fleet.until("the metric of holds that ran out", expired).await;
     assert_eq!(fleet.parked().await.len(), 1, "one case, however often it is looked at");
+    let word = id.to_string();
+    let lines = || {
+        let log = fleet.log_of(reservation);
+        let told = log.lines().filter(|line| line.contains("a task is parked"));
+        told.filter(|line| line.contains(&word) && line.contains("\"case\"")).count()
+    };
+    fleet.until("a line that tells of the case", async || lines() > 0).await;
     // The supplier tells at last: the bank may still take the money, and the case closes.
     let told = serde_json::json!({ "vendRef": format!("{id}-0000"), "responseCode": "0000" });
     let text = told.to_string();
@@ -113,5 +120,6 @@ async fn a_hold_that_runs_out_undecided_is_told_at_half_and_opens_one_case_that_
     assert_eq!(view.purchase.progress.settle, SettleState::Captured);
     assert_eq!(fleet.count(id, EffectKind::Capture), 1);
     assert!(view.journal.iter().any(|row| row.outcome == "case_closed"));
+    assert_eq!(lines(), 1, "one line, however often it is looked at");
     fleet.assert_all_ended().await;
 }

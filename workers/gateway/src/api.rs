@@ -23,7 +23,8 @@ const ABOUT: &str = "The gateway of the Purchase Fleet: purchases of digital goo
 what suppliers confirm. Unknown fields and parameters are ignored; integers may be numeric strings. \
 An error names the field and never repeats a value. 503 means: not stored, or not known whether; \
 send the same request again, with the same `clientTxnRef`. Any other path is answered 404, any other \
-method 405, in the shape of `TransactReply`.";
+method 405, a body with a Content-Encoding 415, a request without one length and one Host 400, in the \
+shape of `TransactReply`.";
 
 /// Says what an operation is, beside its handler.
 pub(crate) type Describe = fn(&mut Document) -> Operation;

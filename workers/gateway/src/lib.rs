@@ -10,6 +10,7 @@ mod closed;
 mod compose;
 mod halved;
 mod intake;
+mod measured;
 mod msisdn;
 mod parameters;
 mod present;

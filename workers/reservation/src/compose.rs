@@ -1,7 +1,7 @@
 //! What this program is made of.
 
 use crate::{Refund, Reserve, Settle, keep_letters, take_requests, watch_holds};
-use fleet_boot::{Intake, Program, Worker, watch_invariants};
+use fleet_boot::{Intake, Program, Worker, watch_invariants, watch_money};
 use fleet_contracts::Queue;
 
 /// How it is named and explained.
@@ -33,6 +33,7 @@ pub async fn compose(mut worker: Worker) -> anyhow::Result<Worker> {
     ));
     worker.spawn(watch_holds(worker.store.clone(), worker.stop.clone()));
     worker.spawn(watch_invariants(worker.store.clone(), worker.stop.clone()));
+    worker.spawn(watch_money(worker.store.clone(), worker.stop.clone()));
     let letters = worker.consume(Queue::Dead, LETTERS_PREFETCH);
     worker.spawn(keep_letters(letters, worker.store.clone(), worker.stop.clone()));
     Ok(worker)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fleet_store::{HoldWatch, Store};
+use fleet_store::{HoldWatch, NewCase, Store};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -17,11 +17,10 @@ pub async fn watch_holds(store: Store, stop: CancellationToken) {
     loop {
         let began = Instant::now();
         match store.watch_holds().await {
-            Ok(found) if found.ours => {
-                tell(before, found);
+            Ok(found) => {
+                tell(&before, &found);
                 before = found;
             }
-            Ok(_) => {}
             Err(error) => tracing::warn!(error = %error, "the age of holds is not known"),
         }
         tokio::select! {
@@ -31,14 +30,17 @@ pub async fn watch_holds(store: Store, stop: CancellationToken) {
     }
 }
 
-fn tell(before: HoldWatch, found: HoldWatch) {
+fn tell(before: &HoldWatch, found: &HoldWatch) {
     let count = |number: i64| u64::try_from(number).unwrap_or(0);
     let metrics = fleet_telemetry::metrics();
     metrics.holds("past_half", count(found.past_half));
     metrics.holds("expired", count(found.expired));
     metrics.clock("case", 0, 0, count(found.reminded));
-    if found.past_half > before.past_half {
+    if found.ours && found.past_half > before.past_half {
         tracing::warn!(holds = found.past_half, "unsettled holds are past half of their time");
+    }
+    for NewCase { purchase, class, cause } in &found.new_cases {
+        tracing::warn!(%purchase, kind = "case", class, cause, "a task is parked");
     }
     if found.opened > 0 {
         tracing::warn!(cases = found.opened, "holds ran out undecided, a person must look");

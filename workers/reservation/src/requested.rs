@@ -82,6 +82,7 @@ async fn take_in(
         for (request, outcome) in requests.into_iter().zip(outcomes) {
             match Taken::from(outcome) {
                 Taken::Stored { id, .. } => {
+                    fleet_telemetry::metrics().requested("accepted", 1);
                     let reference = Some(id.to_string());
                     replies.extend(reply(&request.message, RequestedOutcome::Accepted, |reply| {
                         reply.raas_txn_ref = reference;

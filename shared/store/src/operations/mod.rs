@@ -16,8 +16,10 @@ pub use dead_letters::{
 pub use deliveries::{
     DeliveryFilter, DeliveryRow, FailingEndpoint, Resend, Transaction, TransactionHold,
 };
-pub use holds::HoldWatch;
-pub use parked::{AtRisk, BacklogRow, ParkedFilter, ParkedTask, ParkedTotals};
+pub use holds::{HoldWatch, NewCase};
+pub use parked::{
+    AtRisk, BacklogRow, ParkedFilter, ParkedTask, ParkedTotals, UnfinishedRow, WaitsFor,
+};
 pub use replays::{
     LetterDecision, LetterOutcome, NewReplay, REPLAY_LETTERS_MAX, ReplayEnd, ReplayLetter,
     ReplayView, Replayable, Unfit,

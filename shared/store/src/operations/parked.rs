@@ -21,8 +21,45 @@ pub struct BacklogRow {
     pub state: TaskState,
     /// How many.
     pub tasks: i64,
-    /// How long the oldest is due; 0 when none is.
+    /// How long the oldest is due, or, of running ones, how long its lease is over; 0 when none is.
     pub oldest_due_seconds: i64,
+}
+
+/// What a task waits for that moves money or goods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitsFor {
+    /// To be done: it is tried, asked about or queued until it succeeds.
+    Success,
+    /// The supplier took the order and confirms later.
+    Confirmation,
+    /// The buyer was asked and has time to answer.
+    Buyer,
+}
+
+impl WaitsFor {
+    /// Everything.
+    pub const ALL: [Self; 3] = [Self::Success, Self::Confirmation, Self::Buyer];
+
+    /// The word in the query and in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Confirmation => "confirmation",
+            Self::Buyer => "buyer",
+        }
+    }
+}
+
+/// The oldest unfinished task of a kind that moves money or goods.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnfinishedRow {
+    /// The kind.
+    pub kind: TaskKind,
+    /// What it waits for.
+    pub waits_for: WaitsFor,
+    /// How long ago it was made.
+    pub oldest_seconds: i64,
 }
 
 /// Which parked tasks.
@@ -104,6 +141,25 @@ impl Store {
                     state: state(row)?,
                     tasks: get(row, "tasks")?,
                     oldest_due_seconds: get(row, "oldest_due_seconds")?,
+                })
+            })
+            .collect()
+    }
+
+    /// The age of what moves money or goods and is not parked, where it is half a minute or more.
+    ///
+    /// # Errors
+    /// [`StoreError`] while Postgres is away.
+    pub async fn unfinished(&self) -> Result<Vec<UnfinishedRow>, StoreError> {
+        let rows = self.rows(sqlx::query("select * from fleet_unfinished_v1()")).await?;
+        rows.iter()
+            .map(|row| {
+                let word: String = get(row, "waits_for")?;
+                let waits_for = WaitsFor::ALL.into_iter().find(|one| one.name() == word);
+                Ok(UnfinishedRow {
+                    kind: kind(row)?,
+                    waits_for: waits_for.unwrap_or(WaitsFor::Success),
+                    oldest_seconds: get(row, "oldest_seconds")?,
                 })
             })
             .collect()

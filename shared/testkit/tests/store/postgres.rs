@@ -8,6 +8,7 @@
 )]
 
 mod directory;
+mod figures;
 mod intake;
 mod operations;
 mod replays;

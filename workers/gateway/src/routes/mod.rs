@@ -25,6 +25,7 @@ use crate::Gateway;
 use crate::api::Api;
 use crate::closed::closed;
 use crate::halved::halved;
+use crate::measured::measured;
 
 pub(crate) use card_payments::unavailable as payment_page_unavailable;
 pub(crate) use transactions::QueryProblem;
@@ -109,7 +110,8 @@ pub fn router(gateway: Gateway) -> Router {
     // One byte more than allowed, so that the handler itself can name what is too long.
     let limit = DefaultBodyLimit::max(BODY_BYTES_MAX.saturating_add(1));
     let maintenance = axum::middleware::from_fn_with_state(gateway.clone(), closed);
-    let router = router.layer(limit).layer(maintenance).with_state(gateway);
+    let measure = axum::middleware::from_fn(measured);
+    let router = router.layer(limit).layer(maintenance).layer(measure).with_state(gateway);
     if fleet_telemetry::is_armed("gateway", "answer.middle") {
         return router.layer(axum::middleware::map_response(halved));
     }
