@@ -13,8 +13,7 @@ create function fleet_accept_v1(
     t_deadline timestamptz[],
     k_hash bytea[], k_desk text[], k_sealed bytea[], k_made timestamptz[], k_timestamp text[],
     p_refuse_similar boolean[]
-) returns table (idx integer, db_now timestamptz, is_new boolean, is_same boolean, about purchase,
-                 similar_to uuid)
+) returns table (idx integer, db_now timestamptz, is_new boolean, about purchase, similar_to uuid)
 language plpgsql volatile set enable_seqscan = off as $$
 declare
     v_now constant timestamptz := fleet_now();
@@ -87,10 +86,9 @@ begin
     end if;
 
     return query
-    select a.i::integer, v_now, p.purchase = a.purchase and p.purchase = any (v_new),
-           p.fingerprint = a.fingerprint, p, s.similar_to
-    from unnest(p_purchase, p_client, p_ref, p_fingerprint)
-         with ordinality as a (purchase, client, ref, fingerprint, i)
+    select a.i::integer, v_now, p.purchase = a.purchase and p.purchase = any (v_new), p,
+           s.similar_to
+    from unnest(p_purchase, p_client, p_ref) with ordinality as a (purchase, client, ref, i)
     left join purchase p on p.client_id = a.client and p.client_txn_ref = a.ref
     left join unnest(v_similar, v_similar_to) as s (refused, similar_to) on s.refused = a.purchase
     order by a.i;

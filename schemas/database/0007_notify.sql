@@ -33,7 +33,8 @@ create table notification (
 );
 
 -- Stores a message that a client asked for, with its task. The same reference again is the same
--- message. Verdicts: new, same, conflict, not_found, too_many.
+-- message, whatever became of the channel since: without a lane nothing new is stored. Verdicts: new,
+-- same, conflict, not_found, no_channel, too_many.
 create function fleet_notify_v1(
     p_client bigint, p_ref text, p_fingerprint bytea, p_purchase uuid, p_channel text,
     p_body bytea, p_lane integer, p_start_by timestamptz, p_at_most integer
@@ -44,39 +45,49 @@ declare
     v_known notification%rowtype;
 begin
     db_now := fleet_now();
-    -- Two of one purchase get their slots one after the other.
-    perform 1 from purchase p
-        where p.purchase = p_purchase and p.client_id = p_client for no key update;
+    select * into v_known from notification n
+    where n.client_id = p_client and n.client_notification_ref = p_ref;
     if not found then
-        verdict := 'not_found';
-        return next;
-        return;
-    end if;
-
-    select max(n.slot) into v_slot from notification n where n.purchase = p_purchase;
-    v_slot := coalesce(v_slot + 1, 200);
-    if v_slot < 200 + p_at_most then
-        -- It waits for whoever stores the same reference at this moment; what is read then sees it.
-        insert into notification (client_id, client_notification_ref, purchase, slot, fingerprint,
-                                  created_at)
-        values (p_client, p_ref, p_purchase, v_slot, p_fingerprint, db_now)
-        on conflict (client_id, client_notification_ref) do nothing;
-        if found then
-            insert into delivery (purchase, slot, client_id, channel, body_sealed, created_at)
-            values (p_purchase, v_slot, p_client, p_channel, p_body, db_now);
-            insert into task (purchase, kind, slot, state, due_at, lane, hinted_at, start_by,
-                              deadline_at, created_at)
-            values (p_purchase, 6, v_slot, 1, db_now + interval '10 seconds', p_lane, db_now,
-                    p_start_by, p_start_by, db_now);
-            verdict := 'new';
-            slot := v_slot;
+        if p_lane is null then
+            verdict := 'no_channel';
             return next;
             return;
         end if;
+        -- Two of one purchase get their slots one after the other.
+        perform 1 from purchase p
+            where p.purchase = p_purchase and p.client_id = p_client for no key update;
+        if not found then
+            verdict := 'not_found';
+            return next;
+            return;
+        end if;
+
+        select max(n.slot) into v_slot from notification n where n.purchase = p_purchase;
+        v_slot := coalesce(v_slot + 1, 200);
+        if v_slot < 200 + p_at_most then
+            -- It waits for whoever stores the same reference at this moment; what is read then sees
+            -- it.
+            insert into notification (client_id, client_notification_ref, purchase, slot,
+                                      fingerprint, created_at)
+            values (p_client, p_ref, p_purchase, v_slot, p_fingerprint, db_now)
+            on conflict (client_id, client_notification_ref) do nothing;
+            if found then
+                insert into delivery (purchase, slot, client_id, channel, body_sealed, created_at)
+                values (p_purchase, v_slot, p_client, p_channel, p_body, db_now);
+                insert into task (purchase, kind, slot, state, due_at, lane, hinted_at, start_by,
+                                  deadline_at, created_at)
+                values (p_purchase, 6, v_slot, 1, db_now + interval '10 seconds', p_lane, db_now,
+                        p_start_by, p_start_by, db_now);
+                verdict := 'new';
+                slot := v_slot;
+                return next;
+                return;
+            end if;
+        end if;
+        select * into v_known from notification n
+        where n.client_id = p_client and n.client_notification_ref = p_ref;
     end if;
-    select * into v_known from notification n
-    where n.client_id = p_client and n.client_notification_ref = p_ref;
-    verdict := case when not found then 'too_many'
+    verdict := case when v_known.slot is null then 'too_many'
                     when v_known.fingerprint = p_fingerprint then 'same'
                     else 'conflict' end;
     slot := v_known.slot;

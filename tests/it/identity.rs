@@ -1,5 +1,7 @@
 //! The same purchase again: one purchase and one effect, whichever way it comes.
 
+mod changed;
+
 use fleet_contracts::RequestedOutcome;
 use fleet_domain::{PurchaseId, PurchaseStatus};
 use fleet_simulator::EffectKind;

@@ -37,10 +37,16 @@ fn message() -> Value {
 
 /// Letters as the fleet keeps them, of purchases that are new.
 pub(crate) async fn keep(fleet: &TestFleet, cause: &str, count: usize) -> Vec<Uuid> {
+    let bodies: Vec<Value> = (0..count).map(|_| message()).collect();
+    keep_bodies(fleet, cause, &bodies).await
+}
+
+/// Letters as the fleet keeps them, of these messages.
+pub(crate) async fn keep_bodies(fleet: &TestFleet, cause: &str, bodies: &[Value]) -> Vec<Uuid> {
     let keyring = fleet.store().keyring().clone();
     let (mut letters, mut sealed, mut lengths) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..count {
-        let (id, body) = (Uuid::now_v7(), message().to_string());
+    for body in bodies {
+        let (id, body) = (Uuid::now_v7(), body.to_string());
         letters.push(id);
         sealed.push(keyring.seal_bytes("dead_letter.body", id, body.as_bytes()));
         lengths.push(i32::try_from(body.len()).unwrap());

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use fleet_contracts::{PurchaseBody, Rejection, accept, codes, content_of};
+use fleet_contracts::{CheckedBody, PurchaseBody, Rejection, accept, active_client, codes};
 use fleet_domain::{ClientId, Directory, Progress, PurchaseId, Scenario, WayIn};
-use fleet_store::{NewPurchase, Store, StoreError, Stored};
+use fleet_store::{Earlier, NewPurchase, Store, StoreError, Stored};
 
 use crate::HintPublisher;
 
@@ -44,6 +44,17 @@ impl IntakeOutcome {
     }
 }
 
+impl From<Stored> for IntakeOutcome {
+    fn from(stored: Stored) -> Self {
+        match stored {
+            Stored::New(id, progress) => Self::Stored { id, progress, is_new: true },
+            Stored::Same(id, progress) => Self::Stored { id, progress, is_new: false },
+            Stored::Conflict => Self::Conflict,
+            Stored::Similar(_) => Self::Similar,
+        }
+    }
+}
+
 /// What is told about a purchase that a similar one in flight keeps away.
 #[must_use]
 pub fn similar_in_flight() -> Rejection {
@@ -73,7 +84,8 @@ impl Intake {
         Self { store, hints: None }
     }
 
-    /// Takes a batch in, in one round trip, and publishes the first hints of what is new.
+    /// Takes a batch in, in one round trip, and publishes the first hints of what is new. A purchase
+    /// that was accepted before is answered with what it is now, whatever a rule of today says.
     pub async fn take_in(
         &self,
         directory: &Directory,
@@ -93,57 +105,44 @@ impl Intake {
         bodies: Vec<(PurchaseBody, Scenario)>,
         way_in: WayIn,
     ) -> Vec<IntakeOutcome> {
+        let count = bodies.len();
         let Ok(now) = self.store.now().await else {
-            return vec![IntakeOutcome::Unavailable; bodies.len()];
+            return vec![IntakeOutcome::Unavailable; count];
         };
         let keyring = self.store.keyring();
         let is_blacklisted =
             |source: &str| directory.blacklist.contains(&keyring.lookup_hash("source", source));
         let mut outcomes = HashMap::new();
-        let mut orders = Vec::new();
-        for (index, (body, scenario)) in bodies.iter().enumerate() {
-            match accept(directory, body, *scenario, now, &is_blacklisted) {
-                Ok(order) => orders.push((index, order)),
-                Err(rejection) => {
-                    let before = self.stored_before(directory, body, *scenario, &rejection).await;
-                    let outcome = before.unwrap_or(IntakeOutcome::Rejected(rejection));
-                    outcomes.insert(index, outcome);
-                }
+        let (mut orders, mut refused) = (Vec::new(), Vec::new());
+        for (index, (body, scenario)) in bodies.into_iter().enumerate() {
+            match read(directory, body, scenario) {
+                Err(rejection) => drop(outcomes.insert(index, IntakeOutcome::Rejected(rejection))),
+                Ok((checked, earlier)) => match accept(directory, &checked, now, &is_blacklisted) {
+                    Ok(order) => orders.push((index, NewPurchase { order, way_in })),
+                    Err(rejection) => refused.push(Refused { index, earlier, rejection }),
+                },
             }
         }
-        let orders = orders
-            .into_iter()
-            .map(|(index, order)| (index, NewPurchase { order, way_in }))
-            .collect();
+        self.tell_refused(refused, &mut outcomes).await;
         self.store_orders(orders, &mut outcomes).await;
         let missing = IntakeOutcome::Unavailable;
-        (0..bodies.len()).map(|i| outcomes.remove(&i).unwrap_or_else(|| missing.clone())).collect()
+        (0..count).map(|i| outcomes.remove(&i).unwrap_or_else(|| missing.clone())).collect()
     }
 
-    /// A retry of what was accepted is no new purchase: rules and terms that changed since are not
-    /// asked again.
-    async fn stored_before(
+    /// What a rule of today refuses may be a retry of what was accepted: then the rule is not asked.
+    async fn tell_refused(
         &self,
-        directory: &Directory,
-        body: &PurchaseBody,
-        scenario: Scenario,
-        rejection: &Rejection,
-    ) -> Option<IntakeOutcome> {
-        if rejection.code == codes::BAD_FORMAT {
-            return None;
-        }
-        let content = content_of(directory, body, scenario)?;
-        let client = ClientId(body.client_id);
-        let found = self
-            .store
-            .accepted_before(client, &body.client_txn_ref, &content, body.fee_amount)
-            .await;
-        match found {
-            Ok(found) => {
-                let (id, progress) = found?;
-                Some(IntakeOutcome::Stored { id, progress: Box::new(progress), is_new: false })
-            }
-            Err(_) => Some(IntakeOutcome::Unavailable),
+        refused: Vec<Refused>,
+        outcomes: &mut HashMap<usize, IntakeOutcome>,
+    ) {
+        let earlier: Vec<&Earlier> = refused.iter().map(|one| &one.earlier).collect();
+        let Ok(found) = self.store.accepted_before(&earlier).await else { return };
+        for (one, found) in refused.into_iter().zip(found) {
+            let outcome = match found {
+                None => IntakeOutcome::Rejected(one.rejection),
+                Some(stored) => IntakeOutcome::from(stored),
+            };
+            outcomes.insert(one.index, outcome);
         }
     }
 
@@ -188,20 +187,38 @@ impl Intake {
         fleet_telemetry::crash_point(scope, "insert.after");
         let mut hints = Vec::new();
         for ((index, order), stored) in orders.iter().zip(accepted.stored) {
-            let outcome = match stored {
-                Stored::New(id, progress) => {
-                    hints.push((id, order.order.first_task.clone()));
-                    IntakeOutcome::Stored { id, progress, is_new: true }
-                }
-                Stored::Same(id, progress) => IntakeOutcome::Stored { id, progress, is_new: false },
-                Stored::Conflict => IntakeOutcome::Conflict,
-                Stored::Similar(_) => IntakeOutcome::Similar,
-            };
-            outcomes.insert(*index, outcome);
+            if let Stored::New(id, _) = &stored {
+                hints.push((*id, order.order.first_task.clone()));
+            }
+            outcomes.insert(*index, stored.into());
         }
         if let Some(publisher) = &self.hints {
             publisher.publish_first(hints, accepted.now).await;
         }
         Ok(())
     }
+}
+
+/// A body that a rule of today refuses, unless it was accepted before.
+struct Refused {
+    index: usize,
+    earlier: Earlier,
+    rejection: Rejection,
+}
+
+/// What a body is by its form, and as which purchase it may have been accepted before. A client that
+/// is not served gets no answer about its purchases either.
+fn read(
+    directory: &Directory,
+    body: PurchaseBody,
+    scenario: Scenario,
+) -> Result<(CheckedBody, Earlier), Rejection> {
+    let checked = CheckedBody::of(body, scenario)?;
+    let client = active_client(directory, ClientId(checked.body.client_id))?;
+    let earlier = Earlier {
+        client: client.id,
+        client_txn_ref: checked.body.client_txn_ref.clone(),
+        content: checked.content(client),
+    };
+    Ok((checked, earlier))
 }

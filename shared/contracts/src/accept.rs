@@ -3,13 +3,12 @@
 
 use chrono::{DateTime, Utc};
 use fleet_domain::{
-    Amounts, Client, ClientId, Connector, Currency, Directory, FollowUp, FraudDetails, FundingType,
-    Order, OrderDetails, Party, Private, Product, ProductId, PurchaseId, ReserveState, Scenario,
-    SupplierAdapter, TaskKind, bare, later, looks_like_a_card_number,
+    Amounts, CardAccount, Client, ClientId, Connector, Directory, FollowUp, FraudDetails,
+    FundingType, Order, OrderDetails, Party, Product, ProductId, PurchaseId, ReserveState,
+    Scenario, SupplierAdapter, TaskKind, later,
 };
 
-use crate::timestamp::is_iso_8601;
-use crate::{PurchaseBody, Rejection, channels, codes};
+use crate::{CheckedBody, Content, PurchaseBody, Rejection, channels, codes};
 
 /// Minor units of a purchase at most (contracts, section 1: 12 digits).
 pub const PURCHASE_AMOUNT_MAX: i64 = 999_999_999_999;
@@ -19,11 +18,8 @@ pub const PURCHASE_AMOUNT_MAX: i64 = 999_999_999_999;
 pub struct AcceptedOrder {
     /// What is stored.
     pub order: Order,
-    /// What "the same content" means, as text; stored as a keyed hash only.
-    pub content: Private,
-    /// The fee that the request named: part of the content too, but a purchase that names none is the
-    /// same one whatever the fee has become since.
-    pub sent_fee: Option<i64>,
+    /// What a retry is compared by; stored as a keyed hash only.
+    pub content: Content,
     /// Where its funds begin.
     pub reserve: ReserveState,
     /// What is done first.
@@ -32,55 +28,56 @@ pub struct AcceptedOrder {
     pub refuse_similar: bool,
 }
 
-/// Turns a body into an order.
+/// Turns a body into an order by the rules of today.
 ///
 /// `is_blacklisted` tells whether a source is blacklisted; `now` is the database's time.
 ///
 /// # Errors
-/// [`Rejection`] with the contract's code; it names the field and never repeats a value.
+/// [`Rejection`] with the contract's code; it names the field and never repeats a value. It says
+/// nothing of a purchase that was accepted before with this content.
 pub fn accept(
     directory: &Directory,
-    body: &PurchaseBody,
-    scenario: Scenario,
+    checked: &CheckedBody,
     now: DateTime<Utc>,
     is_blacklisted: &dyn Fn(&str) -> bool,
 ) -> Result<AcceptedOrder, Rejection> {
-    check_texts(body)?;
-    let client = client_of(directory, body)?;
+    let (body, scenario) = (&checked.body, checked.scenario);
+    let client = active_client(directory, ClientId(body.client_id))?;
     channels::check(client, body)?;
-    let (product, _) = product_for(directory, client, ProductId(body.product_id))?;
-    let currency = currency_of(body, product)?;
+    let card = card_account(client, checked)?;
+    let product = card.map_or(body.product_id, |card| card.product_id);
+    let (product, _) = product_for(directory, client, ProductId(product))?;
+    check_currency(checked, product)?;
     let amounts = amounts_of(directory, client, product, body.purchase_amount)?;
     if body.fee_amount.is_some_and(|sent| sent != amounts.fee_amount) {
         let problem = format!("must be {} for this product and amount", amounts.fee_amount);
         return Err(Rejection::code(codes::INVALID_FEE, "feeAmount", &problem));
     }
-    let source = identifier("sourceIdentifier", &body.source_identifier)?;
-    let target = identifier("targetIdentifier", &body.target_identifier)?;
-    let funding = body.funding_type(scenario)?;
-    let funding_source = funding_source(directory, client, body, scenario)?;
-    if is_blacklisted(&source) {
+    let named = card.map(|card| card.funding_source.clone());
+    let funding_source = funding_source(directory, client, checked, named)?;
+    if is_blacklisted(checked.source.expose()) {
         let problem = "is blacklisted";
         return Err(Rejection::code(codes::SOURCE_BLACKLISTED, "sourceIdentifier", problem));
     }
+    check_channel(product, checked)?;
     let start_by = later(now, client.start_within);
     let order = Order {
         id: PurchaseId::generate(),
         client: client.id,
         client_txn_ref: body.client_txn_ref.clone(),
         scenario,
-        funding,
+        funding: checked.funding,
         funding_source,
         product: product.id,
         supplier: product.supplier.clone(),
-        currency,
+        currency: checked.currency,
         purchase_amount: amounts.purchase_amount,
         fee_amount: amounts.fee_amount,
         client_reservation: body.reserve_funds_txn_ref.clone().filter(|r| !r.is_empty()),
-        source: Private::new(source),
-        target: Private::new(target),
-        account: body.account_identifier.clone().map(Private::new),
-        channel_id: channel_of(product, body)?,
+        source: checked.source.clone(),
+        target: checked.target.clone(),
+        account: body.account_identifier.clone().map(Into::into),
+        channel_id: checked.channel_id,
         details: OrderDetails {
             agreed: Some(amounts.agreed),
             ..details(directory, client, body, scenario)?
@@ -93,10 +90,34 @@ pub fn accept(
         None if scenario == Scenario::WeReserve => (ReserveState::Pending, first_task),
         None => (ReserveState::NotNeeded, first_task),
     };
-    let (content, sent_fee) = (content_of_order(&order), body.fee_amount);
+    let content = checked.content(client);
     // Buyers who pay by card are not told apart.
-    let refuse_similar = client.refuse_similar && body.paid_by != Some(FundingType::CardPayment);
-    Ok(AcceptedOrder { order, content, sent_fee, reserve, first_task, refuse_similar })
+    let refuse_similar = client.refuse_similar && checked.funding != FundingType::CardPayment;
+    Ok(AcceptedOrder { order, content, reserve, first_task, refuse_similar })
+}
+
+/// A client whose requests are taken.
+///
+/// # Errors
+/// [`Rejection`] for one that is not there, or not active.
+pub fn active_client(directory: &Directory, client: ClientId) -> Result<&Client, Rejection> {
+    let client = directory.clients.get(&client);
+    client
+        .filter(|client| client.active)
+        .ok_or_else(|| Rejection::field("clientId", "is not an active client"))
+}
+
+/// What a client sells by card payment, where that is what is asked for.
+fn card_account<'d>(
+    client: &'d Client,
+    checked: &CheckedBody,
+) -> Result<Option<&'d CardAccount>, Rejection> {
+    if checked.funding != FundingType::CardPayment {
+        return Ok(None);
+    }
+    let named = &checked.body.source_identifier;
+    let card = client.card.as_ref().filter(|card| card.account_id == *named);
+    card.map(Some).ok_or_else(|| Rejection::field("account_id", "is no account of this API key"))
 }
 
 /// The amounts of a purchase under the present terms.
@@ -220,65 +241,39 @@ fn unavailable(field: &str) -> Rejection {
     Rejection::field(field, "is not available at the moment")
 }
 
-fn client_of<'d>(directory: &'d Directory, body: &PurchaseBody) -> Result<&'d Client, Rejection> {
-    let client = directory.clients.get(&ClientId(body.client_id));
-    client
-        .filter(|client| client.active)
-        .ok_or_else(|| Rejection::field("clientId", "is not an active client"))
-}
-
-fn channel_of(product: &Product, body: &PurchaseBody) -> Result<i32, Rejection> {
-    let channel = i32::try_from(body.channel_id)
-        .ok()
-        .filter(|channel| *channel > 0)
-        .ok_or_else(|| Rejection::field("channelId", "is not a channel"))?;
-    if !product.channels.is_empty() && !product.channels.contains(&channel) {
-        return Err(Rejection::field("channelId", "is not a channel of this product"));
+fn check_channel(product: &Product, checked: &CheckedBody) -> Result<(), Rejection> {
+    if product.channels.is_empty() || product.channels.contains(&checked.channel_id) {
+        return Ok(());
     }
-    Ok(channel)
+    Err(Rejection::field("channelId", "is not a channel of this product"))
 }
 
 fn connector<'d>(directory: &'d Directory, name: &str, party: Party) -> Option<&'d Connector> {
     directory.connectors.get(name).filter(|c| c.active && c.party == party)
 }
 
-fn currency_of(body: &PurchaseBody, product: &Product) -> Result<Currency, Rejection> {
-    let currency = Currency::from_code(&body.currency_code)
-        .map_err(|error| Rejection::field("currencyCode", &error.to_string()))?;
-    if currency != product.currency {
-        let problem = format!("must be {}, the product's currency", product.currency);
-        return Err(Rejection::field("currencyCode", &problem));
+fn check_currency(checked: &CheckedBody, product: &Product) -> Result<(), Rejection> {
+    if checked.currency == product.currency {
+        return Ok(());
     }
-    Ok(currency)
+    let problem = format!("must be {}, the product's currency", product.currency);
+    Err(Rejection::field("currencyCode", &problem))
 }
 
-/// The connector that funds the purchase; empty when the client holds the funds.
+/// The connector that funds the purchase, named or the client's; empty when the client holds the
+/// funds.
 fn funding_source(
     directory: &Directory,
     client: &Client,
-    body: &PurchaseBody,
-    scenario: Scenario,
+    checked: &CheckedBody,
+    named: Option<String>,
 ) -> Result<String, Rejection> {
-    let funding = body.funding_type(scenario)?;
-    match (scenario, funding) {
-        (Scenario::ClientReserved, FundingType::Client) => return Ok(String::new()),
-        (Scenario::WeReserve, FundingType::MoCharge) => check_msisdn(body)?,
-        (Scenario::WeReserve, FundingType::Bank | FundingType::CardPayment) => {}
-        (Scenario::WeReserve, FundingType::CardSale) if body.paid_by.is_none() => {
-            let problem = "needs an access token: POST /consumers/{id}/access-tokens";
-            return Err(Rejection::field("fundingSource.type", problem));
-        }
-        (Scenario::WeReserve, FundingType::CardSale) => {}
-        (Scenario::ClientReserved, _) | (Scenario::WeReserve, FundingType::Client) => {
-            let problem = format!("does not fit the scenario {scenario}");
-            return Err(Rejection::field("fundingSource.type", &problem));
-        }
+    let funding = checked.funding;
+    if funding == FundingType::Client {
+        return Ok(String::new());
     }
-    let named = body
-        .funding_source
-        .as_ref()
-        .and_then(|source| source.name.clone())
-        .or_else(|| body.funding_source_id.as_ref().map(crate::TextOrNumber::text))
+    let named = named
+        .or_else(|| checked.named_source())
         .or_else(|| client.default_funding_source.clone())
         .ok_or_else(|| Rejection::field("fundingSourceId", "is missing and has no default"))?;
     match connector(directory, &named, Party::Bank) {
@@ -292,80 +287,6 @@ fn funding_source(
         Some(connector) => Ok(connector.name.clone()),
         None => Err(Rejection::field("fundingSourceId", "is not an active funding source")),
     }
-}
-
-/// An operator charges numbers only.
-fn check_msisdn(body: &PurchaseBody) -> Result<(), Rejection> {
-    let number = identifier("sourceIdentifier", &body.source_identifier)?;
-    if (7..=15).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Ok(());
-    }
-    Err(Rejection::field("sourceIdentifier", "must be an MSISDN of 7 to 15 digits"))
-}
-
-/// An MSISDN, meter or account number: `+`, blanks and dashes go, then 1 to 32 letters or digits.
-///
-/// # Errors
-/// [`Rejection`] that names the field.
-pub fn identifier(field: &str, text: &str) -> Result<String, Rejection> {
-    let kept = bare(text.trim_matches(' '));
-    let allowed = kept.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if kept.is_empty() || text.len() > 32 || !allowed {
-        return Err(Rejection::field(field, "must be 1 to 32 letters or digits"));
-    }
-    Ok(kept)
-}
-
-fn check_texts(body: &PurchaseBody) -> Result<(), Rejection> {
-    if body.client_txn_ref.is_empty() {
-        return Err(Rejection::field("clientTxnRef", "is empty"));
-    }
-    let fraud = body.fraud.as_ref();
-    let texts = [
-        ("clientTxnRef", Some(&body.client_txn_ref), 64),
-        ("accountIdentifier", body.account_identifier.as_ref(), 64),
-        ("authCode", body.auth_code.as_ref(), 64),
-        ("channelName", body.channel_name.as_ref(), 64),
-        ("channelSessionId", body.channel_session_id.as_ref(), 64),
-        ("reserveFundsTxnRef", body.reserve_funds_txn_ref.as_ref(), 64),
-        ("timestamp", body.timestamp.as_ref(), 64),
-        ("fraud.token", fraud.and_then(|f| f.token.as_ref()), 512),
-        ("fraud.userIp", fraud.and_then(|f| f.user_ip.as_ref()), 64),
-        ("fraud.userAgent", fraud.and_then(|f| f.user_agent.as_ref()), 1024),
-        ("fraud.validateTimestamp", fraud.and_then(|f| f.validate_timestamp.as_ref()), 64),
-        ("fraud.pricePoint", fraud.and_then(|f| f.price_point.as_ref()), 64),
-        ("fraud.billingFrequency", fraud.and_then(|f| f.billing_frequency.as_ref()), 64),
-        ("fraud.shortcode", fraud.and_then(|f| f.shortcode.as_ref()), 64),
-        ("fraud.externalUserId", fraud.and_then(|f| f.external_user_id.as_ref()), 128),
-        ("fraud.externalProductId", fraud.and_then(|f| f.external_product_id.as_ref()), 128),
-    ];
-    for (field, text, max) in texts {
-        let Some(text) = text else { continue };
-        if text.chars().count() > max {
-            return Err(Rejection::field(field, &format!("is longer than {max} characters")));
-        }
-        if text.chars().any(char::is_control) {
-            return Err(Rejection::field(field, "has control characters"));
-        }
-        // References that reach other systems' logs must not smuggle a card number along.
-        if field != "accountIdentifier" && looks_like_a_card_number(text) {
-            return Err(Rejection::field(field, "looks like a card number, which is not allowed"));
-        }
-    }
-    if let Some(timestamp) = &body.timestamp
-        && !is_iso_8601(timestamp)
-    {
-        return Err(Rejection::field("timestamp", "is not an ISO 8601 date and time"));
-    }
-    for (field, list) in [("deliver", &body.deliver), ("notify", &body.notify)] {
-        if list
-            .as_ref()
-            .is_some_and(|list| list.len() > 8 || list.iter().any(|n| n.chars().count() > 64))
-        {
-            return Err(Rejection::field(field, "has more than 8 names or one over 64 characters"));
-        }
-    }
-    Ok(())
 }
 
 fn details(
@@ -409,52 +330,4 @@ fn fraud(
         }
     }
     Ok(Some(fraud))
-}
-
-/// What a retry of this body is compared by, whatever the directory has become since its purchase
-/// was accepted; `None` when it cannot be told.
-#[must_use]
-pub fn content_of(
-    directory: &Directory,
-    body: &PurchaseBody,
-    scenario: Scenario,
-) -> Option<Private> {
-    let client = client_of(directory, body).ok()?;
-    let currency = Currency::from_code(&body.currency_code).ok()?;
-    let funding_source = funding_source(directory, client, body, scenario).ok()?;
-    let source = identifier("sourceIdentifier", &body.source_identifier).ok()?;
-    let target = identifier("targetIdentifier", &body.target_identifier).ok()?;
-    let funding = body.funding_type(scenario).ok()?;
-    Some(content(&[
-        scenario.name(),
-        &body.product_id.to_string(),
-        &body.purchase_amount.to_string(),
-        currency.code(),
-        &source,
-        &target,
-        funding.name(),
-        &funding_source,
-        body.reserve_funds_txn_ref.as_deref().unwrap_or_default(),
-    ]))
-}
-
-/// "The same content": product, amount, currency, source, target, funding source and the client's
-/// reservation; never timestamps or session fields, which a retry renews. The fee is compared apart
-/// ([`AcceptedOrder::sent_fee`]).
-fn content_of_order(order: &Order) -> Private {
-    content(&[
-        order.scenario.name(),
-        &order.product.to_string(),
-        &order.purchase_amount.to_string(),
-        order.currency.code(),
-        order.source.expose(),
-        order.target.expose(),
-        order.funding.name(),
-        &order.funding_source,
-        order.client_reservation.as_deref().unwrap_or_default(),
-    ])
-}
-
-fn content(parts: &[&str]) -> Private {
-    Private::new(parts.iter().map(|part| format!("{}:{part}", part.len())).collect::<String>())
 }

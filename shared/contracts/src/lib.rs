@@ -9,6 +9,7 @@ mod buyer;
 mod catalogue;
 mod channels;
 mod charge;
+mod checked;
 pub mod codes;
 mod dead;
 mod desk;
@@ -34,8 +35,8 @@ mod unknown;
 mod yaml;
 
 pub use accept::{
-    AcceptedOrder, PURCHASE_AMOUNT_MAX, accept, amounts_of, check_amount, check_any_amount,
-    content_of, first_task, identifier, may_ask_for, may_serve, product_for,
+    AcceptedOrder, PURCHASE_AMOUNT_MAX, accept, active_client, amounts_of, check_amount,
+    check_any_amount, first_task, may_ask_for, may_serve, product_for,
 };
 pub use account::{AccountQuery, AccountReply, AccountValidation};
 pub use asyncapi::asyncapi;
@@ -51,6 +52,7 @@ pub use charge::{
     MoNotificationBody, MoStatus, NOTIFICATION_BYTES_MAX, PAYMENT_PAGE_BYTES_MAX, charge_query,
     check_query, payment_page, told_by,
 };
+pub use checked::{CheckedBody, Content, StoredContent, identifier};
 pub use dead::{
     CAUSE_HEADER, CORRELATION_HEADER, DETAIL_HEADER, DeadCause, QUEUE_HEADER, REPLY_HEADER,
     USER_HEADER,

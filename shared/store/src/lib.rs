@@ -36,7 +36,8 @@ pub use operations::{
 };
 pub use pool::{Store, StoreSettings};
 pub use purchases::{
-    Accepted, NewPurchase, OfBuyer, OpenStep, PaymentPage, Reference, Similar, StatementOf, Stored,
+    Accepted, Earlier, NewPurchase, OfBuyer, OpenStep, PaymentPage, Reference, Similar,
+    StatementOf, Stored,
 };
 pub use sales::{Access, ConsumerCard, DeviceSale, NewAccess, SaleSession};
 pub use schema::schema_fingerprint;

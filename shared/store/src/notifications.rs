@@ -25,6 +25,8 @@ pub enum Notified {
     Conflict,
     /// The client has no such purchase.
     NotFound,
+    /// Its channel is not offered (any more).
+    NoChannel,
     /// The purchase has as many as it may have.
     TooMany,
 }
@@ -45,8 +47,8 @@ impl Store {
                 .bind(row)
                 .bind(new.channel.name())
                 .bind(keyring.seal("delivery.body", row, new.body.expose()))
-                .bind(new.task.lane.0)
-                .bind(new.task.start_by)
+                .bind(new.task.as_ref().map(|task| task.lane.0))
+                .bind(new.task.as_ref().and_then(|task| task.start_by))
                 .bind(NOTIFICATIONS_MAX);
         let row = self.row(query).await?.ok_or_else(no_row)?;
         let verdict: String = get(&row, "verdict")?;
@@ -55,6 +57,7 @@ impl Store {
             "same" => Notified::Same { slot: get(&row, "slot")? },
             "conflict" => Notified::Conflict,
             "not_found" => Notified::NotFound,
+            "no_channel" => Notified::NoChannel,
             "too_many" => Notified::TooMany,
             _ => return Err(StoreError::Unreadable("an unknown verdict".to_owned())),
         })

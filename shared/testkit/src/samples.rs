@@ -1,7 +1,7 @@
 //! Purchases that tests take in.
 
 use chrono::{DateTime, Utc};
-use fleet_contracts::AcceptedOrder;
+use fleet_contracts::{AcceptedOrder, Content};
 use fleet_domain::{
     ClientId, Currency, FollowUp, FundingType, LaneId, MoneyError, Order, OrderDetails, Private,
     ProductId, PurchaseId, ReserveState, Scenario, TaskKind, WayIn,
@@ -57,8 +57,13 @@ pub fn new_purchase(
     };
     let first_task =
         FollowUp { kind, slot: 0, lane, start_by: Some(start_by), deadline_at: Some(start_by) };
-    let content = Private::new(format!("{scenario} 101 3400 ZAR"));
-    let (sent_fee, refuse_similar) = (None, false);
-    let order = AcceptedOrder { order, content, sent_fee, reserve, first_task, refuse_similar };
+    let content = Content {
+        rest: Private::new(format!("{scenario} 101 3400 ZAR")),
+        named_source: None,
+        default_source: None,
+        fee: None,
+    };
+    let refuse_similar = false;
+    let order = AcceptedOrder { order, content, reserve, first_task, refuse_similar };
     Ok(NewPurchase { order, way_in: WayIn::Http })
 }

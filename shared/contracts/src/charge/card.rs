@@ -1,15 +1,13 @@
 //! Card payment (contracts, section 2): the same shapes towards our clients and towards the page where
 //! the buyer pays. No field anywhere holds a card.
 
-use fleet_domain::{
-    CardAccount, ClientId, Currency, FundingType, Money, Order, Private, PurchaseStatus,
-};
+use fleet_domain::{ClientId, Currency, FundingType, Money, Order, Private, PurchaseStatus};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{CARD_NOT_PAID, CARD_PAID, Differs, compare, is_amount};
-use crate::{PurchaseBody, REFERENCE_CHARS_MAX, Rejection, TextOrNumber, plain};
+use crate::{PurchaseBody, REFERENCE_CHARS_MAX, Rejection, plain};
 
 /// The most bytes of a page's URL.
 pub const PAYMENT_PAGE_BYTES_MAX: usize = 2_048;
@@ -62,33 +60,29 @@ impl CardPayment {
 
 impl PurchaseBody {
     /// The purchase that a client's card payment is: the goods are the client's own, the buyer is
-    /// nobody that we know.
+    /// nobody that we know. What is sold, and at whose page it is paid, the client's row tells: its
+    /// content is what was sent.
     #[must_use]
-    pub fn by_card(
-        client: ClientId,
-        card: &CardAccount,
-        payment: &CardPayment,
-        money: Money,
-    ) -> Self {
+    pub fn by_card(client: ClientId, payment: &CardPayment, money: Money) -> Self {
         Self {
             v: None,
             scenario: None,
             client_id: client.0,
             client_txn_ref: payment.order_info.clone(),
-            product_id: card.product_id,
+            product_id: 0,
             purchase_amount: money.minor,
             fee_amount: None,
             currency_code: payment.currency.clone(),
             channel_id: INTERNET,
             channel_name: None,
             channel_session_id: None,
-            source_identifier: card.account_id.clone(),
-            target_identifier: card.account_id.clone(),
+            source_identifier: payment.account_id.clone(),
+            target_identifier: payment.account_id.clone(),
             account_identifier: None,
             auth_code: None,
             reserve_funds_txn_ref: None,
             timestamp: None,
-            funding_source_id: Some(TextOrNumber::Text(card.funding_source.clone())),
+            funding_source_id: None,
             funding_source: None,
             deliver: None,
             notify: None,

@@ -103,8 +103,9 @@ pub struct NewNotification {
     pub body: Private,
     /// What "the same content" means, as text; stored as a keyed hash only.
     pub content: Private,
-    /// The task that sends it; its slot is given by the store, from [`NOTIFICATION_SLOTS`] on.
-    pub task: FollowUp,
+    /// The task that sends it, where the channel is offered now; its slot is given by the store, from
+    /// [`NOTIFICATION_SLOTS`] on.
+    pub task: Option<FollowUp>,
 }
 
 impl NewNotification {
@@ -121,7 +122,8 @@ impl NewNotification {
     }
 }
 
-/// Turns a body of this client into a notification.
+/// Turns a body of this client into a notification. Whether its channel is offered now decides only
+/// about a new one.
 ///
 /// # Errors
 /// [`Rejection`] with `4000`; it names the field and never repeats a value.
@@ -148,9 +150,6 @@ pub fn accept_notification(
         EMAIL_CHANNEL_ID => NotifyChannel::Email,
         _ => return Err(Rejection::field("channelId", "is not 6 (SMS) or 9 (e-mail)")),
     };
-    let lane = directory.notify_lane(client.id, channel);
-    let lane =
-        lane.ok_or_else(|| Rejection::field("channelId", "names a channel not configured"))?;
     let message = message(channel, body)?;
     let parts = [
         body.transaction_ref.to_ascii_lowercase(),
@@ -167,7 +166,9 @@ pub fn accept_notification(
         channel,
         body: Private::new(message.to_text()),
         content: Private::new(content),
-        task: send_task(NOTIFICATION_SLOTS, lane, now),
+        task: directory
+            .notify_lane(client.id, channel)
+            .map(|lane| send_task(NOTIFICATION_SLOTS, lane, now)),
     })
 }
 

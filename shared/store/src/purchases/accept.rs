@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use fleet_contracts::AcceptedOrder;
-use fleet_domain::{ClientId, Private, Progress, PurchaseId, WayIn};
+use fleet_contracts::{AcceptedOrder, Content, StoredContent};
+use fleet_domain::{ClientId, Progress, PurchaseId, WayIn};
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
@@ -70,54 +70,85 @@ impl Store {
         let stored = rows
             .iter()
             .zip(batch)
-            .map(|(row, new)| stored(row, new.order.sent_fee, &mut told))
+            .map(|(row, new)| stored(self.keyring(), row, &new.order.content, &mut told))
             .collect::<Result<_, _>>()?;
         Ok(Accepted { stored, now })
     }
 }
 
+/// A purchase that may have been accepted before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earlier {
+    /// Whose.
+    pub client: ClientId,
+    /// The client's reference.
+    pub client_txn_ref: String,
+    /// What it is compared by.
+    pub content: Content,
+}
+
 impl Store {
-    /// The purchase that a client's reference already has with this content; `None` when there is
-    /// none, or another one.
+    /// What became of each before, in their order: [`Stored::Same`], [`Stored::Conflict`], or `None`
+    /// where the client's reference is free.
     ///
     /// # Errors
     /// [`StoreError`] while Postgres is away.
     pub async fn accepted_before(
         &self,
-        client: ClientId,
-        client_txn_ref: &str,
-        content: &Private,
-        sent_fee: Option<i64>,
-    ) -> Result<Option<(PurchaseId, Progress)>, StoreError> {
+        asked: &[&Earlier],
+    ) -> Result<Vec<Option<Stored>>, StoreError> {
+        let mut found = vec![None; asked.len()];
+        if asked.is_empty() {
+            return Ok(found);
+        }
         let query = sqlx::query(include_str!("accepted_before.sql"))
-            .bind(client.0)
-            .bind(client_txn_ref)
-            .bind(self.keyring().lookup_hash("content", content.expose()))
-            .bind(sent_fee);
-        let row = self.row(query).await?;
-        row.map(|row| Ok((PurchaseId(get(&row, "purchase")?), read_progress(&row, None)?)))
-            .transpose()
+            .bind(asked.iter().map(|one| one.client.0).collect::<Vec<_>>())
+            .bind(asked.iter().map(|one| one.client_txn_ref.clone()).collect::<Vec<_>>());
+        for row in self.rows(query).await? {
+            let index: i64 = get(&row, "i")?;
+            let index = usize::try_from(index).unwrap_or(0).saturating_sub(1);
+            let (Some(one), Some(place)) = (asked.get(index), found.get_mut(index)) else {
+                return Err(StoreError::Unreadable("a purchase nobody asked for".to_owned()));
+            };
+            *place = Some(known(self.keyring(), &row, &one.content)?);
+        }
+        Ok(found)
     }
 }
 
 /// What one row of the answer says. Of equal orders in one batch only the first is new.
 fn stored(
+    keyring: &Keyring,
     row: &PgRow,
-    sent_fee: Option<i64>,
+    content: &Content,
     told: &mut HashSet<Uuid>,
 ) -> Result<Stored, StoreError> {
     if let Some(flying) = get(row, "similar_to")? {
         return Ok(Stored::Similar(PurchaseId(flying)));
     }
-    let id: Uuid = get(row, "purchase")?;
-    let fee: i64 = get(row, "fee_amount")?;
-    if !get::<bool, _>(row, "is_same")? || sent_fee.is_some_and(|sent| sent != fee) {
+    let is_new: bool = get(row, "is_new")?;
+    Ok(match known(keyring, row, content)? {
+        Stored::Same(id, progress) if is_new && told.insert(id.0) => Stored::New(id, progress),
+        known @ (Stored::New(..) | Stored::Same(..) | Stored::Conflict | Stored::Similar(_)) => {
+            known
+        }
+    })
+}
+
+/// The purchase of a row, to whoever sends this content.
+fn known(keyring: &Keyring, row: &PgRow, content: &Content) -> Result<Stored, StoreError> {
+    let fingerprint: Vec<u8> = get(row, "fingerprint")?;
+    let funding_source: String = get(row, "funding_source")?;
+    let stored = StoredContent {
+        fingerprint: &fingerprint,
+        funding_source: &funding_source,
+        fee_amount: get(row, "fee_amount")?,
+    };
+    if !content.is_of(stored, |text| keyring.lookup_hash("content", text.expose())) {
         return Ok(Stored::Conflict);
     }
-    let progress = Box::new(read_progress(row, None)?);
-    let is_new = get(row, "is_new")? && told.insert(id);
-    let id = PurchaseId(id);
-    Ok(if is_new { Stored::New(id, progress) } else { Stored::Same(id, progress) })
+    let id = PurchaseId(get(row, "purchase")?);
+    Ok(Stored::Same(id, Box::new(read_progress(row, None)?)))
 }
 
 fn bind<'q>(keyring: &Keyring, batch: &[NewPurchase]) -> Result<Query<'q>, StoreError> {
@@ -142,7 +173,7 @@ fn bind<'q>(keyring: &Keyring, batch: &[NewPurchase]) -> Result<Query<'q>, Store
         .bind(column!(new => new.order.order.id.0))
         .bind(column!(new => new.order.order.client.0))
         .bind(column!(new => new.order.order.client_txn_ref.clone()))
-        .bind(column!(new => keyring.lookup_hash("content", new.order.content.expose())))
+        .bind(column!(new => keyring.lookup_hash("content", new.order.content.text().expose())))
         .bind(column!(new => new.way_in.name()))
         .bind(column!(new => new.order.order.scenario.name()))
         .bind(column!(new => new.order.order.funding.name()))

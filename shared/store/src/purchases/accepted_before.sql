@@ -1,4 +1,4 @@
-select p.*
-from purchase p
-where p.client_id = $1 and p.client_txn_ref = $2 and p.fingerprint = $3
-  and ($4::bigint is null or p.fee_amount = $4)
+select a.i, p.*
+from unnest($1::bigint[], $2::text[]) with ordinality as a (client, ref, i)
+cross join lateral (
+    select * from purchase p where p.client_id = a.client and p.client_txn_ref = a.ref limit 1) p

@@ -7,7 +7,7 @@ mod find;
 mod results;
 mod row;
 
-pub use accept::{Accepted, NewPurchase, Stored};
+pub use accept::{Accepted, Earlier, NewPurchase, Stored};
 pub use buyer::{OfBuyer, Similar};
 pub use charges::PaymentPage;
 pub use find::{OpenStep, Reference};

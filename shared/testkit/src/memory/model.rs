@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use fleet_contracts::StoredContent;
 use fleet_domain::{
     ClaimToken, ClientId, Delivery, DeliveryState, Fact, FollowUp, LaneId, LedgerEntry, Money,
     Order, ParkClass, Private, Progress, Purchase, PurchaseId, PurchaseStatus, TaskKey, TaskKind,
@@ -178,7 +179,12 @@ impl Model {
         let reference = (order.client, order.client_txn_ref.clone());
         let known = self.references.get(&reference).and_then(|id| self.purchases.get(id));
         if let Some(row) = known {
-            if row.content != new.order.content.expose() {
+            let stored = StoredContent {
+                fingerprint: row.content.as_bytes(),
+                funding_source: &row.purchase.order.funding_source,
+                fee_amount: row.purchase.order.fee_amount,
+            };
+            if !new.order.content.is_of(stored, |text| text.expose().as_bytes().to_vec()) {
                 return Stored::Conflict;
             }
             let progress = Progress { voucher: None, ..row.purchase.progress.clone() };
@@ -190,7 +196,7 @@ impl Model {
         let progress = Progress::new(new.order.reserve, self.now);
         let row = PurchaseRow {
             purchase: Purchase { order: order.clone(), progress: progress.clone() },
-            content: new.order.content.expose().to_owned(),
+            content: new.order.content.text().expose().to_owned(),
             way_in: new.way_in,
             journal: Vec::new(),
             facts: Vec::new(),

@@ -15,10 +15,6 @@ pub(super) struct NotificationRow {
 
 impl Model {
     pub(super) fn notify(&mut self, new: &NewNotification) -> Notified {
-        let row = self.purchases.get(&new.purchase);
-        if row.is_none_or(|row| row.purchase.order.client != new.client) {
-            return Notified::NotFound;
-        }
         let key = (new.client, new.reference.clone());
         if let Some(known) = self.notifications.get(&key) {
             return if known.content == new.content.expose() {
@@ -26,6 +22,11 @@ impl Model {
             } else {
                 Notified::Conflict
             };
+        }
+        let Some(task) = &new.task else { return Notified::NoChannel };
+        let row = self.purchases.get(&new.purchase);
+        if row.is_none_or(|row| row.purchase.order.client != new.client) {
+            return Notified::NotFound;
         }
         let own = self.notifications.values().filter(|row| row.purchase == new.purchase);
         let count = i32::try_from(own.count()).unwrap_or(i32::MAX);
@@ -39,7 +40,7 @@ impl Model {
         let row = DeliveryRow::new(slot, new.channel.name(), &new.body);
         self.deliveries.insert((id, slot), row);
         let key = TaskKey { purchase: id, kind: TaskKind::Notify, slot };
-        let task = FollowUp { slot, ..new.task.clone() };
+        let task = FollowUp { slot, ..task.clone() };
         self.tasks.insert(key, Task::queued(&task, now));
         Notified::New { slot, now }
     }

@@ -63,7 +63,7 @@ pub async fn the_same_reference_again_is_never_similar_to_itself<S: SuiteStore>(
     let twice = store.accept(&[again.clone(), again]).await.stored;
     assert!(twice.iter().all(|one| matches!(one, Stored::Same(same, _) if *same == id)));
     let mut other = unlike(&store, "ref-1").await;
-    other.order.content = Private::new("another content");
+    other.order.content.rest = Private::new("another content");
     assert_eq!(taken(&store, &other).await, Stored::Conflict);
 }
 

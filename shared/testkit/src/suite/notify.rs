@@ -38,13 +38,13 @@ fn notification(purchase: PurchaseId, reference: &str, text: &str) -> NewNotific
         channel: NotifyChannel::Email,
         body: Private::new(text),
         content: Private::new(text),
-        task: FollowUp {
+        task: Some(FollowUp {
             kind: TaskKind::Notify,
             slot: NOTIFICATION_SLOTS,
             lane: NOTIFY_LANE,
             start_by: None,
             deadline_at: None,
-        },
+        }),
     }
 }
 
@@ -118,6 +118,13 @@ pub async fn a_notification_is_stored_once_with_its_task<S: SuiteStore>(store: S
     // Whatever becomes of the message, its reference stays taken.
     commit(&store, definite(&job, Decision::only(Next::Finish, Tries::Count, "taken"))).await;
     assert_eq!(store.notify(&new).await, Notified::Same { slot });
+    // And whatever becomes of its channel.
+    let without = |new: NewNotification| NewNotification { task: None, ..new };
+    assert_eq!(store.notify(&without(new)).await, Notified::Same { slot });
+    let changed = without(notification(purchase, &reference, "bye"));
+    assert_eq!(store.notify(&changed).await, Notified::Conflict);
+    let fresh = without(notification(purchase, &format!("{reference}-3"), "hello"));
+    assert_eq!(store.notify(&fresh).await, Notified::NoChannel);
     assert_eq!(store.show(purchase).await.deliveries.len(), 2);
 }
 

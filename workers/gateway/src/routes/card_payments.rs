@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use fleet_boot::IntakeOutcome;
 use fleet_contracts::openapi::{Content, Document, Operation, Parameter};
 use fleet_contracts::{CardPayment, CardPaymentUrl, PurchaseBody, Rejection, read_body};
-use fleet_domain::{Client, PurchaseId, PurchaseStatus, ReserveState, Scenario};
+use fleet_domain::{PurchaseId, PurchaseStatus, ReserveState, Scenario};
 use fleet_store::PaymentPage;
 use schemars::json_schema;
 use serde_json::json;
@@ -64,7 +64,8 @@ pub(crate) async fn payment(
     let _place = gateway.requests.try_acquire().map_err(|_none_left| QueryProblem::Unavailable)?;
     let body = whole(body).map_err(refused)?;
     let payment: CardPayment = read_body(&body).map_err(refused)?;
-    let body = order(client, &payment)?;
+    let money = payment.money().map_err(refused)?;
+    let body = PurchaseBody::by_card(client.id, &payment, money);
     let id = match take_in_one(&gateway, directory, body, Scenario::WeReserve).await {
         IntakeOutcome::Stored { id, .. } => id,
         IntakeOutcome::Conflict => {
@@ -80,22 +81,13 @@ pub(crate) async fn payment(
     Ok(Json(CardPaymentUrl { payment_url: format!("{}/pay/{id}", base(&gateway, &headers)) }))
 }
 
-/// The purchase that a payment is.
-fn order(client: &Client, payment: &CardPayment) -> Result<PurchaseBody, QueryProblem> {
-    let card = client.card.as_ref().filter(|card| card.account_id == payment.account_id);
-    let card = card.ok_or_else(|| {
-        QueryProblem::Rejected("account_id is no account of this API key".to_owned())
-    })?;
-    let money = payment.money().map_err(refused)?;
-    Ok(PurchaseBody::by_card(client.id, card, payment, money))
-}
-
 /// A refusal in the document's words for its own fields.
 fn refused(rejection: Rejection) -> QueryProblem {
     let words = [
         ("purchaseAmount", "amount"),
         ("currencyCode", "currency"),
         ("clientTxnRef", "order_info"),
+        ("sourceIdentifier", "account_id"),
     ];
     let message = rejection.message;
     let own = words.iter().find(|(ours, _)| message.starts_with(ours));

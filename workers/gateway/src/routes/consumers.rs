@@ -10,8 +10,8 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use fleet_contracts::openapi::{Content, Document, Operation, Parameter};
 use fleet_contracts::{
-    AccessTokenReply, AccessTokenRequest, CardsReply, KeptCard, PurchaseBody, Rejection, accept,
-    read_body,
+    AccessTokenReply, AccessTokenRequest, CardsReply, CheckedBody, KeptCard, PurchaseBody,
+    Rejection, accept, read_body,
 };
 use fleet_domain::{Client, FundingType, Money, Private, Scenario};
 use fleet_store::NewAccess;
@@ -141,7 +141,8 @@ fn money_of(
     let keyring = gateway.store.keyring();
     let is_blacklisted =
         |source: &str| directory.blacklist.contains(&keyring.lookup_hash("source", source));
-    let accepted = accept(directory, &body, Scenario::WeReserve, now, &is_blacklisted)?;
+    let checked = CheckedBody::of(body, Scenario::WeReserve)?;
+    let accepted = accept(directory, &checked, now, &is_blacklisted)?;
     Ok(accepted.order.reserved())
 }
 

@@ -60,9 +60,9 @@ pub(crate) async fn notify(
     // Its own task: a caller that hangs up must not keep the hint back.
     let stored = tokio::spawn(async move {
         let notified = store.notify(&new).await?;
-        if let Notified::New { slot, now } = notified {
+        if let (Notified::New { slot, now }, Some(task)) = (notified, &new.task) {
             let key = TaskKey { purchase: new.purchase, kind: TaskKind::Notify, slot };
-            hints.publish_one(key, new.task.lane, now).await;
+            hints.publish_one(key, task.lane, now).await;
         }
         Ok::<_, fleet_store::StoreError>((new, notified))
     });
@@ -72,6 +72,9 @@ pub(crate) async fn notify(
         Notified::Conflict => Err(Problem::NotificationConflict),
         Notified::NotFound => {
             Err(Rejection::field("transactionRef", "is not a transaction of this client").into())
+        }
+        Notified::NoChannel => {
+            Err(Rejection::field("channelId", "names a channel not configured").into())
         }
         Notified::TooMany => {
             let problem = format!("has {NOTIFICATIONS_MAX} notifications, which is the limit");

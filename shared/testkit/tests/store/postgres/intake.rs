@@ -58,7 +58,7 @@ async fn the_same_reference_again_is_the_same_purchase_or_a_conflict() {
     let mut same = order(&store, "ref-1", Scenario::ClientReserved).await;
     same.way_in = WayIn::Amqp;
     let mut other = same.clone();
-    other.order.content = Private::new("another content");
+    other.order.content.rest = Private::new("another content");
     let mut of_another_client = other.clone();
     of_another_client.order.order.client = ClientId(1002);
     of_another_client.order.order.id = PurchaseId::generate();

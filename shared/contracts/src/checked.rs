@@ -1,0 +1,242 @@
+//! What a body says of itself, before any rule of today is asked, and what a retry of it is compared
+//! by. Only what is refused here cannot be a purchase that was accepted before.
+
+use fleet_domain::looks_like_a_card_number;
+use fleet_domain::{Client, Currency, FundingType, Private, Scenario, bare};
+
+use crate::timestamp::is_iso_8601;
+use crate::{PurchaseBody, Rejection, TextOrNumber, check_any_amount};
+
+/// A body that is a purchase by its form.
+#[derive(Debug, Clone)]
+pub struct CheckedBody {
+    /// As it was sent.
+    pub body: PurchaseBody,
+    /// Who reserves the funds.
+    pub scenario: Scenario,
+    /// Of all its amounts.
+    pub currency: Currency,
+    /// The buyer, as it is kept and compared.
+    pub source: Private,
+    /// The recipient, meter or account, as it is kept and compared.
+    pub target: Private,
+    /// How the buyer pays.
+    pub funding: FundingType,
+    /// `channelId`.
+    pub channel_id: i32,
+}
+
+impl CheckedBody {
+    /// Looks at everything that the body alone decides.
+    ///
+    /// # Errors
+    /// [`Rejection`] with `4000`; it names the field and never repeats a value.
+    pub fn of(body: PurchaseBody, scenario: Scenario) -> Result<Self, Rejection> {
+        check_texts(&body)?;
+        let currency = Currency::from_code(&body.currency_code)
+            .map_err(|error| Rejection::field("currencyCode", &error.to_string()))?;
+        check_any_amount(body.purchase_amount)?;
+        let source = identifier("sourceIdentifier", &body.source_identifier)?;
+        let target = identifier("targetIdentifier", &body.target_identifier)?;
+        let channel_id = i32::try_from(body.channel_id)
+            .ok()
+            .filter(|channel| *channel > 0)
+            .ok_or_else(|| Rejection::field("channelId", "is not a channel"))?;
+        let funding = funding_of(&body, scenario, &source)?;
+        let (source, target) = (Private::new(source), Private::new(target));
+        Ok(Self { body, scenario, currency, source, target, funding, channel_id })
+    }
+
+    /// The funding source that the body names, if it names one.
+    #[must_use]
+    pub fn named_source(&self) -> Option<String> {
+        if self.funding == FundingType::Client {
+            return None;
+        }
+        let source = self.body.funding_source.as_ref().and_then(|source| source.name.clone());
+        source.or_else(|| self.body.funding_source_id.as_ref().map(TextOrNumber::text))
+    }
+
+    /// What a retry is compared by.
+    #[must_use]
+    pub fn content(&self, client: &Client) -> Content {
+        let named_source = self.named_source();
+        let has_default = !matches!(self.funding, FundingType::Client | FundingType::CardPayment);
+        let of_client = named_source.is_none() && has_default;
+        let body = &self.body;
+        let rest = [
+            self.scenario.name(),
+            &body.product_id.to_string(),
+            &body.purchase_amount.to_string(),
+            self.currency.code(),
+            self.source.expose(),
+            self.target.expose(),
+            self.funding.name(),
+            body.reserve_funds_txn_ref.as_deref().unwrap_or_default(),
+        ];
+        Content {
+            rest: Private::new(joined(&rest)),
+            named_source,
+            default_source: client.default_funding_source.clone().filter(|_| of_client),
+            fee: body.fee_amount,
+        }
+    }
+}
+
+/// "The same content".
+///
+/// Product, amounts, currency, source, target, funding source and the client's reservation; never
+/// timestamps or session fields, which a retry renews. It is what was *sent*: whatever a rule of today
+/// would make of it is not part of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// All but the funding source and the fee.
+    pub rest: Private,
+    /// The funding source that was named.
+    pub named_source: Option<String>,
+    /// The one that is meant now where none is named.
+    pub default_source: Option<String>,
+    /// The fee that was named: a purchase that names none is the same one whatever the fee was.
+    pub fee: Option<i64>,
+}
+
+/// What is stored of a purchase to compare a retry with.
+#[derive(Debug, Clone, Copy)]
+pub struct StoredContent<'a> {
+    /// The keyed hash of [`Content::text`].
+    pub fingerprint: &'a [u8],
+    /// The connector that funds it.
+    pub funding_source: &'a str,
+    /// Minor units.
+    pub fee_amount: i64,
+}
+
+impl Content {
+    /// The text whose keyed hash is stored.
+    #[must_use]
+    pub fn text(&self) -> Private {
+        self.with_source(self.named_source.as_deref())
+    }
+
+    /// Whether a stored purchase has this content. Naming the source that the client's purchases are
+    /// funded by anyway is no other content than naming none.
+    #[must_use]
+    pub fn is_of(&self, stored: StoredContent<'_>, hash: impl Fn(&Private) -> Vec<u8>) -> bool {
+        if self.fee.is_some_and(|fee| fee != stored.fee_amount) {
+            return false;
+        }
+        let is = |source: Option<&str>| hash(&self.with_source(source)) == stored.fingerprint;
+        let named = self.named_source.as_deref();
+        is(named)
+            || match named {
+                Some(named) => named == stored.funding_source && is(None),
+                None => self.default_source.as_deref().is_some_and(|source| is(Some(source))),
+            }
+    }
+
+    fn with_source(&self, source: Option<&str>) -> Private {
+        Private::new(joined(&[self.rest.expose(), source.unwrap_or_default()]))
+    }
+}
+
+/// Each part with its length: no two lists come to the same text.
+fn joined(parts: &[&str]) -> String {
+    parts.iter().map(|part| format!("{}:{part}", part.len())).collect()
+}
+
+/// How the buyer pays, if that fits who reserves.
+fn funding_of(
+    body: &PurchaseBody,
+    scenario: Scenario,
+    source: &str,
+) -> Result<FundingType, Rejection> {
+    let funding = body.funding_type(scenario)?;
+    match (scenario, funding) {
+        (Scenario::WeReserve, FundingType::MoCharge) => check_msisdn(source)?,
+        (Scenario::ClientReserved, FundingType::Client)
+        | (Scenario::WeReserve, FundingType::Bank | FundingType::CardPayment) => {}
+        (Scenario::WeReserve, FundingType::CardSale) if body.paid_by.is_none() => {
+            let problem = "needs an access token: POST /consumers/{id}/access-tokens";
+            return Err(Rejection::field("fundingSource.type", problem));
+        }
+        (Scenario::WeReserve, FundingType::CardSale) => {}
+        (Scenario::ClientReserved, _) | (Scenario::WeReserve, FundingType::Client) => {
+            let problem = format!("does not fit the scenario {scenario}");
+            return Err(Rejection::field("fundingSource.type", &problem));
+        }
+    }
+    Ok(funding)
+}
+
+/// An operator charges numbers only.
+fn check_msisdn(number: &str) -> Result<(), Rejection> {
+    if (7..=15).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(());
+    }
+    Err(Rejection::field("sourceIdentifier", "must be an MSISDN of 7 to 15 digits"))
+}
+
+/// An MSISDN, meter or account number: `+`, blanks and dashes go, then 1 to 32 letters or digits.
+///
+/// # Errors
+/// [`Rejection`] that names the field.
+pub fn identifier(field: &str, text: &str) -> Result<String, Rejection> {
+    let kept = bare(text.trim_matches(' '));
+    let allowed = kept.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if kept.is_empty() || text.len() > 32 || !allowed {
+        return Err(Rejection::field(field, "must be 1 to 32 letters or digits"));
+    }
+    Ok(kept)
+}
+
+fn check_texts(body: &PurchaseBody) -> Result<(), Rejection> {
+    if body.client_txn_ref.is_empty() {
+        return Err(Rejection::field("clientTxnRef", "is empty"));
+    }
+    let fraud = body.fraud.as_ref();
+    let texts = [
+        ("clientTxnRef", Some(&body.client_txn_ref), 64),
+        ("accountIdentifier", body.account_identifier.as_ref(), 64),
+        ("authCode", body.auth_code.as_ref(), 64),
+        ("channelName", body.channel_name.as_ref(), 64),
+        ("channelSessionId", body.channel_session_id.as_ref(), 64),
+        ("reserveFundsTxnRef", body.reserve_funds_txn_ref.as_ref(), 64),
+        ("timestamp", body.timestamp.as_ref(), 64),
+        ("fraud.token", fraud.and_then(|f| f.token.as_ref()), 512),
+        ("fraud.userIp", fraud.and_then(|f| f.user_ip.as_ref()), 64),
+        ("fraud.userAgent", fraud.and_then(|f| f.user_agent.as_ref()), 1024),
+        ("fraud.validateTimestamp", fraud.and_then(|f| f.validate_timestamp.as_ref()), 64),
+        ("fraud.pricePoint", fraud.and_then(|f| f.price_point.as_ref()), 64),
+        ("fraud.billingFrequency", fraud.and_then(|f| f.billing_frequency.as_ref()), 64),
+        ("fraud.shortcode", fraud.and_then(|f| f.shortcode.as_ref()), 64),
+        ("fraud.externalUserId", fraud.and_then(|f| f.external_user_id.as_ref()), 128),
+        ("fraud.externalProductId", fraud.and_then(|f| f.external_product_id.as_ref()), 128),
+    ];
+    for (field, text, max) in texts {
+        let Some(text) = text else { continue };
+        if text.chars().count() > max {
+            return Err(Rejection::field(field, &format!("is longer than {max} characters")));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(Rejection::field(field, "has control characters"));
+        }
+        // References that reach other systems' logs must not smuggle a card number along.
+        if field != "accountIdentifier" && looks_like_a_card_number(text) {
+            return Err(Rejection::field(field, "looks like a card number, which is not allowed"));
+        }
+    }
+    if let Some(timestamp) = &body.timestamp
+        && !is_iso_8601(timestamp)
+    {
+        return Err(Rejection::field("timestamp", "is not an ISO 8601 date and time"));
+    }
+    for (field, list) in [("deliver", &body.deliver), ("notify", &body.notify)] {
+        if list
+            .as_ref()
+            .is_some_and(|list| list.len() > 8 || list.iter().any(|n| n.chars().count() > 64))
+        {
+            return Err(Rejection::field(field, "has more than 8 names or one over 64 characters"));
+        }
+    }
+    Ok(())
+}
