@@ -151,7 +151,7 @@ create function fleet_contradiction(
              and p_status not in ('CHARGED', 'success', 'PIN_USED', 'PIN_EXPIRED', 'PIN_NOT_FOUND')
              and p.reserve_state = 'charged'
             then 'the charge failed, they say, but the funding source had confirmed it'
-        -- A card gateway signs what it tells.
+        -- A card gateway proves the status that it tells, not the type: a person asks it first.
         when p_type = 'card_sale' and p_status = 'sale:approved'
              and p.reserve_state in ('refused', 'failed')
             then 'the card was charged, but the purchase had ended without funds'

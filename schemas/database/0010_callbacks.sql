@@ -29,7 +29,8 @@ declare
     v_party text;
 begin
     contrary := null;
-    select case f.fact_type when 'vend' then 2 when 'mo_charge' then 1 when 'card_payment' then 1 end
+    select case when f.fact_type = 'vend' then 2
+                when f.fact_type in ('mo_charge', 'card_payment', 'card_sale') then 1 end
     into v_kind from fact f where f.fact = p_fact;
     -- The task first, as everywhere: a commit that holds it must see this fact or be seen by it.
     select * into v_task from task t

@@ -26,10 +26,14 @@ create table device_sale (
     session_sealed bytea not null,
     -- its nonce is used up
     checked boolean not null default false,
+    -- the one card that was kept of it
+    server_card_hash bytea,
     created_at timestamptz not null
 );
 
--- A consumer's card, by the gateway's reference and ours. The bin is whose card it is, not which.
+-- A consumer's card, by the gateway's reference and ours. The bin is whose card it is, not which. Our
+-- reference follows from the gateway's, so that what is sealed under it stays readable when the card
+-- is kept again.
 create table consumer_card (
     card uuid primary key,
     client_id bigint not null,
@@ -43,5 +47,38 @@ create table consumer_card (
     -- the consumer's data have changed since
     disabled boolean not null default false,
     created_at timestamptz not null,
-    unique (client_id, consumer_hash, funding_source, server_card_hash)
+    -- one consumer's, whoever else tells of it
+    unique (funding_source, server_card_hash)
 );
+create index consumer_card_consumer on consumer_card (client_id, consumer_hash);
+
+-- Keeps the card of a paid sale. Verdicts: kept, same (told before: nothing changes), other_card (the
+-- sale has another one), other_consumer (the card is somebody else's).
+create function fleet_keep_card_v1(
+    p_purchase uuid, p_card uuid, p_client bigint, p_consumer bytea, p_source text,
+    p_server_hash bytea, p_server_sealed bytea, p_email_hash bytea, p_email_sealed bytea, p_bin text
+) returns text
+language plpgsql volatile as $$
+declare
+    v_of_sale bytea;
+begin
+    select s.server_card_hash into v_of_sale from device_sale s
+    where s.purchase = p_purchase for update;
+    if v_of_sale is not null then
+        return case when v_of_sale = p_server_hash then 'same' else 'other_card' end;
+    end if;
+    -- A card that is mapped again by another sale pays again, with the address of that sale.
+    insert into consumer_card as c (card, client_id, consumer_hash, funding_source,
+                                    server_card_hash, server_card_sealed, email_hash, email_sealed,
+                                    bin, created_at)
+    values (p_card, p_client, p_consumer, p_source, p_server_hash, p_server_sealed, p_email_hash,
+            p_email_sealed, p_bin, fleet_now())
+    on conflict (funding_source, server_card_hash) do update
+    set disabled = false, email_hash = excluded.email_hash, email_sealed = excluded.email_sealed
+    where c.client_id = excluded.client_id and c.consumer_hash = excluded.consumer_hash;
+    if not found then
+        return 'other_consumer';
+    end if;
+    update device_sale set server_card_hash = p_server_hash where purchase = p_purchase;
+    return 'kept';
+end $$;

@@ -75,7 +75,7 @@ async fn told(fleet: &TestFleet, body: &Value) -> i64 {
     newest(fleet).await
 }
 
-async fn newest(fleet: &TestFleet) -> i64 {
+pub(crate) async fn newest(fleet: &TestFleet) -> i64 {
     let list = fleet.operator(&["callback", "list", "--limit", "1"]).await;
     list["callbacks"][0]["id"].as_i64().unwrap_or_else(|| panic!("none: {list}"))
 }
@@ -99,7 +99,7 @@ async fn decide(fleet: &TestFleet, arguments: &[&str]) -> Output {
 }
 
 /// Decides, which must be done.
-async fn decided(fleet: &TestFleet, arguments: &[&str]) {
+pub(crate) async fn decided(fleet: &TestFleet, arguments: &[&str]) {
     let output = decide(fleet, arguments).await;
     assert!(output.status.success(), "{arguments:?}: {output:?}");
 }

@@ -83,9 +83,9 @@ pub use result::{
 pub use sale::{
     AccessTokenReply, AccessTokenRequest, CardMapping, CardsReply, CheckReply, CheckSale,
     CheckedConsumer, CheckedFunds, CheckedReference, CheckedSession, ControlKey, InitiateReply,
-    InitiateSale, InitiatedSession, KeptCard, MappingReply, SALE_CHECKED, SALE_FACT,
-    SESSION_CHARACTERS, SaleCallback, SaleError, SaleErrorDetail, SaleStatus, SaleTransaction,
-    Signed, StatusRequest, StatusSession, same_signature,
+    InitiateSale, InitiatedSession, KeptCard, MappingReply, SALE_CHECKED, SALE_FACT, SALE_MAPPED,
+    SALE_NOT_MADE, SESSION_CHARACTERS, SaleCallback, SaleError, SaleErrorDetail, SaleStatus,
+    SaleTransaction, Signed, StatusRequest, StatusSession, same_signature,
 };
 pub use schemas::{files, json_schemas};
 pub use supplier::{VendReply, VendRequest};

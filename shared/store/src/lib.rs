@@ -39,7 +39,7 @@ pub use purchases::{
     Accepted, Earlier, NewPurchase, OfBuyer, OpenStep, PaymentPage, Reference, Similar,
     StatementOf, Stored,
 };
-pub use sales::{Access, ConsumerCard, DeviceSale, NewAccess, SaleSession};
+pub use sales::{Access, CardKept, ConsumerCard, DeviceSale, NewAccess, SaleSession};
 pub use schema::schema_fingerprint;
 pub use seal::{Keyring, SealError};
 pub use tasks::CommitOutcome;

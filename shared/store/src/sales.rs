@@ -108,6 +108,19 @@ pub struct ConsumerCard {
     pub created_at: DateTime<Utc>,
 }
 
+/// What became of a card that was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CardKept {
+    /// It may pay again.
+    Kept,
+    /// It was kept when this sale told it before; nothing changes.
+    Same,
+    /// This sale has told another card.
+    OtherCard,
+    /// It is another consumer's.
+    OtherConsumer,
+}
+
 fn hash_of(token: &str) -> Vec<u8> {
     Sha256::digest(token).to_vec()
 }
@@ -200,7 +213,7 @@ impl Store {
         Ok(self.row(query).await?.is_some())
     }
 
-    /// Keeps a card of a sale's consumer; the same card again stays the same one.
+    /// Keeps the card of a paid sale's consumer: one a sale, and one consumer's.
     ///
     /// # Errors
     /// [`StoreError`] while Postgres is away.
@@ -209,10 +222,12 @@ impl Store {
         sale: &DeviceSale,
         server_card: &str,
         bin: &str,
-    ) -> Result<(), StoreError> {
-        let (keyring, id) = (self.keyring(), Uuid::new_v4());
+    ) -> Result<CardKept, StoreError> {
+        let (keyring, id) = (self.keyring(), self.card_id(&sale.funding_source, server_card));
         let email = sale.access.email.as_ref();
-        let query = sqlx::query(include_str!("sales/keep_card.sql"))
+        let sql = "select fleet_keep_card_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+        let query = sqlx::query(sql)
+            .bind(sale.purchase.0)
             .bind(id)
             .bind(sale.access.client.0)
             .bind(&sale.access.consumer_hash)
@@ -222,7 +237,14 @@ impl Store {
             .bind(email.map(|email| keyring.lookup_hash("email", email.expose())))
             .bind(email.map(|email| keyring.seal(CARD_EMAIL, id, email.expose())))
             .bind(bin);
-        self.rows(query).await.map(|_rows| ())
+        let verdict: String = get(&self.row(query).await?.ok_or_else(no_row)?, 0)?;
+        Ok(match verdict.as_str() {
+            "kept" => CardKept::Kept,
+            "same" => CardKept::Same,
+            "other_card" => CardKept::OtherCard,
+            "other_consumer" => CardKept::OtherConsumer,
+            _ => return Err(StoreError::Unreadable("an unknown verdict".to_owned())),
+        })
     }
 
     /// A consumer's card that may pay at this gateway.
@@ -257,6 +279,14 @@ impl Store {
             .bind(None::<Uuid>)
             .bind(None::<String>);
         self.rows(query).await?.iter().map(|row| self.card(row)).collect()
+    }
+
+    /// `clientCardId`: of one card always the same, and nobody can guess it.
+    fn card_id(&self, funding_source: &str, server_card: &str) -> Uuid {
+        let text = format!("{funding_source}/{server_card}");
+        let hash = self.keyring().lookup_hash("client_card", &text);
+        let bytes = hash.first_chunk::<16>().copied().unwrap_or_default();
+        uuid::Builder::from_custom_bytes(bytes).into_uuid()
     }
 
     fn consumer_hash(&self, client: ClientId, consumer: &str) -> Vec<u8> {

@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use fleet_contracts::{
-    CARD_FACT, CARD_NOT_PAID, CARD_PAID, MO_CHARGED, MO_FACT, SALE_CHECKED, SALE_FACT, told_by,
+    CARD_FACT, CARD_NOT_PAID, CARD_PAID, MO_CHARGED, MO_FACT, SALE_CHECKED, SALE_FACT, SALE_MAPPED,
+    told_by,
 };
 use fleet_domain::{NewFact, Private, PurchaseId, PurchaseStatus, ReserveState, TaskKey, TaskKind};
 use serde_json::{Value, json};
@@ -27,6 +28,9 @@ pub(super) const MO: [&str; 3] = ["partner:1", "campaign:1", "test"];
 pub(super) const OWN: &str = "77";
 /// How often the app asks whether it may begin, once a second.
 const BEGINS: u32 = 130;
+
+/// What a sale's status is asked for with.
+const SESSION: &str = r#"{"session":{"accessToken":"a","token":"t"}}"#;
 
 /// What a source knows of a charge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +129,10 @@ fn ask_buyer(
 async fn answers(world: &World, source: &'static str, id: PurchaseId, buyer: Buyer) {
     pass(buyer.after).await;
     pays(world, id, buyer.pays);
+    if source == APP && buyer.pays && is_open(world, id) {
+        // The card gateway tells a card, which is not taken before the sale is known to be paid.
+        keep(world, APP, id, (SALE_FACT, SALE_MAPPED, ""), SESSION.to_owned()).await;
+    }
     let refusal = if buyer.turns { "NO_BALANCE" } else { "PIN_EXPIRED" };
     let word = |paid: bool| if paid { MO_CHARGED } else { refusal };
     // A silent operator or page cannot be asked: nobody would ever know what was paid there.
@@ -229,12 +237,18 @@ async fn app_sells(world: &World, id: PurchaseId, buyer: Buyer) {
     if !is_open(world, id) {
         return;
     }
+    if buyer.forged {
+        tell(world, APP, id, MO_CHARGED, &format!("{id}-forged")).await;
+        // The app may go no further: then nobody can be asked about that word.
+        if buyer.unheard {
+            return;
+        }
+    }
     let terms = json!({ "amountCentis": 3_450, "currency": "ZAR" });
     if let Some(account) = world.parties().accounts.get_mut(&id) {
         account.charge = Some(Charge { terms, paid: None });
     }
-    let session = json!({ "session": { "accessToken": "a", "token": "t" } });
-    keep(world, APP, id, (SALE_FACT, SALE_CHECKED, ""), session.to_string()).await;
+    keep(world, APP, id, (SALE_FACT, SALE_CHECKED, ""), SESSION.to_owned()).await;
     pass(world.millis(0, 500)).await;
     // A purchase that has ended meanwhile is not vouched for; nor is one whose answer gets lost.
     if !is_open(world, id) || world.chance(world.knobs.lost) {

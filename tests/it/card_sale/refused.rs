@@ -1,12 +1,13 @@
 //! Everything that is not as it must be is refused, and moves nothing.
 
 use fleet_contracts::ControlKey;
-use fleet_domain::{Private, PurchaseId, PurchaseStatus};
+use fleet_domain::{Private, PurchaseId, PurchaseStatus, ReserveState};
 use fleet_simulator::{CardData, Initiated, Order, Wrong};
 use fleet_testkit::TestFleet;
 use fleet_testkit::fleet::HttpAnswer;
 use serde_json::{Value, json};
 
+use super::cards::cards;
 use super::{SERIAL, access, app, ask_access, by_app, id_of, moved, post, sell};
 
 /// A sale's callback with the sample's control.
@@ -21,7 +22,7 @@ pub(crate) async fn tell(
 }
 
 /// The same of a type: `sale`, `reversal`, `chargeback`.
-pub(super) async fn tell_of(
+pub(crate) async fn tell_of(
     fleet: &TestFleet,
     id: PurchaseId,
     [kind, status]: [&str; 2],
@@ -143,7 +144,12 @@ async fn a_purchase_that_has_ended_is_not_vouched_for() {
     let order = access(&fleet, "ada", &by_app(1550, "0000"), None).await;
     let sale = app(&fleet).initiate(&order).await.unwrap();
     let id: PurchaseId = sale.invoice_id.parse().unwrap();
+    fleet.wait_reserve(id, ReserveState::Asked).await;
+    // What is told of a sale that nobody vouched for ends nothing before its time.
     assert_eq!(tell(&fleet, id, "declined", "1", "15.50").await.status, 200);
+    fleet.advance_clock(std::time::Duration::from_secs(800)).await;
+    assert_eq!(fleet.purchase(id).await.purchase.status(), PurchaseStatus::Pending);
+    fleet.advance_clock(std::time::Duration::from_secs(200)).await;
     fleet.wait_status(id, PurchaseStatus::Failed).await;
     let late = check(&fleet, &sale.invoice_id, &check_of(&order, &sale, "token-1")).await;
     assert_eq!(cause(&late), (403, "FILTERED".to_owned()));
@@ -175,9 +181,20 @@ async fn a_mapping_needs_the_session_of_a_checked_sale() {
     let mut long = good.clone();
     long["sourceCard"]["bin"] = "519364207".into();
     assert_eq!(cause(&map(&long).await), (400, "INVALID_REQUEST".to_owned()));
-    let kept = map(&good).await;
-    assert_eq!((kept.status, map(&good).await.json()), (200, kept.json()), "{kept:?}");
-    assert_eq!(kept.json()["invoiceId"], *sale.invoice_id);
+    // The card gateway knows no such sale: nobody says that it is paid.
+    for card in ["card-1", "card-2", "card-1"] {
+        let mut body = good.clone();
+        body["sourceCard"]["reference"]["serverCardId"] = card.into();
+        let early = map(&body).await;
+        assert_eq!(cause(&early), (503, "SERVER_UNAVAILABLE".to_owned()), "{card}");
+        assert_eq!(early.headers["retry-after"], "1");
+        assert!(!early.text.contains("checkSignature"), "{early:?}");
+    }
+    let id: PurchaseId = sale.invoice_id.parse().unwrap();
+    let facts = fleet.purchase(id).await.facts;
+    let told: Vec<&str> = facts.iter().map(|fact| fact.status.as_str()).collect();
+    assert_eq!(told, ["checked", "mapped"], "it is asked about, once");
+    assert_eq!(cards(&fleet, 1001, "ada").await, Vec::<Value>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

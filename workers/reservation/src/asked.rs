@@ -1,9 +1,9 @@
-//! What sources have in common that ask the buyer first, and then tell us without a signature: what
-//! they say counts only once they confirm it when asked.
+//! What sources have in common that ask the buyer first, and then tell us what nobody signs, or not all
+//! of it: what they say counts only once they confirm it when asked.
 
 use std::time::Duration;
 
-use fleet_contracts::{SALE_CHECKED, SALE_FACT, codes, told_by};
+use fleet_contracts::{SALE_CHECKED, SALE_FACT, SALE_MAPPED, SALE_NOT_MADE, codes, told_by};
 use fleet_domain::{
     Change, Connector, Decision, Directory, Fact, Job, Next, ParkClass, PlanClass, ReserveEvent,
     ReserveState, Tries, between,
@@ -110,9 +110,15 @@ pub(crate) fn event(job: &Job) -> ReserveEvent {
     if is_unexplained(job) { ReserveEvent::Lost } else { ReserveEvent::Asked }
 }
 
-/// Something was told. That we have vouched for a device sale ourselves needs no explanation.
+/// Something was told that speaks of a charge, or may. That we vouched for a device sale, that its card
+/// is to be kept, and that it was not made, do not.
 fn is_unexplained(job: &Job) -> bool {
-    job.facts.iter().any(|fact| fact.kind != SALE_FACT || fact.status != SALE_CHECKED)
+    job.facts.iter().any(|fact| {
+        let word = fact.status.as_str();
+        let is_explained =
+            matches!(word, SALE_CHECKED | SALE_MAPPED) || SALE_NOT_MADE.contains(&word);
+        fact.kind != SALE_FACT || !is_explained
+    })
 }
 
 /// The decision while a source can be asked how the buyer's payment ended: by its own plan, whatever

@@ -24,6 +24,10 @@ pub const SALE_FACT: &str = "card_sale";
 /// Such a fact's status once a sale was checked; its body is a [`StatusRequest`]. What the card gateway
 /// tells has a colon in its status.
 pub const SALE_CHECKED: &str = "checked";
+/// Such a fact's status once a card was told of a sale that is not known to be paid: a reason to ask.
+pub const SALE_MAPPED: &str = "mapped";
+/// What a callback calls a sale that was not made.
+pub const SALE_NOT_MADE: [&str; 3] = ["sale:declined", "sale:filtered", "sale:error"];
 
 /// The app's device.
 #[derive(Clone, Deserialize, JsonSchema)]

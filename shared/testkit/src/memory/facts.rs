@@ -160,7 +160,7 @@ fn charge_contradiction(fact: &Fact, status: &str, progress: &Progress) -> Optio
     None
 }
 
-/// The same of a card gateway, which signs what it tells.
+/// The same of a card gateway, which proves the status that it tells, not the type.
 fn sale_contradiction(fact: &Fact, status: &str, progress: &Progress) -> Option<&'static str> {
     let ended = matches!(progress.reserve, ReserveState::Refused | ReserveState::Failed);
     let paid = progress.reserve == ReserveState::Charged;

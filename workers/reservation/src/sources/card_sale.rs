@@ -1,14 +1,16 @@
 //! A sale on the buyer's device (contracts, section 5): the app pays at the card gateway, which asks us
-//! whether the sale is ours, and tells its end by a signed callback. Nothing is sent to begin it, its
-//! status can be asked for once it was checked, and nothing gives the money back.
+//! whether the sale is ours, and tells its end by a callback. Its `control` covers neither type nor
+//! amount, so that a callback is a reason to ask for the status and decides nothing by itself. Nothing
+//! is sent to begin a sale, its status can be asked for once it was checked, and nothing gives the money
+//! back.
 
 use fleet_boot::{Exchange, Request};
 use fleet_contracts::{
-    BankReply, REFERENCE_CHARS_MAX, SALE_CHECKED, SALE_FACT, SaleCallback, SaleStatus,
-    StatusRequest, TextOrNumber, codes, plain,
+    BankReply, REFERENCE_CHARS_MAX, SALE_CHECKED, SALE_FACT, SaleStatus, StatusRequest,
+    TextOrNumber, codes, plain,
 };
 use fleet_domain::{Connector, Fact, Job, Order};
-use fleet_engine::{Attempt, CallError, Learnt, LookUp};
+use fleet_engine::{Attempt, CallError, LookUp};
 
 use crate::asked::{is_notification, refusal, told};
 
@@ -16,11 +18,8 @@ use crate::asked::{is_notification, refusal, told};
 pub(super) const ASKED: CallError = CallError::Asked { page: None };
 /// Characters of its order's number.
 const ORDER_CHARS_MAX: usize = 128;
-const APPROVED: &str = "sale:approved";
-/// Money that went back.
+/// What a callback calls money that went back.
 const GIVEN_BACK: [&str; 2] = ["reversal:approved", "chargeback:approved"];
-/// The source's words for a sale that it did not make.
-const NOT_SOLD: [&str; 3] = ["sale:declined", "sale:filtered", "sale:error"];
 
 /// Whether we have vouched for the sale: only then can anything have been paid.
 pub(super) fn is_checked(connector: &Connector, job: &Job) -> bool {
@@ -33,13 +32,9 @@ fn checked<'j>(connector: &Connector, job: &'j Job) -> Option<&'j Fact> {
     job.facts.iter().find(is_it)
 }
 
-/// Approved and given back before any goods went out: nobody knows whether it is paid.
+/// Whether a callback says that the money went back before any goods went out.
 pub(super) fn is_given_back(job: &Job) -> bool {
     GIVEN_BACK.iter().any(|word| !told(job, SALE_FACT, word).is_empty())
-}
-
-fn is_approved(job: &Job) -> bool {
-    !told(job, SALE_FACT, APPROVED).is_empty()
 }
 
 /// Asks for the sale's status; nobody can before it was checked.
@@ -50,9 +45,6 @@ pub(super) async fn look_up(
     attempt: Attempt,
 ) -> Result<LookUp<BankReply>, CallError> {
     let Some(fact) = checked(connector, job) else { return Err(ASKED) };
-    if is_given_back(job) {
-        return Ok(LookUp::Unsupported);
-    }
     let session: Option<StatusRequest> = serde_json::from_str(fact.body.expose()).ok();
     let (Some(session), Some(endpoint)) = (session, &connector.account) else {
         let cause = format!("connector {} has no account, or the sale no session", connector.name);
@@ -63,9 +55,15 @@ pub(super) async fn look_up(
     let request = Request::post(connector, &path).json(&session).accepts_json();
     let answer = exchange.send(request, attempt).await?;
     if (400..500).contains(&answer.status) && answer.status != 429 {
-        return Ok(LookUp::Unclear);
+        return Ok(unclear(job));
     }
     Ok(read_status(connector, job, &answer.decision()?))
+}
+
+/// No status to go by. Where money is said to have gone back, asking again explains nothing: a person
+/// does.
+fn unclear(job: &Job) -> LookUp<BankReply> {
+    if is_given_back(job) { LookUp::Unsupported } else { LookUp::Unclear }
 }
 
 fn read_status(connector: &Connector, job: &Job, status: &SaleStatus) -> LookUp<BankReply> {
@@ -77,13 +75,13 @@ fn read_status(connector: &Connector, job: &Job, status: &SaleStatus) -> LookUp<
         "APPROVED" if !order_id.is_empty() && is_of(status, &job.purchase.order) => {
             LookUp::Done(BankReply::charged(&order_id))
         }
-        "DECLINED" if !is_approved(job) => {
+        "DECLINED" => {
             let word = text(&status.error_code).unwrap_or_else(|| "DECLINED".to_owned());
             let word = plain(&word, REFERENCE_CHARS_MAX);
             LookUp::Refused(refusal(connector, &word, codes::UNKNOWN))
         }
         // Another amount, a state of no document, or no state at all.
-        _ => LookUp::Unclear,
+        _ => unclear(job),
     }
 }
 
@@ -93,25 +91,4 @@ fn is_of(status: &SaleStatus, order: &Order) -> bool {
     status.transaction.as_ref().is_some_and(|transaction| {
         transaction.amount_centis == money.minor && transaction.currency == money.currency.code()
     })
-}
-
-/// What a callback tells. It is signed, but not its amount; a person may have found its purchase.
-pub(super) fn read_fact(
-    connector: &Connector,
-    job: &Job,
-    fact: &Fact,
-) -> Option<Learnt<BankReply>> {
-    if !is_notification(connector, fact, SALE_FACT) || is_given_back(job) {
-        return None;
-    }
-    if fact.status == APPROVED {
-        let told = SaleCallback::from_query(fact.body.expose()).ok();
-        let is_ours = told.is_some_and(|told| told.is_of(job.purchase.order.reserved()));
-        return is_ours.then(|| Learnt::Done(BankReply::charged(&fact.external_id)));
-    }
-    if is_approved(job) || !NOT_SOLD.contains(&fact.status.as_str()) {
-        return None;
-    }
-    let word = fact.status.strip_prefix("sale:")?;
-    Some(Learnt::Refused(refusal(connector, word, codes::UNKNOWN)))
 }

@@ -94,8 +94,11 @@ pub fn read_notification(
     match adapter(connector).ok()? {
         SourceAdapter::MoCharge => mo_charge::read_fact(connector, job, fact),
         SourceAdapter::CardPayment => card_payment::read_fact(connector, job, fact),
-        SourceAdapter::CardSale => card_sale::read_fact(connector, job, fact),
-        SourceAdapter::Bank | SourceAdapter::Charge | SourceAdapter::ChargeOnly => None,
+        // Only what a card gateway answers when it is asked counts.
+        SourceAdapter::Bank
+        | SourceAdapter::Charge
+        | SourceAdapter::ChargeOnly
+        | SourceAdapter::CardSale => None,
     }
 }
 

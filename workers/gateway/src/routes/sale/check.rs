@@ -8,17 +8,15 @@ use axum::extract::{Path, State};
 use fleet_contracts::openapi::{Content, Document, Operation, Parameter};
 use fleet_contracts::{
     CheckReply, CheckSale, CheckedConsumer, CheckedFunds, CheckedReference, Rejection,
-    SALE_CHECKED, SALE_FACT, SaleTransaction, StatusRequest, StatusSession, same_signature,
-    told_by,
+    SALE_CHECKED, SaleTransaction, same_signature,
 };
-use fleet_domain::{NewFact, Private, Purchase, PurchaseId, PurchaseStatus, ReserveState};
+use fleet_domain::{Purchase, PurchaseId, PurchaseStatus, ReserveState};
 use fleet_store::{ConsumerCard, DeviceSale, SaleSession};
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
-use super::{ANOTHER_SESSION, HAS_ENDED, Signing, check_text, read};
+use super::{ANOTHER_SESSION, HAS_ENDED, Signing, check_text, keep_fact, read};
 use crate::Gateway;
-use crate::routes::callbacks::{keep, reserve_task};
 use crate::sale_problem::{SaleProblem, fails_as_sale};
 
 const NO_CARD: &str = "the card is none that this consumer may pay with";
@@ -73,7 +71,7 @@ pub(crate) async fn check(
     check_purchase(&gateway, &signing.sale).await?;
     let card = card_of(&gateway, &signing.sale, asked.client_card_id()).await?;
     use_up(&gateway, &signing.sale, &asked).await?;
-    keep_fact(&gateway, &signing.sale, &asked.session.token).await?;
+    keep_fact(&gateway, &signing.sale, SALE_CHECKED, &asked.session.token).await?;
     // A purchase that ended while this was stored is not vouched for; one that is open now will see it.
     check_purchase(&gateway, &signing.sale).await?;
     reply(&signing, &asked.session.token, card).map(Json)
@@ -143,24 +141,6 @@ async fn use_up(
     let used = gateway.store.device_sale(sale.purchase).await?;
     let is_same = used.is_some_and(|used| used.session == session);
     if is_same { Ok(()) } else { Err(SaleProblem::Refused(USED_UP)) }
-}
-
-async fn keep_fact(gateway: &Gateway, sale: &DeviceSale, token: &str) -> Result<(), SaleProblem> {
-    let access_token = sale.session.access_token.clone();
-    let session = StatusSession { access_token, token: token.to_owned() };
-    // Plain structs of strings always serialise.
-    let body = serde_json::to_string(&StatusRequest { session }).unwrap_or_default();
-    let fact = NewFact {
-        source: told_by(SALE_FACT, &sale.funding_source),
-        kind: SALE_FACT.to_owned(),
-        task: Some(reserve_task(sale.purchase)),
-        reference: sale.purchase.to_string(),
-        status: SALE_CHECKED.to_owned(),
-        external_id: String::new(),
-        body: Private::new(body),
-    };
-    keep(gateway, &fact).await?;
-    Ok(())
 }
 
 fn reply(

@@ -1,17 +1,19 @@
 //! *Card mapping notification*: the card gateway has kept a card, and tells us its reference, so that
-//! the consumer can pay with it again.
+//! the consumer can pay with it again. It is taken once our own question about the sale was answered
+//! with an approval; before that it is a reason to ask, and the card gateway sends it again.
 
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use fleet_contracts::openapi::{Content, Document, Operation};
-use fleet_contracts::{CardMapping, MappingReply, Rejection};
-use fleet_store::DeviceSale;
+use fleet_contracts::{CardMapping, MappingReply, Rejection, SALE_MAPPED};
+use fleet_domain::ReserveState;
+use fleet_store::{CardKept, DeviceSale};
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
-use super::{ANOTHER_SESSION, Signing, check_text, read};
+use super::{ANOTHER_SESSION, HAS_ENDED, Signing, check_text, keep_fact, read};
 use crate::Gateway;
 use crate::sale_problem::{SaleProblem, fails_as_sale};
 
@@ -28,19 +30,26 @@ pub(crate) fn describe(document: &mut Document) -> Operation {
     let body = Content::json(document.read::<CardMapping>()).example("card", example);
     let reply = Content::json(document.written::<MappingReply>());
     let operation = Operation::new("saleNotification", "Sale card mapping (Billblend)")
-        .about("From the card gateway, after a sale was checked. The same again changes nothing.")
+        .about(
+            "From the card gateway, once a sale is approved: until we have asked for its status and \
+             were told so, 503. One card a sale, and one consumer's. The same again changes nothing.",
+        )
         .tag("device sales")
         .body(body)
         .reply(200, "kept", reply);
     let problems = [
         Rejection::field("sourceCard.bin", BIN).into(),
         SaleProblem::Refused(ANOTHER_SESSION),
+        SaleProblem::Refused(ANOTHER_CARD),
+        SaleProblem::Refused(HAS_ENDED),
         SaleProblem::Unavailable,
     ];
     fails_as_sale(operation, document, &problems)
 }
 
 const BIN: &str = "must be at most 8 digits";
+/// One card a sale, and one consumer's.
+const ANOTHER_CARD: &str = "the sale has another card, or the card another consumer";
 
 /// POST `/sale/notification`.
 pub(crate) async fn notification(
@@ -62,10 +71,30 @@ pub(crate) async fn notification(
         return Err(refused());
     }
     let signing = Signing::of(&gateway.directory.current(), sale)?;
-    gateway.store.keep_card(&signing.sale, card, bin).await?;
+    check_paid(&gateway, &signing.sale, &told.session.token).await?;
+    match gateway.store.keep_card(&signing.sale, card, bin).await? {
+        CardKept::Kept | CardKept::Same => {}
+        CardKept::OtherCard | CardKept::OtherConsumer => {
+            return Err(SaleProblem::Refused(ANOTHER_CARD));
+        }
+    }
     let signature = signing.key.mapping(&signing.signed());
     let session = signing.session(signature, &told.session.token)?;
     Ok(Json(MappingReply { invoice_id: signing.invoice, session }))
+}
+
+/// A purchase is charged only by the card gateway's answer to our own question. While it is open, the
+/// question is put at once, the first time that a card is told.
+async fn check_paid(gateway: &Gateway, sale: &DeviceSale, token: &str) -> Result<(), SaleProblem> {
+    let found = gateway.store.find_funded_by(sale.purchase, &sale.funding_source).await?;
+    match found.map(|purchase| purchase.progress.reserve) {
+        Some(ReserveState::Charged) => Ok(()),
+        Some(state) if state.is_open() => {
+            keep_fact(gateway, sale, SALE_MAPPED, token).await?;
+            Err(SaleProblem::Unavailable)
+        }
+        Some(_) | None => Err(SaleProblem::Refused(HAS_ENDED)),
+    }
 }
 
 /// Only of a sale that was checked is the card gateway's token known.

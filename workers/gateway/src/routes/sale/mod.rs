@@ -7,13 +7,18 @@ pub(crate) mod mapping;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use fleet_contracts::{CheckedSession, ControlKey, Rejection, Signed, read_body};
-use fleet_domain::Directory;
+use fleet_contracts::{
+    CheckedSession, ControlKey, Rejection, SALE_FACT, Signed, StatusRequest, StatusSession,
+    read_body, told_by,
+};
+use fleet_domain::{Directory, NewFact, Private};
 use fleet_store::DeviceSale;
 use rand::distr::{Alphanumeric, SampleString};
 use serde::de::DeserializeOwned;
 
+use crate::Gateway;
 use crate::problem::whole;
+use crate::routes::callbacks::{keep, reserve_task};
 use crate::sale_problem::SaleProblem;
 
 /// What a sale's session does not tell apart, so that nobody can try its parts one by one.
@@ -38,6 +43,31 @@ fn check_text(name: &str, text: &str, at_least: usize, most: usize) -> Result<()
     }
     let problem = format!("must have {at_least} to {most} characters, no control characters");
     Err(Rejection::field(name, &problem))
+}
+
+/// Tells the reserve task of a sale something that it asks the card gateway about; the same again is
+/// nothing.
+async fn keep_fact(
+    gateway: &Gateway,
+    sale: &DeviceSale,
+    status: &str,
+    token: &str,
+) -> Result<(), SaleProblem> {
+    let access_token = sale.session.access_token.clone();
+    let session = StatusSession { access_token, token: token.to_owned() };
+    // Plain structs of strings always serialise.
+    let body = serde_json::to_string(&StatusRequest { session }).unwrap_or_default();
+    let fact = NewFact {
+        source: told_by(SALE_FACT, &sale.funding_source),
+        kind: SALE_FACT.to_owned(),
+        task: Some(reserve_task(sale.purchase)),
+        reference: sale.purchase.to_string(),
+        status: status.to_owned(),
+        external_id: String::new(),
+        body: Private::new(body),
+    };
+    keep(gateway, &fact).await?;
+    Ok(())
 }
 
 /// A sale with what signs it.
