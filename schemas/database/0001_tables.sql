@@ -313,7 +313,7 @@ create table transaction_hold (
     created_at timestamptz not null default fleet_now()
 );
 
--- What others told us. The second copy of a fact is a no-op.
+-- What others told us. The second copy of a fact is a no-op; one that tells anything else is another.
 create table fact (
     fact bigint generated always as identity primary key,
     source text not null,
@@ -324,12 +324,18 @@ create table fact (
     purchase uuid,
     kind smallint,
     slot integer,
+    -- a keyed digest of all else that it tells and that matters; empty of our own answers
+    meaning bytea not null,
     body_sealed bytea,
     received_at timestamptz not null,
-    unique (source, fact_type, reference, status, external_id)
+    -- how often its source was asked about it and did not confirm it, and when last
+    asks integer not null default 0,
+    asked_at timestamptz,
+    constraint fact_once unique (source, fact_type, reference, status, external_id, meaning)
 );
 create index fact_task on fact (purchase, kind, slot) where purchase is not null;
 create index fact_unmatched on fact (fact) where purchase is null;
+create index fact_unmatched_source on fact (source, fact) where purchase is null;
 
 -- The fraud desk's tokens: state, stickiness, the week and "one in flight" belong to the token,
 -- whichever purchases name it. The hash is of desk and token.

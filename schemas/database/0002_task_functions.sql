@@ -6,6 +6,11 @@
 -- begin with the tasks and read all of a kind for each group, the kind stands beside each key in a
 -- subquery that cannot be dissolved (`offset 0`): the only way left is the primary key.
 
+-- Whether facts of this source prove who tells them.
+create function fleet_is_signed(p_source text) returns boolean language sql immutable as $$
+    select split_part(p_source, ':', 1) not in ('mo_charge', 'card_payment')
+$$;
+
 -- The answer holds everything that a job is made of, read after the locks were taken: the caller's
 -- own snapshot is older than they are.
 create function fleet_claim_v1(
@@ -17,7 +22,8 @@ create function fleet_claim_v1(
     t_start_by timestamptz, t_deadline_at timestamptz, about purchase,
     d_channel text, d_body bytea, d_state text, d_attempts integer, d_first_sent_at timestamptz,
     f_source text[], f_type text[], f_reference text[], f_status text[], f_external_id text[],
-    f_body bytea[], f_received_at timestamptz[], desk_token fraud_token
+    f_body bytea[], f_received_at timestamptz[], f_asks integer[], f_asked_at timestamptz[],
+    desk_token fraud_token
 ) language plpgsql volatile set enable_seqscan = off set enable_mergejoin = off as $$
 declare
     v_now constant timestamptz := fleet_now();
@@ -91,7 +97,8 @@ begin
            t.lane, coalesce(began.claimed, v_now), t.claims, t.tries, t.ref_no, t.former_sent_until,
            t.signals, t.start_by, t.deadline_at, p,
            d.channel, d.body_sealed, d.state, d.attempts, d.first_sent_at,
-           f.source, f.fact_type, f.reference, f.status, f.external_id, f.body, f.received_at, k
+           f.source, f.fact_type, f.reference, f.status, f.external_id, f.body, f.received_at,
+           f.asks, f.asked_at, k
     from (select u.*, p_kind as kind
           from unnest(v_verdict, p_purchase, p_slot)
                with ordinality as u (verdict, purchase, slot, i) offset 0) ask
@@ -103,14 +110,18 @@ begin
     left join fraud_token k on k.token_hash = r.token_hash
     left join (
         select x.purchase, x.slot,
-               array_agg(x.source order by x.fact) as source,
-               array_agg(x.fact_type order by x.fact) as fact_type,
-               array_agg(x.reference order by x.fact) as reference,
-               array_agg(x.status order by x.fact) as status,
-               array_agg(x.external_id order by x.fact) as external_id,
-               array_agg(x.body_sealed order by x.fact) as body,
-               array_agg(x.received_at order by x.fact) as received_at
-        from (select y.*, row_number() over (partition by y.purchase, y.slot order by y.fact) as nth
+               array_agg(x.source order by x.nth) as source,
+               array_agg(x.fact_type order by x.nth) as fact_type,
+               array_agg(x.reference order by x.nth) as reference,
+               array_agg(x.status order by x.nth) as status,
+               array_agg(x.external_id order by x.nth) as external_id,
+               array_agg(x.body_sealed order by x.nth) as body,
+               array_agg(x.received_at order by x.nth) as received_at,
+               array_agg(x.asks order by x.nth) as asks,
+               array_agg(x.asked_at order by x.nth) as asked_at
+        from (select y.*, row_number() over (partition by y.purchase, y.slot
+                                             order by fleet_is_signed(y.source) desc, y.fact desc)
+                          as nth
               from fact y
               where y.purchase = any (v_facts) and y.kind = p_kind) x
         where x.nth <= 100
@@ -160,7 +171,7 @@ create function fleet_contradiction(
             then 'the card was charged twice'
         when p_type = 'card_sale' and p_status in ('reversal:approved', 'chargeback:approved')
              and p.reserve_state = 'charged'
-            then 'the card payment was taken back (reversal or chargeback)'
+            then 'the card payment was taken back by a ' || split_part(p_status, ':', 1)
         when p_type = 'card_sale' and p_status in ('sale:declined', 'sale:filtered', 'sale:error')
              and p.reserve_state = 'charged'
             then 'the sale failed, but the funding source had approved it'
@@ -174,11 +185,16 @@ create function fleet_contradiction(
     where p.purchase = p_purchase
 $$;
 
+-- A person has one case of each purchase and cause, however often it is told.
 create function fleet_open_case(p_purchase uuid, p_cause text, p_now timestamptz) returns void
 language plpgsql volatile as $$
 begin
     -- Two cases of one purchase at the same time would take the same slot.
     perform 1 from purchase p where p.purchase = p_purchase for no key update;
+    if exists (select 1 from task t
+               where t.purchase = p_purchase and t.kind = 8 and t.park_cause = p_cause) then
+        return;
+    end if;
     insert into task (purchase, kind, slot, state, due_at, lane, park_class, park_cause,
                       at_risk_minor, at_risk_currency, parked_at, created_at)
     select p_purchase, 8, coalesce((select max(t.slot) + 1 from task t
@@ -190,31 +206,99 @@ begin
     values (p_purchase, 8, 'case_opened', p_cause);
 end $$;
 
--- Stores a fact. Verdicts: stored, duplicate, unmatched. A waiting or parked task is queued.
+-- Whether a source may speak of this part of a purchase: the connector that the purchase names for it,
+-- or our own late answers.
+create function fleet_may_tell(p_source text, p_purchase uuid, p_kind smallint) returns boolean
+language sql stable as $$
+    select coalesce((
+        select p_source = 'call' or p_source = case
+            when p_kind = 2 then 'supplier_callback:' || p.supplier
+            when p_kind in (1, 3, 4) and p.funding <> 'client'
+                then p.funding || ':' || p.funding_source end
+        from purchase p where p.purchase = p_purchase), false)
+$$;
+
+-- Of one source's facts of nobody the newest 1000 are kept, besides those that a person decided about.
+-- Each that becomes too old is looked at more than once, so that none is passed over by a lock.
+create function fleet_bound_unmatched(p_source text) returns void language plpgsql volatile as $$
+begin
+    delete from fact f
+    using (select u.fact from fact u
+           where u.purchase is null and u.source = p_source
+           order by u.fact desc offset 1000 limit 8 for update skip locked) old
+    where f.fact = old.fact and not exists (select 1 from fact_decision d where d.fact = f.fact);
+end $$;
+
+-- Of one task's facts that nobody signs 64 are kept, besides what was paid for and what a person matched:
+-- one gives way for each that comes. First those that were asked about in vain, but not what was
+-- asked in the last minute, by which the source's budget is counted; of the others the first 32 and
+-- the newest stay.
+create function fleet_bound_unsigned(p_fact bigint, p_purchase uuid, p_kind smallint, p_slot integer)
+returns void language plpgsql volatile as $$
+declare
+    v_now constant timestamptz := fleet_now();
+begin
+    delete from fact f
+    using (
+        select u.fact
+        from (select x.fact, count(*) over () as total,
+                     case when x.asked_at < v_now - interval '1 minute' then 0
+                          when x.asked_at is not null then 2
+                          when row_number() over (partition by x.asked_at is null
+                                                  order by x.fact) > 32 then 1
+                          else 3 end as rank
+              from fact x
+              join purchase p on p.purchase = x.purchase
+              where x.purchase = p_purchase and x.kind = p_kind and x.slot = p_slot
+                and not fleet_is_signed(x.source)
+                and (x.external_id = '' or x.external_id is distinct from p.reservation)
+                and not exists (select 1 from fact_decision d where d.fact = x.fact)) u
+        where u.total > 64 and u.fact <> p_fact
+        order by u.rank, u.fact
+        limit 1) old
+    where f.fact = old.fact;
+end $$;
+
+-- Stores a fact. Verdicts: stored, duplicate, unmatched. A waiting or parked task is queued. Of whoever
+-- may not speak of the purchase it is one of nobody. One of nobody that comes again and names a
+-- purchase by now becomes one of that.
 create function fleet_fact_v1(
     p_source text, p_type text, p_reference text, p_status text, p_external text,
-    p_purchase uuid, p_kind smallint, p_slot integer, p_body bytea
+    p_purchase uuid, p_kind smallint, p_slot integer, p_meaning bytea, p_body bytea
 ) returns table (verdict text, woken_lane integer)
 language plpgsql volatile set enable_seqscan = off set enable_mergejoin = off as $$
 declare
     v_now constant timestamptz := fleet_now();
+    v_purchase constant uuid :=
+        case when fleet_may_tell(p_source, p_purchase, p_kind) then p_purchase end;
     v_fact bigint;
     v_task task%rowtype;
     v_contrary text;
 begin
     -- The task first, as everywhere: a commit that holds it must see this fact or be seen by it.
     select * into v_task from task t
-    where t.purchase = p_purchase and t.kind = p_kind and t.slot = p_slot for update;
-    insert into fact (source, fact_type, reference, status, external_id, purchase, kind, slot,
-                      body_sealed, received_at)
-    values (p_source, p_type, p_reference, p_status, p_external,
-            (select p.purchase from purchase p where p.purchase = p_purchase), p_kind, p_slot,
-            p_body, v_now)
-    on conflict do nothing
-    returning fact into v_fact;
+    where t.purchase = v_purchase and t.kind = p_kind and t.slot = p_slot for update;
+    insert into fact as f (source, fact_type, reference, status, external_id, purchase, kind, slot,
+                           meaning, body_sealed, received_at)
+    values (p_source, p_type, p_reference, p_status, p_external, v_purchase, p_kind, p_slot,
+            p_meaning, p_body, v_now)
+    on conflict on constraint fact_once do update
+    set purchase = excluded.purchase, kind = excluded.kind, slot = excluded.slot,
+        body_sealed = excluded.body_sealed
+    where f.purchase is null and excluded.purchase is not null
+      and not exists (select 1 from fact_decision d where d.fact = f.fact)
+    returning f.fact into v_fact;
     if v_fact is null then
         return query select 'duplicate'::text, null::integer;
         return;
+    end if;
+    if v_purchase is null then
+        perform fleet_bound_unmatched(p_source);
+        return query select 'unmatched'::text, null::integer;
+        return;
+    end if;
+    if not fleet_is_signed(p_source) then
+        perform fleet_bound_unsigned(v_fact, v_purchase, p_kind, p_slot);
     end if;
     if v_task.purchase is not null then
         update task t
@@ -228,10 +312,6 @@ begin
         where t.purchase = p_purchase and t.kind = p_kind and t.slot = p_slot;
         return query select 'stored'::text,
             case when v_task.state in (3, 4) then v_task.lane end;
-        return;
-    end if;
-    if not exists (select 1 from purchase p where p.purchase = p_purchase) then
-        return query select 'unmatched'::text, null::integer;
         return;
     end if;
     v_contrary := fleet_contradiction(p_source, p_type, p_status, p_reference, p_external,
@@ -316,6 +396,15 @@ begin
         join purchase p on p.purchase = c.purchase
         where c.verdict = 1 and c.ref is not null
         on conflict do nothing;
+        -- A fact that came in between changes nothing about what was asked.
+        if array_remove(p_own_code, null) <> '{}' then
+            update fact f
+            set asks = f.asks + 1, asked_at = v_now
+            from unnest(v_verdict, p_purchase, p_slot, p_own_code)
+                 as c (verdict, purchase, slot, asked)
+            where c.verdict in (1, 3) and c.asked <> '' and f.purchase = c.purchase
+              and f.kind = p_kind and f.slot = c.slot and f.external_id = c.asked;
+        end if;
         -- Banks hold: only who asks the buyer, or takes the money at once, has more to write.
         if p_track && '{charged,buyer_asked,reservation_unknown}' then
             perform fleet_charged_v1(p_purchase, v_verdict, p_track, p_ref, p_voucher);
@@ -501,15 +590,15 @@ begin
         loop
             if v_late.verdict = 3 then
                 insert into fact (source, fact_type, reference, status, external_id, purchase, kind,
-                                  slot, body_sealed, received_at)
+                                  slot, meaning, body_sealed, received_at)
                 values ('call', v_late.type, v_late.ref, v_late.status, v_late.token::text,
-                        v_late.purchase, p_kind, v_late.slot, v_late.body, v_now)
+                        v_late.purchase, p_kind, v_late.slot, '', v_late.body, v_now)
                 on conflict do nothing;
                 update task set signals = signals + 1
                 where purchase = v_late.purchase and kind = p_kind and slot = v_late.slot;
             else
                 perform 1 from fleet_fact_v1('call', v_late.type, v_late.ref, v_late.status,
-                    v_late.token::text, v_late.purchase, p_kind, v_late.slot, v_late.body);
+                    v_late.token::text, v_late.purchase, p_kind, v_late.slot, '', v_late.body);
             end if;
         end loop;
     end if;

@@ -1,7 +1,7 @@
 -- What a person decides: callbacks that speak of no purchase, and when the gateway is closed.
 
--- A callback of nobody stands in fact without a purchase. It is kept for ever; what was decided about
--- it stands here, once.
+-- A callback of nobody stands in fact without a purchase. What was decided about it stands here, once;
+-- then it is kept for ever.
 create table fact_decision (
     fact bigint primary key references fact,
     action text not null check (action in ('matched', 'discarded')),
@@ -26,7 +26,6 @@ declare
     v_kind smallint;
     v_task task%rowtype;
     v_fact fact%rowtype;
-    v_party text;
 begin
     contrary := null;
     select case when f.fact_type = 'vend' then 2
@@ -36,19 +35,18 @@ begin
     select * into v_task from task t
     where t.purchase = p_purchase and t.kind = v_kind and t.slot = 0 for update;
     select * into v_fact from fact f where f.fact = p_fact for update;
-    select case when v_kind = 2 then p.supplier else p.funding_source end
-    into v_party from purchase p where p.purchase = p_purchase;
     verdict := case
         when v_kind is null then 'no_fact'
         when v_fact.purchase is not null
              or exists (select 1 from fact_decision d where d.fact = p_fact) then 'decided'
-        when v_party is null then 'no_purchase'
-        when v_party <> split_part(v_fact.source, ':', 2) then 'other_connector'
+        when not exists (select 1 from purchase p where p.purchase = p_purchase) then 'no_purchase'
+        when not fleet_may_tell(v_fact.source, p_purchase, v_kind) then 'other_connector'
         when exists (
             select 1 from fact f
             where f.source = v_fact.source and f.fact_type = v_fact.fact_type
               and f.reference = v_fact.reference and f.status = v_fact.status
-              and f.external_id = p_external and f.fact <> p_fact) then 'copy'
+              and f.external_id = p_external and f.purchase is not null
+              and f.fact <> p_fact) then 'copy'
         when v_task.state in (3, 4) then 'woken'
         when v_task.state is not null then 'told'
         else 'over' end;

@@ -40,7 +40,7 @@ async fn buy(fleet: &TestFleet, script: &str) -> PurchaseId {
 }
 
 /// A notification about a purchase, as the operator's document has it.
-fn charged(body: &Value, id: PurchaseId, transaction_id: &str) -> Value {
+pub(crate) fn charged(body: &Value, id: PurchaseId, transaction_id: &str) -> Value {
     json!({ "success": {
         "type": "mo_charge", "operator": "zain-kw", "environment": "production",
         "merchant": "partner:02c76113-0ca7-4aed-88e2-75267bf85e82",

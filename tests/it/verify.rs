@@ -96,11 +96,11 @@ const CORRUPTIONS: &[(&str, &str)] = &[
     ),
     (
         "I6",
-        "alter table fact drop constraint fact_source_fact_type_reference_status_external_id_key; insert into fact (source, fact_type, reference, status, external_id, received_at) select source, fact_type, reference, status, external_id, received_at from fact",
+        "alter table fact drop constraint fact_once; insert into fact (source, fact_type, reference, status, external_id, meaning, received_at) select source, fact_type, reference, status, external_id, meaning, received_at from fact",
     ),
     (
         "I7",
-        "insert into fact (source, fact_type, reference, status, external_id, purchase, kind, slot, received_at) select 'test', 'settle', 'r', '0000', 'e', purchase, kind, slot, parked_at + interval '1 s' from task where state = 4 and kind = 3",
+        "insert into fact (source, fact_type, reference, status, external_id, meaning, purchase, kind, slot, received_at) select 'test', 'settle', 'r', '0000', 'e', '', purchase, kind, slot, parked_at + interval '1 s' from task where state = 4 and kind = 3",
     ),
     ("T1", "update delivery set client_id = client_id + 1"),
     (

@@ -50,7 +50,7 @@ pub use charge::{
     CARD_FACT, CARD_NOT_PAID, CARD_PAID, CardCompletion, CardPayment, CardPaymentUrl,
     CardTransaction, ChargeCheck, ChargeReply, Differs, MO_CHARGED, MO_FACT, MoNotification,
     MoNotificationBody, MoStatus, NOTIFICATION_BYTES_MAX, PAYMENT_PAGE_BYTES_MAX, charge_query,
-    check_query, payment_page, told_by,
+    check_query, payment_page,
 };
 pub use checked::{CheckedBody, Content, StoredContent, identifier};
 pub use dead::{

@@ -87,6 +87,15 @@ impl VendReply {
         Ok(reply)
     }
 
+    /// What it tells besides the words that its fact is found by: its own code, which several may map
+    /// to one of the contract, and the goods.
+    #[must_use]
+    pub fn meaning(&self) -> Private {
+        let voucher = self.token.as_deref().unwrap_or_default();
+        let told = serde_json::json!([self.response_code, voucher, self.vend_amount]);
+        Private::new(told.to_string())
+    }
+
     /// The voucher under its cover.
     #[must_use]
     pub fn voucher(&self) -> Option<Private> {

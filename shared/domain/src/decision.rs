@@ -226,6 +226,8 @@ pub struct Decision {
     pub new_reference: bool,
     /// What is written on the task's own track.
     pub change: Change,
+    /// The transaction that this exchange asked the source about, and that it did not confirm.
+    pub asked: Option<String>,
     /// New tasks.
     pub follow_ups: Vec<FollowUp>,
     /// New results.
@@ -247,6 +249,7 @@ impl Decision {
             tries,
             new_reference: false,
             change: Change::None,
+            asked: None,
             follow_ups: Vec::new(),
             deliveries: Vec::new(),
             ledger: Vec::new(),

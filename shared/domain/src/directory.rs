@@ -260,6 +260,12 @@ impl Connector {
         }
     }
 
+    /// Whether a vend's confirmation by callback is taken: a supplier's that can prove who it is.
+    #[must_use]
+    pub fn takes_confirmations(&self) -> bool {
+        self.party == Party::Supplier && self.secret.is_some()
+    }
+
     /// The contract's code for a code of this party: its own map first, then the code itself.
     #[must_use]
     pub fn code<'c>(&'c self, code: &'c str) -> &'c str {

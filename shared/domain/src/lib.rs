@@ -6,6 +6,7 @@ mod address;
 mod decision;
 mod desk;
 mod directory;
+mod fact;
 mod ids;
 mod money;
 mod notify;
@@ -30,6 +31,9 @@ pub use directory::{
     API_KEY_BYTES_MAX, CardAccount, Client, Connector, Directory, FeeRule, IpnAccount, Lane,
     MoAccount, PlanClass, Product, RetryPlan, SignedForm, endpoint,
 };
+pub use fact::{
+    CALL, Fact, NewFact, SUPPLIER_CALLBACK, UNMATCHED_KEPT, UNSIGNED_KEPT, is_signed, told_by,
+};
 pub use ids::{ClaimToken, ClientId, LaneId, ProductId, PurchaseId};
 pub use money::{Currency, Money, MoneyError};
 pub use notify::{
@@ -38,8 +42,7 @@ pub use notify::{
 pub use numbering::{Country, NUMBER_DIGITS_MAX, Numbering, Operator};
 pub use personal::{Private, bare, looks_like_a_card_number, masked};
 pub use purchase::{
-    DELIVER_FOR, Delivery, DeskToken, Fact, FraudDetails, Job, NewFact, Order, OrderDetails,
-    Progress, Purchase,
+    DELIVER_FOR, Delivery, DeskToken, FraudDetails, Job, Order, OrderDetails, Progress, Purchase,
 };
 pub use task::{
     ClaimAsk, ClaimVerdict, ClaimedTask, CommitVerdict, ExchangeTimes, ParkClass, SentUntil,

@@ -262,45 +262,6 @@ pub struct Delivery {
     pub first_sent_at: Option<DateTime<Utc>>,
 }
 
-/// Something that was told to us about a task: a callback, or the late answer of a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fact {
-    /// `call`, or the endpoint that took it in (`supplier_callback`).
-    pub source: String,
-    /// What kind of fact (`vend`, `reserve`, …).
-    pub kind: String,
-    /// The outside reference it speaks of (a vend reference, a `raasTxnRef`).
-    pub reference: String,
-    /// The code or status it tells.
-    pub status: String,
-    /// The other side's id, or the token of the call.
-    pub external_id: String,
-    /// The document itself.
-    pub body: Private,
-    /// The database's time.
-    pub received_at: DateTime<Utc>,
-}
-
-/// A fact to be stored: unique by source, kind, reference, status and id; the second copy is a
-/// no-op.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewFact {
-    /// `call`, or the endpoint that took it in.
-    pub source: String,
-    /// What kind of fact (`vend`, `reserve`, …).
-    pub kind: String,
-    /// The task it is about, if it can be told.
-    pub task: Option<crate::TaskKey>,
-    /// The outside reference it speaks of.
-    pub reference: String,
-    /// The code or status it tells.
-    pub status: String,
-    /// The other side's id.
-    pub external_id: String,
-    /// The document itself.
-    pub body: Private,
-}
-
 /// How long a result is tried after its first byte was sent.
 pub const DELIVER_FOR: Duration = Duration::from_secs(345_600);
 
@@ -321,8 +282,9 @@ pub struct Job {
     pub purchase: Purchase,
     /// The delivery row of a deliver task.
     pub delivery: Option<Delivery>,
-    /// All facts about this task, oldest first.
-    pub facts: Vec<Fact>,
+    /// At most 100 facts about this task: those whose source proves who it is before the others, and of
+    /// each the newest first.
+    pub facts: Vec<crate::Fact>,
     /// The token of a report or validate task.
     pub token: Option<DeskToken>,
 }

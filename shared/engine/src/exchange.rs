@@ -64,7 +64,8 @@ impl<T> Exchanged<T> {
     }
 }
 
-/// What facts at hand tell, goods or money that moved first.
+/// What facts at hand tell: goods or money that moved first, then the first that tells anything, which
+/// is the newest of the most trusted.
 pub(crate) fn from_facts<S: Step>(
     step: &S,
     directory: &Directory,
@@ -78,8 +79,8 @@ pub(crate) fn from_facts<S: Step>(
                 best = learnt;
                 break;
             }
-            Some(_) => best = learnt,
-            None => {}
+            Some(_) if best.is_none() => best = learnt,
+            Some(_) | None => {}
         }
     }
     let definite = matches!(best, Some(Learnt::Done(_) | Learnt::Refused(_)));

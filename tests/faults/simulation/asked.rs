@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use fleet_contracts::{
     CARD_FACT, CARD_NOT_PAID, CARD_PAID, MO_CHARGED, MO_FACT, SALE_CHECKED, SALE_FACT, SALE_MAPPED,
-    told_by,
 };
-use fleet_domain::{NewFact, Private, PurchaseId, PurchaseStatus, ReserveState, TaskKey, TaskKind};
+use fleet_domain::{
+    NewFact, Private, PurchaseId, PurchaseStatus, ReserveState, TaskKey, TaskKind, told_by,
+};
 use serde_json::{Value, json};
 
 use super::parties::{Account, Answer, Ask, Money};
@@ -210,6 +211,7 @@ async fn keep(
         reference: id.to_string(),
         status: status.to_owned(),
         external_id: external_id.to_owned(),
+        meaning: Private::new(""),
         body: Private::new(body),
     };
     world.tell(&fact).await;

@@ -8,8 +8,8 @@ use fleet_boot::Exchange;
 use fleet_contracts::AcceptedOrder;
 use fleet_dispensing::Dispense;
 use fleet_domain::{
-    Directory, FraudDetails, FundingType, NewFact, Private, PurchaseId, ReserveState, Scenario,
-    TaskKey, TaskKind, between, later,
+    Directory, FraudDetails, FundingType, NewFact, Private, PurchaseId, ReserveState,
+    SUPPLIER_CALLBACK, Scenario, TaskKey, TaskKind, between, later, told_by,
 };
 use fleet_engine::{Engine, EngineSettings, Step};
 use fleet_fraud_reporting::{ReportOutcome, ValidateToken};
@@ -254,12 +254,13 @@ async fn confirm(world: &World, reference: &str, done: bool) {
     let body =
         serde_json::json!({ "vendRef": reference, "responseCode": code, "supplierRef": "S-cb" });
     let fact = NewFact {
-        source: "supplier_callback:callback".to_owned(),
+        source: told_by(SUPPLIER_CALLBACK, "callback"),
         kind: "vend".to_owned(),
         task,
         reference: reference.to_owned(),
         status: code.to_owned(),
         external_id: "S-cb".to_owned(),
+        meaning: Private::new(""),
         body: Private::new(body.to_string()),
     };
     world.tell(&fact).await;

@@ -95,7 +95,12 @@ async fn assert_parked(fleet: &TestFleet, id: PurchaseId, what: &str) {
     let parked = parked.iter().find(|task| task["state"] == TaskState::Parked.name()).unwrap();
     assert_eq!(parked["park_class"], "unknown_outcome", "{what}");
     assert_eq!(parked["at_risk_minor"], view.purchase.order.reserved().minor, "{what}");
-    assert!(!parked["choices"].as_array().unwrap().is_empty(), "{what}: what can be done");
+    let choices: Vec<&str> =
+        parked["choices"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
+    assert!(!choices.is_empty(), "{what}: what can be done");
+    let closes = choices.iter().any(|choice| choice.contains("confirmation closes the task"));
+    let is_taken = view.purchase.order.supplier == "supplier-callback";
+    assert_eq!(closes, is_taken, "{what}: only what can happen is offered: {choices:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -93,8 +93,9 @@ pub struct Pending {
 #[serde(deny_unknown_fields)]
 pub struct Confirmation {
     /// The response code that it tells. For a buyer, a word and perhaps in which way: `CHARGED`
-    /// (`/number`, `/second`, `/amount`, `/test`, `/msisdn`, `/forged`) or an error's status by SMS;
-    /// `SUCCESS` (`/bare`, `/quoted`, `/second`, `/amount`, `/order`, `/forged`) or `FAILED` with a
+    /// (`/number`, `/second`, `/amount`, `/test`, `/msisdn`, `/forged`, `/untold`) or an error's status
+    /// by SMS;
+    /// `SUCCESS` (`/bare`, `/quoted`, `/second`, `/amount`, `/order`, `/forged`, `/untold`) or `FAILED` with a
     /// card; `SILENT` for nothing at all. For a sale, what becomes of it: `approved` (`/untold`,
     /// `/amount`, `/control`, `/unverified`), `declined` (`/contrary`), `filtered`, `error`,
     /// `redirect`, `reversal`, `chargeback`, or a status that is told and changes nothing.

@@ -71,7 +71,12 @@ impl<'a> Deed<'a> {
 
     /// Whether the buyer's money is taken, and for this purchase.
     pub(crate) fn is_paid(&self) -> bool {
-        matches!(self.way, "" | "number" | "quoted" | "second")
+        matches!(self.way, "" | "number" | "quoted" | "second") || self.is_untold()
+    }
+
+    /// Whether the notification of it is lost on its way.
+    pub(crate) fn is_untold(&self) -> bool {
+        self.way == "untold"
     }
 }
 

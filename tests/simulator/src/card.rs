@@ -142,7 +142,7 @@ impl State {
                 told.push(("order_info", asked.order_info));
             }
         }
-        Some(Notice::Query(told))
+        (!deed.is_untold()).then_some(Notice::Query(told))
     }
 
     fn pay(&mut self, visit: &Visit, asked: &PaymentRequest, deed: &Deed<'_>) -> String {

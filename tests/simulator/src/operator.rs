@@ -87,7 +87,7 @@ impl State {
             "CHARGED" => self.charged(visit, &asked, deed),
             status => self.not_charged(&asked, status),
         };
-        Some(Notice::Body(body.to_string()))
+        (!deed.is_untold()).then(|| Notice::Body(body.to_string()))
     }
 
     fn charged(&mut self, visit: &Visit, asked: &ChargeRequest, deed: &Deed<'_>) -> Value {

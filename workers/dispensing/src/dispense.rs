@@ -68,8 +68,7 @@ impl Step for Dispense {
     ) -> Option<Learnt<VendReply>> {
         let order = &job.purchase.order;
         let is_ours = (0..=job.task.ref_no).any(|number| fact.reference == order.vend_ref(number));
-        let from_supplier = fact.source == format!("supplier_callback:{}", order.supplier);
-        if fact.kind != "vend" || !is_ours || !(from_supplier || fact.source == "call") {
+        if fact.kind != "vend" || !is_ours || !order.is_told_by(Self::KIND, &fact.source) {
             return None;
         }
         let reply: VendReply = serde_json::from_str(fact.body.expose()).ok()?;

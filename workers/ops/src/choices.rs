@@ -1,26 +1,39 @@
 //! What a person can do about a parked task, in words.
 
-use fleet_domain::{ParkClass, TaskKind, TaskState};
-use fleet_store::TaskView;
+use fleet_domain::{Connector, ParkClass, TaskKind, TaskState};
+use fleet_store::{PurchaseView, Store, TaskView};
+
+use crate::Failure;
+
+/// Whether a purchase's supplier may confirm its vend by itself: of any other a callback is refused.
+pub(crate) async fn is_confirmed(view: &PurchaseView, store: &Store) -> Result<bool, Failure> {
+    let (directory, _secrets) = store.load_directory_partly().await?;
+    let supplier = directory.connectors.get(&view.purchase.order.supplier);
+    Ok(supplier.is_some_and(Connector::takes_confirmations))
+}
 
 /// The choices for a parked task; none for any other.
-pub(crate) fn choices(task: &TaskView) -> Vec<&'static str> {
+pub(crate) fn choices(task: &TaskView, is_confirmed: bool) -> Vec<&'static str> {
     match (task.state, task.park_class) {
-        (TaskState::Parked, Some(class)) => of(task.key.kind, class),
+        (TaskState::Parked, Some(class)) => of(task.key.kind, class, is_confirmed),
         (TaskState::Parked | TaskState::Queued | TaskState::Running | TaskState::Waiting, _) => {
             Vec::new()
         }
     }
 }
 
-fn of(kind: TaskKind, class: ParkClass) -> Vec<&'static str> {
+fn of(kind: TaskKind, class: ParkClass, is_confirmed: bool) -> Vec<&'static str> {
     let mut choices = match kind {
         TaskKind::Reserve => vec![
             "ask the funding source what it holds for this raasTxnRef",
             "leave it: nothing is vended and nothing is given free on a guess",
         ],
         TaskKind::Dispense => vec![
-            "ask the supplier about this vend; its signed confirmation closes the task",
+            if is_confirmed {
+                "ask the supplier about this vend; its signed confirmation closes the task"
+            } else {
+                "ask the supplier about this vend; without a secret no confirmation of it is taken"
+            },
             "leave it: the hold stays, nothing is vended again",
         ],
         TaskKind::Settle => vec![
@@ -49,4 +62,24 @@ fn of(kind: TaskKind, class: ParkClass) -> Vec<&'static str> {
         | ParkClass::OwedToBuyer => {}
     }
     choices
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_confirmation_is_offered_only_where_one_is_taken() {
+        let closes = |kind, is_confirmed| {
+            let offered = of(kind, ParkClass::UnknownOutcome, is_confirmed);
+            assert_eq!(offered.len(), 2, "{kind}");
+            offered.iter().any(|choice| choice.contains("closes the task"))
+        };
+        assert!(closes(TaskKind::Dispense, true));
+        for (kind, is_confirmed) in
+            [(TaskKind::Dispense, false), (TaskKind::Reserve, true), (TaskKind::Settle, true)]
+        {
+            assert!(!closes(kind, is_confirmed), "{kind}");
+        }
+    }
 }

@@ -3,36 +3,101 @@
 
 use std::time::Duration;
 
-use fleet_contracts::{SALE_CHECKED, SALE_FACT, SALE_MAPPED, SALE_NOT_MADE, codes, told_by};
+use chrono::{DateTime, Utc};
+use fleet_contracts::{SALE_CHECKED, SALE_FACT, SALE_MAPPED, SALE_NOT_MADE, codes};
 use fleet_domain::{
     Change, Connector, Decision, Directory, Fact, Job, Next, ParkClass, PlanClass, ReserveEvent,
-    ReserveState, Tries, between,
+    ReserveState, Tries, between, later,
 };
 use fleet_engine::Refusal;
 use fleet_engine::waiting::{at_risk, look_up_again, start_is_over};
 
-/// The transactions that notifications speak of, the oldest first. Anybody may have told them.
+/// The transactions that notifications speak of, the newest first. Anybody may have told them.
 pub(crate) fn told<'j>(job: &'j Job, kind: &str, word: &str) -> Vec<&'j str> {
-    let told = job.facts.iter().filter(|fact| fact.kind == kind && fact.status == word);
+    let told = job.facts.iter().filter(|fact| is_notification(job, fact, kind));
+    let told = told.filter(|fact| fact.status == word);
     told.map(|fact| fact.external_id.as_str()).collect()
 }
 
-/// The one to ask about in this exchange: each in its turn.
-fn in_turn<'j>(told: &[&'j str], job: &Job) -> Option<&'j str> {
-    let tries = usize::try_from(job.task.tries).unwrap_or(0);
-    told.get(tries.checked_rem(told.len())?).copied()
+/// A transaction that the source has not confirmed, and how often it was asked about it.
+#[derive(Debug, Clone)]
+pub(crate) struct Told<'j> {
+    id: &'j str,
+    asks: i32,
+    asked_at: Option<DateTime<Utc>>,
 }
 
-/// Whether a fact is this source's own notification.
-pub(crate) fn is_notification(connector: &Connector, fact: &Fact, kind: &str) -> bool {
-    fact.kind == kind && fact.source == told_by(kind, &connector.name)
+/// The transactions that notifications speak of, each once, the newest first.
+pub(crate) fn transactions<'j>(job: &'j Job, kind: &str, word: &str) -> Vec<Told<'j>> {
+    let mut told: Vec<Told<'j>> = Vec::new();
+    for fact in &job.facts {
+        let is_new = told.iter().all(|one| one.id != fact.external_id);
+        if is_new && fact.status == word && is_notification(job, fact, kind) {
+            told.push(Told { id: &fact.external_id, asks: fact.asks, asked_at: fact.asked_at });
+        }
+    }
+    told
+}
+
+/// A source is asked once in this time about what was told of one purchase, twenty times a minute,
+/// however much is told.
+const ASKED_EVERY: Duration = Duration::from_secs(3);
+
+/// What comes next about the transactions that were told.
+enum Turn<'j> {
+    /// Ask about this one.
+    Ask(&'j str),
+    /// None is to be asked about before so much time has passed.
+    In(Duration),
+    /// The source did not confirm any of them, however often it was asked.
+    StruckOff,
+}
+
+/// Whose turn it is.
+///
+/// What was never asked about comes first, the newest and the oldest by turns, so that
+/// a flood before or after the real one hides it from nobody; every third time it is one that the
+/// source did not know when it was asked, and may know by now. Each is asked about by the plan of
+/// lost answers, counted for itself; after that it is struck off.
+fn turn<'j>(directory: &Directory, job: &Job, told: &[Told<'j>]) -> Turn<'j> {
+    let now = job.task.now;
+    let owner = &job.purchase.order.funding_source;
+    let due_at = |one: &Told<'_>| {
+        let Some(at) = one.asked_at else { return Some(now) };
+        let asks = one.asks.saturating_sub(1);
+        let wait = directory.wait(job.task.key.kind, owner, PlanClass::Unknown, asks)?;
+        Some(later(at, wait))
+    };
+    let free_at = told.iter().filter_map(|one| one.asked_at).max();
+    let free_at = free_at.map_or(now, |at| later(at, ASKED_EVERY));
+    let open = || told.iter().filter_map(|one| due_at(one).map(|at| (at, one)));
+    let Some(first_due) = open().map(|(at, _)| at).min() else { return Turn::StruckOff };
+    let next_at = first_due.max(free_at);
+    if next_at > now {
+        return Turn::In(between(now, next_at));
+    }
+    let mut fresh = told.iter().filter(|one| one.asked_at.is_none());
+    let known = open().filter(|(at, one)| one.asked_at.is_some() && *at <= now);
+    let overdue = known.min_by_key(|(at, _)| *at).map(|(_, one)| one);
+    let asks: i64 = told.iter().map(|one| i64::from(one.asks)).sum();
+    let chosen = match asks.rem_euclid(3) {
+        0 => fresh.next().or(overdue),
+        1 => fresh.next_back().or(overdue),
+        _ => overdue.or_else(|| fresh.next()),
+    };
+    chosen.map_or(Turn::StruckOff, |one| Turn::Ask(one.id))
+}
+
+/// Whether a fact is the source's own notification of this kind.
+pub(crate) fn is_notification(job: &Job, fact: &Fact, kind: &str) -> bool {
+    fact.kind == kind && job.purchase.order.is_told_by(job.task.key.kind, &fact.source)
 }
 
 /// What a look-up does at a source that asks the buyer.
 pub(crate) enum Ask<'j> {
     /// Ask it about this transaction, which was told.
     About(&'j str),
-    /// It has asked the buyer: nothing to do before somebody tells us something.
+    /// Nothing to do before somebody tells us something, or before it may be asked again.
     Nothing,
     /// Nobody knows whether it has, and it may not be asked to do so any more.
     NotAnyMore,
@@ -41,9 +106,12 @@ pub(crate) enum Ask<'j> {
 }
 
 /// What comes next, with what was told so far.
-pub(crate) fn next<'j>(told: &[&'j str], job: &Job) -> Ask<'j> {
-    if let Some(transaction) = in_turn(told, job) {
-        return Ask::About(transaction);
+pub(crate) fn next<'j>(directory: &Directory, job: &Job, told: &[Told<'j>]) -> Ask<'j> {
+    if !told.is_empty() {
+        return match turn(directory, job, told) {
+            Turn::Ask(transaction) => Ask::About(transaction),
+            Turn::In(_) | Turn::StruckOff => Ask::Nothing,
+        };
     }
     let was_asked = job.purchase.progress.reserve == ReserveState::Asked;
     if was_asked || !job.facts.is_empty() {
@@ -83,6 +151,39 @@ pub(crate) fn wait(connector: &Connector, job: &Job) -> Wait {
     if is_unexplained(job) { Wait::AskSomebody } else { Wait::IsOver }
 }
 
+/// The decision while a source has not confirmed what was told of it. When this exchange asked it about
+/// one of these, it is struck off until its plan says otherwise.
+pub(crate) fn unconfirmed(
+    directory: &Directory,
+    job: &Job,
+    mut told: Vec<Told<'_>>,
+    cause: Option<&str>,
+    change: Change,
+) -> Option<Decision> {
+    if told.is_empty() {
+        return None;
+    }
+    let mut asked = None;
+    if let (Some(_), Turn::Ask(transaction)) = (cause, turn(directory, job, &told)) {
+        asked = Some(transaction.to_owned());
+        for one in told.iter_mut().filter(|one| one.id == transaction) {
+            one.asks = one.asks.saturating_add(1);
+            one.asked_at = Some(job.task.now);
+        }
+    }
+    let wait = match turn(directory, job, &told) {
+        Turn::Ask(_) => Duration::ZERO,
+        Turn::In(wait) => wait,
+        Turn::StruckOff => {
+            let owner = &job.purchase.order.funding_source;
+            let only = asks_somebody(owner, job);
+            return Some(Decision { asked, change, ..only });
+        }
+    };
+    let only = Decision::only(Next::Wait(wait), Tries::Keep, "not_confirmed");
+    Some(Decision { asked, change, detail: cause.unwrap_or_default().to_owned(), ..only })
+}
+
 /// The decision while the buyer has not answered: no call is made until somebody tells us something,
 /// or the time is over.
 pub(crate) fn waits(left: Duration, change: Change) -> Decision {
@@ -92,10 +193,10 @@ pub(crate) fn waits(left: Duration, change: Change) -> Decision {
 
 /// The decision when the time is over and something that was told stays unexplained: a used PIN
 /// without a charge, say. The buyer may have paid.
-pub(crate) fn asks_somebody(connector: &Connector, job: &Job) -> Decision {
+pub(crate) fn asks_somebody(source: &str, job: &Job) -> Decision {
     let park = Next::Park {
         class: ParkClass::UnknownOutcome,
-        cause: format!("{} told something, and no charge is confirmed: ask it", connector.name),
+        cause: format!("{source} told something, and no charge is confirmed: ask it"),
         at_risk: Some(at_risk(job)),
     };
     Decision::only(park, Tries::Keep, "not_confirmed")

@@ -87,7 +87,9 @@ fn lost(directory: &Directory, job: &Job, cause: &str) -> Decision {
 
 /// What a fact of this kind about the job's purchase tells.
 pub(crate) fn read_fact(kind: &str, job: &Job, fact: &Fact) -> Option<Learnt<BankReply>> {
-    if fact.kind != kind || fact.reference != job.purchase.order.id.to_string() {
+    let order = &job.purchase.order;
+    let is_told = order.is_told_by(job.task.key.kind, &fact.source);
+    if fact.kind != kind || fact.reference != order.id.to_string() || !is_told {
         return None;
     }
     let reply: BankReply = serde_json::from_str(fact.body.expose()).ok()?;
@@ -111,4 +113,78 @@ pub(crate) fn done_as_fact(
         status: reply.response_code.clone(),
         body: Private::new(serde_json::to_string(reply).unwrap_or_default()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use fleet_domain::{
+        CALL, ClaimToken, ClaimedTask, ExchangeTimes, LaneId, Progress, Purchase, ReserveState,
+        Scenario, TaskKey, TaskKind,
+    };
+    use fleet_testkit::samples::new_purchase;
+
+    use super::*;
+
+    fn job(kind: TaskKind) -> Job {
+        let now = chrono::DateTime::UNIX_EPOCH;
+        let order = new_purchase("r", Scenario::WeReserve, now).unwrap().order.order;
+        let key = TaskKey { purchase: order.id, kind, slot: 0 };
+        Job {
+            task: ClaimedTask {
+                key,
+                lane: LaneId(1),
+                token: ClaimToken::generate(),
+                claims: 1,
+                tries: 0,
+                ref_no: 0,
+                former_sent_until: None,
+                signals: 1,
+                start_by: None,
+                deadline_at: None,
+                now,
+                exchange: ExchangeTimes::default(),
+            },
+            purchase: Purchase { order, progress: Progress::new(ReserveState::Pending, now) },
+            delivery: None,
+            facts: Vec::new(),
+            token: None,
+        }
+    }
+
+    #[test]
+    fn only_our_own_late_answer_and_the_purchases_source_say_what_became_of_the_funds() {
+        for (kind, word) in [
+            (TaskKind::Reserve, "reserve"),
+            (TaskKind::Settle, "settle"),
+            (TaskKind::Refund, "refund"),
+        ] {
+            let job = job(kind);
+            let learnt = |source: &str| {
+                let fact = Fact {
+                    source: source.to_owned(),
+                    kind: word.to_owned(),
+                    reference: job.purchase.order.id.to_string(),
+                    status: codes::OK.to_owned(),
+                    external_id: "x".to_owned(),
+                    body: Private::new(r#"{"responseCode":"0000","responseMessage":""}"#),
+                    received_at: job.task.now,
+                    asks: 0,
+                    asked_at: None,
+                };
+                read_fact(word, &job, &fact)
+            };
+            for source in [CALL, "bank:sample-bank"] {
+                assert!(matches!(learnt(source), Some(Learnt::Done(_))), "{kind}: {source}");
+            }
+            for source in [
+                "bank:another-bank",
+                "supplier_callback:supplier-lookup",
+                "mo_charge:sample-bank",
+                "bank:",
+                "",
+            ] {
+                assert_eq!(learnt(source), None, "{kind}: {source}");
+            }
+        }
+    }
 }

@@ -56,8 +56,7 @@ impl Step for Reserve {
         job: &Job,
         attempt: Attempt,
     ) -> Result<LookUp<BankReply>, CallError> {
-        let connector = sources::connector(directory, job)?;
-        sources::look_up_reservation(&self.exchange, connector, job, attempt).await
+        sources::look_up_reservation(&self.exchange, directory, job, attempt).await
     }
 
     fn read_fact(
@@ -102,7 +101,7 @@ impl Step for Reserve {
             },
             Learnt::CannotTell => match sources::connector(directory, job) {
                 Ok(connector) if sources::is_given_back(connector, job) => {
-                    asked::asks_somebody(connector, job)
+                    asked::asks_somebody(&connector.name, job)
                 }
                 Ok(connector) => cannot_tell(connector, job, track(job, ReserveEvent::Lost, None)),
                 Err(_) => lost(directory, job, "its connector is gone"),
@@ -197,16 +196,25 @@ fn asked(directory: &Directory, job: &Job, page: Option<Private>) -> Decision {
         let change = track(job, ReserveEvent::Asked, None);
         return Decision { change, ..Decision::only(Next::Now, Tries::Restart, "buyer_asked") };
     }
+    let told = sources::told(directory, job);
+    let change = asked_change(job, page.clone());
+    if let Some(decision) = asked::unconfirmed(directory, job, told, None, change) {
+        return decision;
+    }
     let left = match asked::wait(connector, job) {
         Wait::For(left) => left,
         Wait::IsOver => return gave_up(directory, job, asked::SILENT, "buyer_silent"),
-        Wait::AskSomebody => return asked::asks_somebody(connector, job),
+        Wait::AskSomebody => return asked::asks_somebody(&connector.name, job),
     };
+    asked::waits(left, asked_change(job, page))
+}
+
+fn asked_change(job: &Job, page: Option<Private>) -> Change {
     let mut change = track(job, asked::event(job), None);
     if let Change::Reserve { page: told, .. } = &mut change {
         *told = page;
     }
-    asked::waits(left, change)
+    change
 }
 
 /// How long the funds may have been held already: since this claim's call, or, when another attempt
@@ -240,6 +248,13 @@ fn refused(directory: &Directory, job: &Job, refusal: Refusal) -> Decision {
 
 fn lost(directory: &Directory, job: &Job, cause: &str) -> Decision {
     let change = track(job, ReserveEvent::Lost, None);
+    if may_be_out(job) {
+        let told = sources::told(directory, job);
+        let change = change.clone();
+        if let Some(decision) = asked::unconfirmed(directory, job, told, Some(cause), change) {
+            return decision;
+        }
+    }
     if sources::can_be_polled(directory, job) {
         return asked::polls(directory, job, cause, change);
     }

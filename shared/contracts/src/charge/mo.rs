@@ -3,10 +3,10 @@
 use fleet_domain::{MoAccount, Money, Order, Private};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
-    Differs, MO_CHARGED, MO_FACT, NOTIFICATION_BYTES_MAX, amount_text, compare, is_amount,
+    Differs, MO_CHARGED, MO_FACT, NOTIFICATION_BYTES_MAX, alike, amount_text, compare, is_amount,
 };
 use crate::{REFERENCE_CHARS_MAX, Rejection, plain, read_body};
 
@@ -205,17 +205,22 @@ impl MoNotification {
         tells.then(same)
     }
 
-    /// What tells one notification without a correlator from the next.
+    /// What it tells besides the words that its fact is found by. Without a correlator nothing but its
+    /// time tells it from another buyer's reply of the same content.
     #[must_use]
-    pub fn without_correlator(&self) -> Private {
-        let parts = [
-            &self.merchant,
+    pub fn meaning(&self) -> Private {
+        let time = if self.correlator.is_empty() { self.timestamp.as_str() } else { "" };
+        let told = json!([
+            self.merchant,
+            self.campaign,
+            self.environment,
             self.msisdn.expose(),
+            self.currency,
+            alike(&self.amount),
             self.pin.expose(),
-            &self.transaction_id,
-            &self.timestamp,
-        ];
-        Private::new(parts.join("\u{0}"))
+            time,
+        ]);
+        Private::new(told.to_string())
     }
 
     /// Whether it speaks of the charge that this order asked for. Errors carry no amount.

@@ -27,12 +27,6 @@ pub const CARD_PAID: &str = "success";
 /// What such a fact says when the buyer did not pay.
 pub const CARD_NOT_PAID: &str = "failed";
 
-/// Who tells a fact of this word: the endpoint and the connector.
-#[must_use]
-pub fn told_by(fact: &str, connector: &str) -> String {
-    format!("{fact}:{connector}")
-}
-
 /// The most bytes of a notification: far more than a document's.
 pub const NOTIFICATION_BYTES_MAX: usize = 16_384;
 
@@ -53,6 +47,16 @@ fn compare(fields: &[(&'static str, bool)]) -> Result<(), Differs> {
 /// Whether an amount of major units, as text or number, is this money.
 fn is_amount(sent: &Value, money: Money) -> bool {
     amount_text(sent).is_some_and(|text| Money::from_major(&text, money.currency) == Ok(money))
+}
+
+/// An amount in the form that all ways of writing it have in common; empty when there is none.
+pub(crate) fn alike(sent: &Value) -> String {
+    let text = amount_text(sent).unwrap_or_default();
+    let is_decimal = text.contains('.') && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    if !is_decimal {
+        return text;
+    }
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// An amount that came as text or number.
@@ -114,6 +118,51 @@ mod tests {
         let other = |v: &mut Value| v["success"]["transaction"]["status"] = "DONE".into();
         assert_eq!(change(&other), Ok(MoStatus::Unclear));
         assert!(MoNotification::from_bytes(&vec![b' '; NOTIFICATION_BYTES_MAX + 1]).is_err());
+    }
+
+    #[test]
+    fn a_notification_means_the_same_whatever_its_form_and_time_and_another_with_any_other_content()
+    {
+        let meaning = |change: &dyn Fn(&mut Value)| {
+            let mut value: Value = serde_json::from_str(CHARGED).unwrap();
+            value["success"]["amount"] = "0.5".into();
+            change(&mut value);
+            MoNotification::from_bytes(value.to_string().as_bytes()).unwrap().meaning()
+        };
+        let told = meaning(&|_| {});
+        let time = |v: &mut Value| v["success"]["transaction"]["timestamp"] = "later".into();
+        let same: [&dyn Fn(&mut Value); 4] = [
+            &time,
+            &|v| v["success"]["amount"] = json!(0.5),
+            &|v| v["success"]["amount"] = "0.500".into(),
+            &|v| v["success"]["operator"] = "another".into(),
+        ];
+        for change in same {
+            assert_eq!(meaning(change), told);
+        }
+        let correlator = |v: &mut Value| v["success"]["correlator"] = Value::Null;
+        assert_ne!(
+            meaning(&correlator),
+            meaning(&|v| {
+                correlator(v);
+                time(v);
+            })
+        );
+        for (field, value) in [
+            ("merchant", json!("partner:another")),
+            ("campaign", json!("campaign:00")),
+            ("environment", json!("another")),
+            ("msisdn", json!("27000000000")),
+            ("currency", json!("kwd")),
+            ("currency", json!("")),
+            ("amount", Value::Null),
+            ("amount", json!("0.51")),
+            ("amount", json!("500")),
+            ("amount", json!("5000")),
+        ] {
+            let other = meaning(&|v| v["success"][field] = value.clone());
+            assert_ne!(other, told, "{field} {value}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use fleet_domain::{Money, Private};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::charge::alike;
 use crate::plain::PLAIN;
 use crate::{TextOrNumber, number, openapi::TransactBody};
 
@@ -361,6 +362,12 @@ impl SaleCallback {
     #[must_use]
     pub fn is_of(&self, money: Money) -> bool {
         Money::from_major(&self.amount, money.currency) == Ok(money)
+    }
+
+    /// What it tells besides the words that its fact is found by.
+    #[must_use]
+    pub fn meaning(&self) -> Private {
+        Private::new(alike(&self.amount.as_str().into()))
     }
 
     /// The status of its fact.

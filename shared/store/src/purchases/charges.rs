@@ -1,6 +1,6 @@
 //! What is asked about purchases whose buyer pays at the funding source.
 
-use fleet_domain::{Private, Progress, Purchase, PurchaseId};
+use fleet_domain::{Private, Progress, Purchase, PurchaseId, TaskKey};
 
 use super::row::{read_progress, read_purchase};
 use crate::pool::get;
@@ -29,6 +29,22 @@ impl Store {
         let sql = "select p.* from purchase p where p.purchase = $1 and p.funding_source = $2";
         let row = self.row(sqlx::query(sql).bind(id.0).bind(source)).await?;
         row.map(|row| read_purchase(self.keyring(), &row)).transpose()
+    }
+
+    /// The purchase whose part this source speaks of, if it may
+    /// ([`fleet_domain::Order::is_told_by`]).
+    ///
+    /// # Errors
+    /// As [`Self::find_funded_by`].
+    pub async fn find_told_by(
+        &self,
+        part: TaskKey,
+        source: &str,
+    ) -> Result<Option<Purchase>, StoreError> {
+        let sql = "select p.* from purchase p where p.purchase = $1";
+        let row = self.row(sqlx::query(sql).bind(part.purchase.0)).await?;
+        let found = row.map(|row| read_purchase(self.keyring(), &row)).transpose()?;
+        Ok(found.filter(|purchase| purchase.order.is_told_by(part.kind, source)))
     }
 
     /// The page of a card payment; `None` for anything else.

@@ -114,13 +114,27 @@ impl Store {
         let (statuses, ids) = (column("f_status")?, column("f_external_id")?);
         let bodies: Vec<Vec<u8>> = get(row, "f_body")?;
         let times: Vec<DateTime<Utc>> = get(row, "f_received_at")?;
+        let asks: Vec<i32> = get(row, "f_asks")?;
+        let asked: Vec<Option<DateTime<Utc>>> = get(row, "f_asked_at")?;
         let mut facts = Vec::with_capacity(sources.len());
         let texts = sources.into_iter().zip(kinds).zip(references).zip(statuses).zip(ids);
-        for (((((source, kind), reference), status), external_id), (body, received_at)) in
-            texts.zip(bodies.into_iter().zip(times))
+        let rest = bodies.into_iter().zip(times).zip(asks.into_iter().zip(asked));
+        for (
+            ((((source, kind), reference), status), external_id),
+            ((body, received_at), (asks, asked_at)),
+        ) in texts.zip(rest)
         {
-            let body = self.keyring().unseal("fact.body", key.purchase.0, &body)?;
-            facts.push(Fact { source, kind, reference, status, external_id, body, received_at });
+            facts.push(Fact {
+                source,
+                kind,
+                reference,
+                status,
+                external_id,
+                body: self.keyring().unseal("fact.body", key.purchase.0, &body)?,
+                received_at,
+                asks,
+                asked_at,
+            });
         }
         Ok(facts)
     }

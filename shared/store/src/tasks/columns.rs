@@ -49,6 +49,7 @@ pub(super) struct TrackColumns {
     /// threat's code and flags take the places of amount and reference.
     pub(super) flag: Vec<Option<bool>>,
     pub(super) http_status: Vec<Option<i32>>,
+    /// Dispense: the supplier's own word. Reserve: the transaction that was asked about.
     pub(super) own_code: Vec<Option<String>>,
 }
 
@@ -100,6 +101,11 @@ impl CommitColumns {
             columns.sent_value.push(value);
             columns.push_decision(&commit.decision);
             columns.track.push(keyring, id, &commit.decision.change);
+            if let (Some(asked), Some(last)) =
+                (&commit.decision.asked, columns.track.own_code.last_mut())
+            {
+                *last = Some(asked.clone());
+            }
             columns.answer.push(keyring, id, commit.answer.as_ref());
             columns.made.push(keyring, id, number, &commit.decision);
         }

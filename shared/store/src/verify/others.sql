@@ -11,7 +11,7 @@ having count(*) > 1;
 -- Do: a unique constraint is missing; compare the fact's copies.
 select max(f.purchase::text)::uuid as purchase, format('%s of %s, %s copies', f.fact_type, f.source, count(*)) as detail
 from fact f
-group by f.source, f.fact_type, f.reference, f.status, f.external_id
+group by f.source, f.fact_type, f.reference, f.status, f.external_id, f.meaning
 having count(*) > 1;
 
 -- I7 always

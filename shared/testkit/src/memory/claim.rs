@@ -3,11 +3,15 @@
 use std::collections::HashSet;
 
 use fleet_domain::{
-    ClaimAsk, ClaimGroup, ClaimVerdict, ClaimedTask, Job, TaskKey, TaskKind, TaskState, later,
+    ClaimAsk, ClaimGroup, ClaimVerdict, ClaimedTask, Fact, Job, TaskKey, TaskKind, TaskState,
+    is_signed, later,
 };
 use fleet_engine::StoreFault;
 
 use super::model::{Model, Task};
+
+/// Facts of one claim.
+const FACTS_MAX: usize = 100;
 
 impl Model {
     pub(super) fn claim(
@@ -78,7 +82,10 @@ impl Model {
         let TaskKey { purchase, slot, .. } = ask.key;
         let delivers = matches!(ask.key.kind, TaskKind::Deliver | TaskKind::Notify);
         let delivery = self.deliveries.get(&(purchase, slot)).filter(|_| delivers);
-        let facts = row.facts.iter().filter(|stored| stored.about == Some(ask.key));
+        let facts = row.facts.iter().rev().filter(|stored| stored.about == ask.key);
+        let mut facts: Vec<Fact> = facts.map(|stored| stored.fact.clone()).collect();
+        facts.sort_by_key(|fact| !is_signed(&fact.source));
+        facts.truncate(FACTS_MAX);
         Some(Job {
             task: ClaimedTask {
                 key: ask.key,
@@ -96,7 +103,7 @@ impl Model {
             },
             purchase: row.purchase.clone(),
             delivery: delivery.map(|row| row.delivery.clone()),
-            facts: facts.map(|stored| stored.fact.clone()).take(100).collect(),
+            facts,
             token: self.desk_token(ask.key),
         })
     }

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use fleet_domain::{
-    Change, Commit, CommitVerdict, Decision, DeliveryState, DispenseState, Fact, FundingType,
-    NewFact, Next, Progress, Purchase, ReportState, ReserveState, SentUntil, SettleState, TaskKey,
-    TaskKind, TaskState, Tries, later,
+    CALL, Change, Commit, CommitVerdict, Decision, DeliveryState, DispenseState, Fact, FundingType,
+    NewFact, Next, Private, Progress, Purchase, ReportState, ReserveState, SentUntil, SettleState,
+    TaskKey, TaskKind, TaskState, Tries, later,
 };
 use fleet_engine::{Committed, StoreFault};
 use fleet_store::ReportView;
@@ -119,6 +119,11 @@ impl Model {
     fn apply_verdict(&mut self, one: &Fenced<'_>) {
         let (commit, key) = (one.commit, one.commit.key);
         let ref_no = self.tasks.get(&key).map_or(0, |task| task.ref_no);
+        // A fact that came in between changes nothing about what was asked.
+        let is_told = matches!(one.verdict, CommitVerdict::Done | CommitVerdict::FactFirst);
+        if let Some(asked) = commit.decision.asked.as_deref().filter(|_| is_told) {
+            self.mark_asked(key, asked);
+        }
         match one.verdict {
             CommitVerdict::Done => {
                 self.write_track(commit);
@@ -138,15 +143,17 @@ impl Model {
                 self.write_journal(key, Some(commit.token), ref_no, words);
                 if let Some(answer) = &commit.answer {
                     let fact = Fact {
-                        source: "call".to_owned(),
+                        source: CALL.to_owned(),
                         kind: answer.kind.to_owned(),
                         reference: answer.reference.clone(),
                         status: answer.status.clone(),
                         external_id: commit.token.0.to_string(),
                         body: answer.body.clone(),
                         received_at: self.now,
+                        asks: 0,
+                        asked_at: None,
                     };
-                    self.keep_fact(Some(key), fact);
+                    self.keep_fact(key, fact, "");
                     if let Some(task) = self.tasks.get_mut(&key) {
                         task.signals = task.signals.saturating_add(1);
                     }
@@ -158,12 +165,13 @@ impl Model {
                 }
                 if let Some(answer) = &commit.answer {
                     self.store_fact(&NewFact {
-                        source: "call".to_owned(),
+                        source: CALL.to_owned(),
                         kind: answer.kind.to_owned(),
                         task: Some(key),
                         reference: answer.reference.clone(),
                         status: answer.status.clone(),
                         external_id: commit.token.0.to_string(),
+                        meaning: Private::new(""),
                         body: answer.body.clone(),
                     });
                 }
@@ -178,7 +186,7 @@ impl Model {
         let mut causes: Vec<&'static str> = row
             .facts
             .iter()
-            .filter(|stored| stored.about == Some(key))
+            .filter(|stored| stored.about == key)
             .filter_map(|stored| self.contradiction(key.purchase, &stored.fact))
             .collect();
         causes.sort_unstable();

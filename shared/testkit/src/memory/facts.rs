@@ -1,14 +1,27 @@
 //! Facts, and what they mean for a task that is gone.
 
+use std::time::Duration;
+
 use fleet_domain::{
     DispenseState, DueTask, Fact, FactOutcome, NewFact, ParkClass, Progress, PurchaseId,
-    ReserveState, TaskKey, TaskKind, TaskState, later,
+    ReserveState, TaskKey, TaskKind, TaskState, UNMATCHED_KEPT, UNSIGNED_KEPT, is_signed, later,
 };
 
-use super::model::{Model, Parked, REMINDER, StoredFact, Task};
+use super::model::{FactKey, Model, Parked, REMINDER, StoredFact, Task};
+
+/// What was asked within this time counts for the source's budget.
+const ASKED_JUST_NOW: Duration = Duration::from_secs(60);
 
 impl Model {
     pub(super) fn store_fact(&mut self, new: &NewFact) -> FactOutcome {
+        let about = new.task.filter(|key| self.may_tell(*key, &new.source));
+        if !self.knows_fact(about.is_some(), new) {
+            return FactOutcome::Duplicate;
+        }
+        let Some(key) = about else {
+            self.bound_unmatched(new);
+            return FactOutcome::Unmatched;
+        };
         let fact = Fact {
             source: new.source.clone(),
             kind: new.kind.clone(),
@@ -17,12 +30,14 @@ impl Model {
             external_id: new.external_id.clone(),
             body: new.body.clone(),
             received_at: self.now,
+            asks: 0,
+            asked_at: None,
         };
-        if !self.keep_fact(new.task, fact.clone()) {
-            return FactOutcome::Duplicate;
+        self.keep_fact(key, fact.clone(), new.meaning.expose());
+        if !is_signed(&new.source) {
+            self.bound_unsigned(key);
         }
         let now = self.now;
-        let Some(key) = new.task else { return FactOutcome::Unmatched };
         if let Some(task) = self.tasks.get_mut(&key) {
             task.signals = task.signals.saturating_add(1);
             let wakes = matches!(task.state, TaskState::Waiting | TaskState::Parked);
@@ -32,31 +47,100 @@ impl Model {
             }
             return FactOutcome::Stored { woken: wakes.then_some(DueTask { key, lane }) };
         }
-        if !self.purchases.contains_key(&key.purchase) {
-            return FactOutcome::Unmatched;
-        }
         if let Some(cause) = self.contradiction(key.purchase, &fact) {
             self.open_case(key.purchase, cause);
         }
         FactOutcome::Stored { woken: None }
     }
 
-    /// Keeps a fact; false when it was there already.
-    pub(super) fn keep_fact(&mut self, about: Option<TaskKey>, fact: Fact) -> bool {
-        let key = (
-            fact.source.clone(),
-            fact.kind.clone(),
-            fact.reference.clone(),
-            fact.status.clone(),
-            fact.external_id.clone(),
-        );
-        if !self.fact_keys.insert(key) {
-            return false;
-        }
-        if let Some(row) = about.and_then(|key| self.purchases.get_mut(&key.purchase)) {
-            row.facts.push(StoredFact { about, fact });
+    fn may_tell(&self, key: TaskKey, source: &str) -> bool {
+        let row = self.purchases.get(&key.purchase);
+        row.is_some_and(|row| row.purchase.order.is_told_by(key.kind, source))
+    }
+
+    /// Marks a fact as known; false when it was so already. One of nobody that names a purchase by now
+    /// is new to that.
+    fn knows_fact(&mut self, has_purchase: bool, new: &NewFact) -> bool {
+        let key = key_of(new);
+        match self.fact_keys.get_mut(&key) {
+            Some(known) if *known || !has_purchase => return false,
+            Some(known) => {
+                *known = true;
+                if let Some(unmatched) = self.unmatched.get_mut(&new.source) {
+                    unmatched.retain(|one| *one != key);
+                }
+            }
+            None => {
+                self.fact_keys.insert(key, has_purchase);
+            }
         }
         true
+    }
+
+    /// As `fleet_bound_unmatched`.
+    fn bound_unmatched(&mut self, new: &NewFact) {
+        let unmatched = self.unmatched.entry(new.source.clone()).or_default();
+        unmatched.push_back(key_of(new));
+        if unmatched.len() > UNMATCHED_KEPT
+            && let Some(oldest) = unmatched.pop_front()
+        {
+            self.fact_keys.remove(&oldest);
+        }
+    }
+
+    /// As `fleet_bound_unsigned`. No person matches facts here.
+    fn bound_unsigned(&mut self, key: TaskKey) {
+        let now = self.now;
+        let Some(row) = self.purchases.get_mut(&key.purchase) else { return };
+        let paid = row.purchase.progress.reservation.clone();
+        let is_bound = |stored: &StoredFact| {
+            let fact = &stored.fact;
+            let is_paid = !fact.external_id.is_empty() && Some(&fact.external_id) == paid.as_ref();
+            stored.about == key && !is_signed(&fact.source) && !is_paid
+        };
+        let (mut places, mut fresh) = (Vec::new(), 0_usize);
+        for (place, stored) in row.facts.iter().enumerate().filter(|(_, one)| is_bound(one)) {
+            let rank = match stored.fact.asked_at {
+                Some(at) if later(at, ASKED_JUST_NOW) < now => 0,
+                Some(_) => 2,
+                None => {
+                    fresh = fresh.saturating_add(1);
+                    if fresh > UNSIGNED_KEPT / 2 { 1 } else { 3 }
+                }
+            };
+            places.push((rank, place));
+        }
+        if places.len() <= UNSIGNED_KEPT {
+            return;
+        }
+        // The one that has just come stays.
+        let newest = row.facts.len().saturating_sub(1);
+        places.retain(|(_, place)| *place != newest);
+        if let Some((_, place)) = places.into_iter().min() {
+            let StoredFact { meaning, fact, .. } = row.facts.remove(place);
+            let Fact { source, kind, reference, status, external_id, .. } = fact;
+            let key = [source, kind, reference, status, external_id, meaning];
+            self.fact_keys.remove(&key);
+        }
+    }
+
+    /// The source was asked about a transaction and did not confirm it.
+    pub(super) fn mark_asked(&mut self, key: TaskKey, asked: &str) {
+        let now = self.now;
+        let Some(row) = self.purchases.get_mut(&key.purchase) else { return };
+        for stored in row.facts.iter_mut().filter(|stored| stored.about == key) {
+            if stored.fact.external_id == asked {
+                stored.fact.asks = stored.fact.asks.saturating_add(1);
+                stored.fact.asked_at = Some(now);
+            }
+        }
+    }
+
+    /// Keeps a fact with its purchase.
+    pub(super) fn keep_fact(&mut self, about: TaskKey, fact: Fact, meaning: &str) {
+        if let Some(row) = self.purchases.get_mut(&about.purchase) {
+            row.facts.push(StoredFact { about, meaning: meaning.to_owned(), fact });
+        }
     }
 
     /// What a contrary fact means for a track that has ended; `None` when it says nothing new.
@@ -111,6 +195,14 @@ impl Model {
     pub(super) fn open_case(&mut self, id: PurchaseId, cause: &str) {
         let Some(row) = self.purchases.get(&id) else { return };
         let at_risk = Some(row.purchase.order.reserved());
+        let is_open = |(key, task): (&TaskKey, &Task)| {
+            key.purchase == id
+                && key.kind == TaskKind::Case
+                && task.parked.as_ref().is_some_and(|parked| parked.cause == cause)
+        };
+        if self.tasks.iter().any(is_open) {
+            return;
+        }
         let slots =
             self.tasks.keys().filter(|key| key.purchase == id && key.kind == TaskKind::Case);
         let slot = slots.map(|key| key.slot).max().map_or(0, |slot| slot.saturating_add(1));
@@ -142,6 +234,11 @@ impl Model {
     }
 }
 
+fn key_of(new: &NewFact) -> FactKey {
+    let NewFact { source, kind, reference, status, external_id, meaning, .. } = new.clone();
+    [source, kind, reference, status, external_id, meaning.expose().to_owned()]
+}
+
 /// What a notification about a charge means once the purchase has its funds, or never gets any.
 fn charge_contradiction(fact: &Fact, status: &str, progress: &Progress) -> Option<&'static str> {
     let charged = matches!(status, "CHARGED" | "success");
@@ -170,9 +267,8 @@ fn sale_contradiction(fact: &Fact, status: &str, progress: &Progress) -> Option<
             Some("the card was charged, but the purchase had ended without funds")
         }
         "sale:approved" if paid && is_another => Some("the card was charged twice"),
-        "reversal:approved" | "chargeback:approved" if paid => {
-            Some("the card payment was taken back (reversal or chargeback)")
-        }
+        "reversal:approved" if paid => Some("the card payment was taken back by a reversal"),
+        "chargeback:approved" if paid => Some("the card payment was taken back by a chargeback"),
         "sale:declined" | "sale:filtered" | "sale:error" if paid => {
             Some("the sale failed, but the funding source had approved it")
         }

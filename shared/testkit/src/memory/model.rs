@@ -1,6 +1,6 @@
 //! The tables.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -86,7 +86,8 @@ impl Task {
 
 #[derive(Debug, Clone)]
 pub(super) struct StoredFact {
-    pub(super) about: Option<TaskKey>,
+    pub(super) about: TaskKey,
+    pub(super) meaning: String,
     pub(super) fact: Fact,
 }
 
@@ -134,8 +135,8 @@ pub(super) struct Beat {
     pub(super) unclaimed: u32,
 }
 
-/// (source, kind, reference, status, id).
-pub(super) type FactKey = (String, String, String, String, String);
+/// (source, kind, reference, status, id, meaning).
+pub(super) type FactKey = [String; 6];
 
 #[derive(Debug)]
 pub(super) struct Model {
@@ -143,7 +144,10 @@ pub(super) struct Model {
     pub(super) purchases: BTreeMap<PurchaseId, PurchaseRow>,
     pub(super) references: HashMap<(ClientId, String), PurchaseId>,
     pub(super) tasks: BTreeMap<TaskKey, Task>,
-    pub(super) fact_keys: HashSet<FactKey>,
+    /// True of those that have a purchase.
+    pub(super) fact_keys: HashMap<FactKey, bool>,
+    /// Those of nobody, by source, the oldest first.
+    pub(super) unmatched: HashMap<String, VecDeque<FactKey>>,
     pub(super) ledger: BTreeMap<(PurchaseId, i16), (LedgerEntry, Money)>,
     pub(super) deliveries: BTreeMap<(PurchaseId, i32), DeliveryRow>,
     pub(super) notifications: BTreeMap<(ClientId, String), NotificationRow>,
@@ -159,7 +163,8 @@ impl Model {
             purchases: BTreeMap::new(),
             references: HashMap::new(),
             tasks: BTreeMap::new(),
-            fact_keys: HashSet::new(),
+            fact_keys: HashMap::new(),
+            unmatched: HashMap::new(),
             ledger: BTreeMap::new(),
             deliveries: BTreeMap::new(),
             notifications: BTreeMap::new(),
@@ -325,8 +330,8 @@ fn fact_view((stored, id): (&StoredFact, i64)) -> FactView {
         reference: stored.fact.reference.clone(),
         status: stored.fact.status.clone(),
         external_id: stored.fact.external_id.clone(),
-        kind: stored.about.map(|key| key.kind.code()),
-        slot: stored.about.map(|key| key.slot),
+        kind: Some(stored.about.kind.code()),
+        slot: Some(stored.about.slot),
         received_at: stored.fact.received_at,
     }
 }

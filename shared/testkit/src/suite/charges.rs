@@ -7,7 +7,7 @@ use fleet_engine::StoreFault;
 use super::*;
 
 /// A purchase that this source charges for.
-async fn by_sms<S: SuiteStore>(store: &S, source: &str) -> TaskKey {
+pub(super) async fn by_sms<S: SuiteStore>(store: &S, source: &str) -> TaskKey {
     paid_by(store, FundingType::MoCharge, source).await
 }
 
@@ -22,7 +22,7 @@ async fn paid_by<S: SuiteStore>(store: &S, funding: FundingType, source: &str) -
     TaskKey { purchase, kind: TaskKind::Reserve, slot: 0 }
 }
 
-fn charged(job: &Job, transaction: &str) -> Commit {
+pub(super) fn charged(job: &Job, transaction: &str) -> Commit {
     let mut one = funded(job, ReserveState::Charged, TaskKind::Dispense);
     if let Change::Reserve { reservation, hold, .. } = &mut one.decision.change {
         *reservation = Some(transaction.to_owned());
@@ -33,7 +33,7 @@ fn charged(job: &Job, transaction: &str) -> Commit {
     one
 }
 
-fn told(key: TaskKey, status: &str, transaction: &str) -> NewFact {
+pub(super) fn told(key: TaskKey, status: &str, transaction: &str) -> NewFact {
     NewFact {
         source: "mo_charge:mo-sample".to_owned(),
         kind: "mo_charge".to_owned(),
@@ -41,11 +41,12 @@ fn told(key: TaskKey, status: &str, transaction: &str) -> NewFact {
         reference: key.purchase.to_string(),
         status: status.to_owned(),
         external_id: transaction.to_owned(),
+        meaning: Private::new(""),
         body: Private::new("{}"),
     }
 }
 
-async fn cases<S: SuiteStore>(store: &S, id: PurchaseId) -> Vec<String> {
+pub(super) async fn cases<S: SuiteStore>(store: &S, id: PurchaseId) -> Vec<String> {
     let tasks = store.show(id).await.tasks;
     let cases = tasks.into_iter().filter(|task| task.key.kind == TaskKind::Case);
     cases.map(|task| task.park_cause.unwrap()).collect()
@@ -153,9 +154,10 @@ pub async fn what_a_card_gateway_tells_after_the_end_of_a_sale_opens_a_case<S: S
     ] {
         tell(paid, status, order).await;
     }
-    let given_back = "the card payment was taken back (reversal or chargeback)";
+    let given_back = |by| format!("the card payment was taken back by a {by}");
     let failed = "the sale failed, but the funding source had approved it";
-    let wanted = ["the card was charged twice", given_back, given_back, failed];
+    let (reversal, chargeback) = (given_back("reversal"), given_back("chargeback"));
+    let wanted = ["the card was charged twice", &reversal, &chargeback, failed];
     assert_eq!(cases(&store, paid.purchase).await, wanted);
     let ended = sale().await;
     let job = claimed(&store, ended).await;

@@ -18,7 +18,9 @@ pub mod facts;
 pub mod intake;
 pub mod money;
 pub mod notify;
+pub mod tellers;
 pub mod tokens;
+pub mod unsigned;
 
 use std::future::Future;
 use std::time::Duration;
@@ -26,10 +28,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use fleet_contracts::NewNotification;
 use fleet_domain::{
-    Answer, Change, ClaimAsk, ClaimGroup, ClaimToken, ClaimVerdict, Commit, CommitVerdict,
+    Answer, CALL, Change, ClaimAsk, ClaimGroup, ClaimToken, ClaimVerdict, Commit, CommitVerdict,
     Decision, DispenseState, FollowUp, Job, LaneId, LedgerEntry, NewFact, Next, Private,
-    PurchaseId, ReserveState, Scenario, SentUntil, TaskKey, TaskKind, Tick, TickReport, Tries,
-    later,
+    PurchaseId, ReserveState, SUPPLIER_CALLBACK, Scenario, SentUntil, TaskKey, TaskKind, Tick,
+    TickReport, Tries, later, told_by,
 };
 use fleet_engine::TaskStore;
 use fleet_store::{Accepted, NewPurchase, Notified, PurchaseView, Stored, TaskView};
@@ -265,12 +267,13 @@ pub(crate) fn vend_answer(job: &Job, status: &str) -> Answer {
 /// A supplier's callback.
 pub(crate) fn callback(key: TaskKey, number: u32, status: &str, id: &str) -> NewFact {
     NewFact {
-        source: "supplier_callback:supplier-lookup".to_owned(),
+        source: told_by(SUPPLIER_CALLBACK, "supplier-lookup"),
         kind: "vend".to_owned(),
         task: Some(key),
         reference: format!("{}-{number:04}", key.purchase),
         status: status.to_owned(),
         external_id: id.to_owned(),
+        meaning: Private::new(""),
         body: Private::new(format!("{{\"responseCode\":\"{status}\"}}")),
     }
 }
@@ -347,7 +350,7 @@ macro_rules! task_store_suite {
             a_fact_wakes_a_parked_task_and_closes_its_case,
             a_fact_leaves_a_queued_or_running_task_where_it_is,
             the_second_copy_of_a_fact_is_a_no_op,
-            a_claim_reads_all_facts_oldest_first,
+            a_claim_reads_the_newest_facts_first,
             a_fact_in_between_wins_over_an_answer_that_knows_nothing,
             a_fact_in_between_keeps_the_overtaken_answer_as_a_fact,
             an_overtaken_look_up_never_says_that_nothing_is_out,
@@ -363,6 +366,21 @@ macro_rules! task_store_suite {
             other_goods_under_the_same_vend_open_a_case,
             a_refusal_after_the_goods_are_out_opens_a_case,
             a_fact_about_no_purchase_is_unmatched,
+        );
+        $crate::task_store_suite!(@ $make, tellers:
+            a_fact_of_another_connector_than_the_purchase_names_wakes_nothing,
+            a_contrary_fact_of_another_connector_opens_no_case,
+            a_second_fact_is_a_copy_only_when_it_says_the_same,
+            a_right_fact_after_one_that_did_not_fit_is_matched,
+            a_fact_of_nobody_that_comes_again_and_fits_by_now_becomes_the_purchases,
+            of_a_sources_facts_of_nobody_the_newest_are_kept,
+        );
+        $crate::task_store_suite!(@ $make, unsigned:
+            of_a_flood_of_unsigned_facts_the_first_and_the_newest_are_kept,
+            what_was_asked_about_in_vain_gives_way_first,
+            what_was_asked_is_known_though_a_fact_came_in_between,
+            what_was_paid_for_never_gives_way_and_a_flood_after_it_is_one_case,
+            signed_facts_are_read_first_and_never_give_way,
         );
         $crate::task_store_suite!(@ $make, clock:
             a_waiting_task_is_queued_when_it_is_due_and_not_before,

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use fleet_domain::{
-    CommitVerdict, DispenseState, NewFact, ParkClass, Private, TaskKey, TaskKind, TaskState,
+    CommitVerdict, DispenseState, NewFact, ParkClass, Private, SUPPLIER_CALLBACK, TaskKey,
+    TaskKind, TaskState, told_by,
 };
 use fleet_engine::TaskStore;
 
@@ -23,12 +24,13 @@ fn tried(bench: &Bench) -> Vec<usize> {
 
 fn callback(bench: &Bench, key: TaskKey, status: &str) -> NewFact {
     NewFact {
-        source: "supplier_callback".to_owned(),
+        source: told_by(SUPPLIER_CALLBACK, &bench.view(key).purchase.order.supplier),
         kind: "vend".to_owned(),
         task: Some(key),
         reference: bench.view(key).purchase.order.vend_ref(0),
         status: status.to_owned(),
         external_id: "callback-1".to_owned(),
+        meaning: Private::new(""),
         body: Private::new("{}"),
     }
 }

@@ -7,10 +7,10 @@ use fleet_contracts::{
     BankReply, CARD_FACT, CARD_NOT_PAID, CARD_PAID, CardPayment, CardPaymentUrl, CardTransaction,
     codes, payment_page,
 };
-use fleet_domain::{Connector, Fact, Job, PurchaseStatus};
+use fleet_domain::{Connector, Directory, Fact, Job, PurchaseStatus};
 use fleet_engine::{Attempt, CallError, Learnt, LookUp};
 
-use crate::asked::{Ask, is_notification, next, refusal, told};
+use crate::asked::{self, Ask, Told, is_notification, next, refusal, told};
 
 fn account(connector: &Connector) -> Result<&str, CallError> {
     connector.account.as_deref().ok_or_else(|| CallError::NotSent {
@@ -36,15 +36,21 @@ pub(super) async fn page(
     }
 }
 
+/// The payments that were told.
+pub(super) fn transactions(job: &Job) -> Vec<Told<'_>> {
+    asked::transactions(job, CARD_FACT, CARD_PAID)
+}
+
 /// Confirms a payment that was told; without one, has the page made again while we have none.
 pub(super) async fn look_up(
     exchange: &Exchange,
+    directory: &Directory,
     connector: &Connector,
     job: &Job,
     attempt: Attempt,
 ) -> Result<LookUp<BankReply>, CallError> {
-    let told = told(job, CARD_FACT, CARD_PAID);
-    match next(&told, job) {
+    let told = transactions(job);
+    match next(directory, job, &told) {
         Ask::About(id) => {
             let answer = query(exchange, connector, job, attempt, id).await?;
             // Another one that was told may still have been paid.
@@ -91,7 +97,7 @@ pub(super) fn read_fact(
     job: &Job,
     fact: &Fact,
 ) -> Option<Learnt<BankReply>> {
-    let not_paid = is_notification(connector, fact, CARD_FACT) && fact.status == CARD_NOT_PAID;
+    let not_paid = is_notification(job, fact, CARD_FACT) && fact.status == CARD_NOT_PAID;
     if !not_paid || !told(job, CARD_FACT, CARD_PAID).is_empty() {
         return None;
     }

@@ -22,13 +22,12 @@ const ORDER_CHARS_MAX: usize = 128;
 const GIVEN_BACK: [&str; 2] = ["reversal:approved", "chargeback:approved"];
 
 /// Whether we have vouched for the sale: only then can anything have been paid.
-pub(super) fn is_checked(connector: &Connector, job: &Job) -> bool {
-    checked(connector, job).is_some()
+pub(super) fn is_checked(job: &Job) -> bool {
+    checked(job).is_some()
 }
 
-fn checked<'j>(connector: &Connector, job: &'j Job) -> Option<&'j Fact> {
-    let is_it =
-        |fact: &&Fact| is_notification(connector, fact, SALE_FACT) && fact.status == SALE_CHECKED;
+fn checked(job: &Job) -> Option<&Fact> {
+    let is_it = |fact: &&Fact| is_notification(job, fact, SALE_FACT) && fact.status == SALE_CHECKED;
     job.facts.iter().find(is_it)
 }
 
@@ -44,7 +43,7 @@ pub(super) async fn look_up(
     job: &Job,
     attempt: Attempt,
 ) -> Result<LookUp<BankReply>, CallError> {
-    let Some(fact) = checked(connector, job) else { return Err(ASKED) };
+    let Some(fact) = checked(job) else { return Err(ASKED) };
     let session: Option<StatusRequest> = serde_json::from_str(fact.body.expose()).ok();
     let (Some(session), Some(endpoint)) = (session, &connector.account) else {
         let cause = format!("connector {} has no account, or the sale no session", connector.name);

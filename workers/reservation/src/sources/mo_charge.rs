@@ -6,10 +6,10 @@ use fleet_contracts::{
     BankReply, ChargeCheck, ChargeReply, MO_CHARGED, MO_FACT, MoNotification, MoStatus,
     charge_query, check_query, codes,
 };
-use fleet_domain::{Connector, Fact, Job, MoAccount};
+use fleet_domain::{Connector, Directory, Fact, Job, MoAccount};
 use fleet_engine::{Attempt, CallError, Learnt, LookUp};
 
-use crate::asked::{Ask, is_notification, next, refusal, told};
+use crate::asked::{self, Ask, Told, is_notification, next, refusal, told};
 
 fn account(connector: &Connector) -> Result<&MoAccount, CallError> {
     connector.mo.as_ref().ok_or_else(|| CallError::NotSent {
@@ -39,15 +39,21 @@ pub(super) async fn charge(
     Err(CallError::Unknown { cause: format!("{} did not say success", connector.name) })
 }
 
+/// The charges that were told.
+pub(super) fn transactions(job: &Job) -> Vec<Told<'_>> {
+    asked::transactions(job, MO_FACT, MO_CHARGED)
+}
+
 /// Confirms a charge that was told; without one, has the SMS sent again while nobody knows whether
 /// it was.
 pub(super) async fn look_up(
     exchange: &Exchange,
+    directory: &Directory,
     connector: &Connector,
     job: &Job,
     attempt: Attempt,
 ) -> Result<LookUp<BankReply>, CallError> {
-    match next(&told(job, MO_FACT, MO_CHARGED), job) {
+    match next(directory, job, &transactions(job)) {
         Ask::About(id) => check(exchange, connector, job, attempt, id).await,
         Ask::Nothing => Ok(LookUp::Asked { page: None }),
         Ask::NotAnyMore => Ok(LookUp::Unsupported),
@@ -84,7 +90,7 @@ pub(super) fn read_fact(
     fact: &Fact,
 ) -> Option<Learnt<BankReply>> {
     let speaks_of_a_charge = !told(job, MO_FACT, MO_CHARGED).is_empty();
-    if !is_notification(connector, fact, MO_FACT) || speaks_of_a_charge {
+    if !is_notification(job, fact, MO_FACT) || speaks_of_a_charge {
         return None;
     }
     let told = MoNotification::from_bytes(fact.body.expose().as_bytes()).ok()?;

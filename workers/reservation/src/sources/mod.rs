@@ -14,6 +14,8 @@ use fleet_contracts::BankReply;
 use fleet_domain::{Connector, Directory, Fact, Job, Party, SourceAdapter};
 use fleet_engine::{Attempt, CallError, Learnt, LookUp, Refusal, connectors};
 
+use crate::asked::Told;
+
 fn adapter(connector: &Connector) -> Result<SourceAdapter, CallError> {
     connectors::adapter(connector.source(), connector)
 }
@@ -65,10 +67,11 @@ pub async fn reserve(
 /// As [`fleet_engine::Step::look_up`].
 pub async fn look_up_reservation(
     exchange: &Exchange,
-    connector: &Connector,
+    directory: &Directory,
     job: &Job,
     attempt: Attempt,
 ) -> Result<LookUp<BankReply>, CallError> {
+    let connector = connector(directory, job)?;
     match adapter(connector)? {
         SourceAdapter::Bank => {
             bank::look_up_reservation(exchange, connector, job, attempt, bank::PATHS).await
@@ -76,9 +79,11 @@ pub async fn look_up_reservation(
         SourceAdapter::Charge | SourceAdapter::ChargeOnly => {
             bank::look_up_reservation(exchange, connector, job, attempt, charge::PATHS).await
         }
-        SourceAdapter::MoCharge => mo_charge::look_up(exchange, connector, job, attempt).await,
+        SourceAdapter::MoCharge => {
+            mo_charge::look_up(exchange, directory, connector, job, attempt).await
+        }
         SourceAdapter::CardPayment => {
-            card_payment::look_up(exchange, connector, job, attempt).await
+            card_payment::look_up(exchange, directory, connector, job, attempt).await
         }
         SourceAdapter::CardSale => card_sale::look_up(exchange, connector, job, attempt).await,
     }
@@ -102,6 +107,21 @@ pub fn read_notification(
     }
 }
 
+/// What was told of a source that confirms each transaction when it is asked; nothing of any other.
+pub(crate) fn told<'j>(directory: &Directory, job: &'j Job) -> Vec<Told<'j>> {
+    match connector(directory, job).and_then(adapter) {
+        Ok(SourceAdapter::MoCharge) => mo_charge::transactions(job),
+        Ok(SourceAdapter::CardPayment) => card_payment::transactions(job),
+        Ok(
+            SourceAdapter::Bank
+            | SourceAdapter::Charge
+            | SourceAdapter::ChargeOnly
+            | SourceAdapter::CardSale,
+        )
+        | Err(_) => Vec::new(),
+    }
+}
+
 /// Whether the source asks the buyer, so that it decides nothing by itself.
 #[must_use]
 pub fn asks_the_buyer(connector: &Connector) -> bool {
@@ -112,7 +132,7 @@ pub fn asks_the_buyer(connector: &Connector) -> bool {
 #[must_use]
 pub fn can_be_polled(directory: &Directory, job: &Job) -> bool {
     connector(directory, job).is_ok_and(|connector| match adapter(connector) {
-        Ok(SourceAdapter::CardSale) => card_sale::is_checked(connector, job),
+        Ok(SourceAdapter::CardSale) => card_sale::is_checked(job),
         Ok(
             SourceAdapter::Bank
             | SourceAdapter::Charge

@@ -5,11 +5,11 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use fleet_contracts::openapi::{Document, Operation, Parameter};
-use fleet_contracts::{CARD_FACT, CardCompletion, told_by};
-use fleet_domain::{NewFact, Private};
+use fleet_contracts::{CARD_FACT, CardCompletion};
+use fleet_domain::{NewFact, Private, told_by};
 use serde_json::{Value, json};
 
-use super::{funded, keep, reserve_task, teller};
+use super::{funded_by, keep, teller, told_of};
 use crate::Gateway;
 use crate::problem::{Problem, fails};
 
@@ -57,14 +57,18 @@ pub(crate) async fn completion(
     let _place = gateway.requests.try_acquire().map_err(|_none_left| Problem::Unavailable)?;
     let query = query.unwrap_or_default();
     let told = CardCompletion::from_query(&query)?;
-    let purchase = funded(&gateway, &told.order_info, connector).await?;
+    let source = told_by(CARD_FACT, &connector.name);
+    let part = funded_by(&told.order_info);
+    let purchase = told_of(&gateway, &source, part).await?;
     let fact = NewFact {
-        source: told_by(CARD_FACT, &connector.name),
+        source,
         kind: CARD_FACT.to_owned(),
-        task: purchase.as_ref().map(|purchase| reserve_task(purchase.order.id)),
+        task: part.filter(|_part| purchase.is_some()),
         status: told.status().to_owned(),
         reference: told.order_info,
         external_id: told.transaction_id.unwrap_or_default(),
+        // Its other words are for people.
+        meaning: Private::new(""),
         body: Private::new(query),
     };
     keep(&gateway, &fact).await

@@ -5,11 +5,11 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use fleet_contracts::openapi::{Document, Operation, Parameter};
-use fleet_contracts::{ControlKey, REFERENCE_CHARS_MAX, SALE_FACT, SaleCallback, plain, told_by};
-use fleet_domain::{Connector, NewFact, Private, TaskKey};
+use fleet_contracts::{ControlKey, REFERENCE_CHARS_MAX, SALE_FACT, SaleCallback, plain};
+use fleet_domain::{Connector, NewFact, Private, TaskKey, told_by};
 use serde_json::{Value, json};
 
-use super::{funded, keep, reserve_task, teller};
+use super::{funded_by, keep, teller, told_of};
 use crate::Gateway;
 use crate::problem::{Problem, fails};
 
@@ -59,12 +59,14 @@ pub(crate) async fn callback(
     // A name that cannot be read is nobody's, and nobody's get the same answer as a wrong control.
     let connector = teller(&directory, name, Connector::sells_on_devices).ok();
     let connector = connector.filter(|one| is_signed(&told, one)).ok_or(Problem::NotAuthorised)?;
+    let source = told_by(SALE_FACT, &connector.name);
     let fact = NewFact {
-        source: told_by(SALE_FACT, &connector.name),
+        task: task_of(&gateway, connector, &source, &told).await?,
+        source,
         kind: SALE_FACT.to_owned(),
-        task: task_of(&gateway, connector, &told).await?,
         status: told.word(),
         reference: plain(&told.client_order_id, REFERENCE_CHARS_MAX),
+        meaning: told.meaning(),
         external_id: told.order_id,
         body: Private::new(query),
     };
@@ -80,9 +82,11 @@ fn is_signed(told: &SaleCallback, connector: &Connector) -> bool {
 async fn task_of(
     gateway: &Gateway,
     connector: &Connector,
+    source: &str,
     told: &SaleCallback,
 ) -> Result<Option<TaskKey>, Problem> {
-    let found = funded(gateway, &told.client_order_id, connector).await?;
+    let part = funded_by(&told.client_order_id);
+    let found = told_of(gateway, source, part).await?;
     let Some(purchase) = found else { return Ok(None) };
     if !told.is_of(purchase.order.reserved()) {
         tracing::warn!(
@@ -92,5 +96,5 @@ async fn task_of(
         );
         return Ok(None);
     }
-    Ok(Some(reserve_task(purchase.order.id)))
+    Ok(part)
 }

@@ -7,11 +7,11 @@ use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use fleet_contracts::openapi::{Content, Document, Operation, Parameter};
-use fleet_contracts::{MO_FACT, MoNotification, MoNotificationBody, told_by};
-use fleet_domain::{Connector, NewFact, Private, TaskKey};
+use fleet_contracts::{MO_FACT, MoNotification, MoNotificationBody};
+use fleet_domain::{Connector, NewFact, Private, TaskKey, told_by};
 use serde_json::json;
 
-use super::{funded, keep, reserve_task, teller};
+use super::{funded_by, keep, teller, told_of};
 use crate::Gateway;
 use crate::problem::{Problem, fails, whole};
 
@@ -58,11 +58,13 @@ pub(crate) async fn notification(
     let _place = gateway.requests.try_acquire().map_err(|_none_left| Problem::Unavailable)?;
     let body = whole(body)?;
     let told = MoNotification::from_bytes(&body)?;
+    let source = told_by(MO_FACT, &connector.name);
     let fact = NewFact {
-        source: told_by(MO_FACT, &connector.name),
+        task: task_of(&gateway, connector, &source, &told).await?,
+        source,
         kind: MO_FACT.to_owned(),
-        task: task_of(&gateway, connector, &told).await?,
-        external_id: external_id(&gateway, &told),
+        meaning: told.meaning(),
+        external_id: told.transaction_id,
         reference: told.correlator,
         status: told.word,
         body: Private::new(String::from_utf8_lossy(&body).into_owned()),
@@ -70,24 +72,16 @@ pub(crate) async fn notification(
     keep(&gateway, &fact).await
 }
 
-/// What tells this notification from the next: its transaction, or, where it has no correlator
-/// either, everything that it says under our key.
-fn external_id(gateway: &Gateway, told: &MoNotification) -> String {
-    if !told.correlator.is_empty() {
-        return told.transaction_id.clone();
-    }
-    let text = told.without_correlator();
-    hex::encode(gateway.store.keyring().lookup_hash(MO_FACT, text.expose()))
-}
-
 /// The task of the purchase that it names, if it speaks of what was asked for.
 async fn task_of(
     gateway: &Gateway,
     connector: &Connector,
+    source: &str,
     told: &MoNotification,
 ) -> Result<Option<TaskKey>, Problem> {
     let Some(mo) = &connector.mo else { return Ok(None) };
-    let found = funded(gateway, &told.correlator, connector).await?;
+    let part = funded_by(&told.correlator);
+    let found = told_of(gateway, source, part).await?;
     let Some(purchase) = found else { return Ok(None) };
     if let Err(differs) = told.is_about(&purchase.order, mo) {
         tracing::warn!(
@@ -98,5 +92,5 @@ async fn task_of(
         );
         return Ok(None);
     }
-    Ok(Some(reserve_task(purchase.order.id)))
+    Ok(part)
 }

@@ -39,14 +39,20 @@ fn teller(
     connector.filter(|connector| tells(connector)).ok_or(Problem::NotFound)
 }
 
-/// The purchase that this source funds and whose reference this is.
-async fn funded(
+/// The purchase whose part a source speaks of, if it is the one that may. What anybody else says of it
+/// is kept for a person, as if it named nobody.
+async fn told_of(
     gateway: &Gateway,
-    reference: &str,
-    source: &Connector,
+    source: &str,
+    part: Option<TaskKey>,
 ) -> Result<Option<Purchase>, Problem> {
-    let Ok(id) = reference.parse::<PurchaseId>() else { return Ok(None) };
-    Ok(gateway.store.find_funded_by(id, &source.name).await?)
+    let Some(key) = part else { return Ok(None) };
+    Ok(gateway.store.find_told_by(key, source).await?)
+}
+
+/// The task that a funding source's reference names.
+fn funded_by(reference: &str) -> Option<TaskKey> {
+    reference.parse().ok().map(reserve_task)
 }
 
 /// The task that a funding source's notification is about.

@@ -6,11 +6,11 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use fleet_contracts::openapi::{Content, Document, Operation, Parameter, SIGNATURE};
 use fleet_contracts::{REFERENCE_CHARS_MAX, Rejection, VendReply, plain};
-use fleet_domain::{NewFact, Party, Private, PurchaseId, TaskKey, TaskKind};
+use fleet_domain::{NewFact, Private, PurchaseId, SUPPLIER_CALLBACK, TaskKey, TaskKind, told_by};
 use fleet_outbound::verify_signature;
 use serde_json::json;
 
-use super::keep;
+use super::{keep, told_of};
 use crate::Gateway;
 use crate::problem::{Problem, fails, whole};
 
@@ -50,7 +50,7 @@ pub(crate) async fn supplier(
     let body = whole(body)?;
     // A name that cannot be read is nobody's.
     let name = name.map(|Path(name)| name).unwrap_or_default();
-    let connector = directory.connectors.get(&name).filter(|c| c.party == Party::Supplier);
+    let connector = directory.connectors.get(&name).filter(|c| c.takes_confirmations());
     let secret = connector.and_then(|connector| connector.secret.as_ref());
     let sent = headers.get("signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
     // An unknown connector and a wrong signature get the same answer.
@@ -61,15 +61,19 @@ pub(crate) async fn supplier(
     let reply = VendReply::from_bytes(&body)
         .map_err(|_error| Rejection::field("body", "is no vend reply of the contract"))?;
     let vend_ref = reply.vend_ref.clone().unwrap_or_default();
+    let source = told_by(SUPPLIER_CALLBACK, &name);
+    let part = task_of(&vend_ref);
+    let purchase = told_of(&gateway, &source, part).await?;
     let fact = NewFact {
-        source: format!("supplier_callback:{name}"),
+        source,
         kind: "vend".to_owned(),
-        task: task_of(&vend_ref),
+        task: part.filter(|_part| purchase.is_some()),
         reference: plain(&vend_ref, REFERENCE_CHARS_MAX),
         // The contract's code: what is compared with the track later knows no other.
         status: connector
             .map_or(&*reply.response_code, |c| c.code(&reply.response_code))
             .to_owned(),
+        meaning: reply.meaning(),
         external_id: reply.supplier_ref.unwrap_or_default(),
         body: Private::new(String::from_utf8_lossy(&body).into_owned()),
     };

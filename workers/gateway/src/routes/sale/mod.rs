@@ -9,9 +9,9 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use fleet_contracts::{
     CheckedSession, ControlKey, Rejection, SALE_FACT, Signed, StatusRequest, StatusSession,
-    read_body, told_by,
+    read_body,
 };
-use fleet_domain::{Directory, NewFact, Private};
+use fleet_domain::{Directory, NewFact, Private, told_by};
 use fleet_store::DeviceSale;
 use rand::distr::{Alphanumeric, SampleString};
 use serde::de::DeserializeOwned;
@@ -64,6 +64,7 @@ async fn keep_fact(
         reference: sale.purchase.to_string(),
         status: status.to_owned(),
         external_id: String::new(),
+        meaning: Private::new(body.as_str()),
         body: Private::new(body),
     };
     keep(gateway, &fact).await?;

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use self::list::letter_json;
 use super::purchase::unreadable;
 use super::why::Why;
-use crate::choices::choices;
+use crate::choices::{choices, is_confirmed};
 use crate::output::{Output, merged};
 use crate::{Failure, money};
 
@@ -99,6 +99,7 @@ async fn show(id: Uuid, store: &Store, output: Output) -> Result<(), Failure> {
     let Some(view) = store.show_purchase(PurchaseId(id)).await? else {
         return Err(Failure::No(format!("there is no dead letter and no purchase {id}")));
     };
+    let is_confirmed = is_confirmed(&view, store).await?;
     let parked: Vec<Value> = view
         .tasks
         .iter()
@@ -107,7 +108,8 @@ async fn show(id: Uuid, store: &Store, output: Output) -> Result<(), Failure> {
             let value = json!({
                 "kind": task.key.kind.name(), "slot": task.key.slot, "class": class.name(),
                 "cause": task.park_cause, "parked_at": task.parked_at, "tries": task.tries,
-                "ref_no": task.ref_no, "sent_until": task.sent_until, "choices": choices(task),
+                "ref_no": task.ref_no, "sent_until": task.sent_until,
+                "choices": choices(task, is_confirmed),
             });
             Some(merged(value, money::at_risk(task.at_risk)))
         })

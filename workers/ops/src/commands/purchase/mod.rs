@@ -9,7 +9,7 @@ use fleet_store::{
 use serde_json::{Value, json};
 
 use super::callback::reference;
-use crate::choices::choices;
+use crate::choices::{choices, is_confirmed};
 use crate::output::{Output, merged};
 use crate::{Failure, money};
 
@@ -26,11 +26,12 @@ pub(crate) async fn run(command: &Command, store: &Store, output: Output) -> Res
     let Command::Show { id } = command;
     let view = store.show_purchase(*id).await?;
     let view = view.ok_or_else(|| Failure::No(format!("there is no purchase {id}")))?;
-    output.print(&to_json(&view), || text::of(&view));
+    let is_confirmed = is_confirmed(&view, store).await?;
+    output.print(&to_json(&view, is_confirmed), || text::of(&view, is_confirmed));
     Ok(())
 }
 
-fn to_json(view: &PurchaseView) -> Value {
+fn to_json(view: &PurchaseView, is_confirmed: bool) -> Value {
     let (order, progress) = (&view.purchase.order, &view.purchase.progress);
     let ledger = view.ledger.iter().map(|row| {
         json!({
@@ -57,7 +58,7 @@ fn to_json(view: &PurchaseView) -> Value {
             "supplier_ref": progress.supplier_ref, "vend_amount": progress.vend_amount,
             "has_voucher": view.has_voucher },
         "settle": { "state": progress.settle, "as": progress.settle_as },
-        "tasks": view.tasks.iter().map(task_json).collect::<Vec<_>>(),
+        "tasks": view.tasks.iter().map(|task| task_json(task, is_confirmed)).collect::<Vec<_>>(),
         "journal": view.journal.iter().map(journal_json).collect::<Vec<_>>(),
         "ledger": ledger.collect::<Vec<_>>(), "deliveries": deliveries.collect::<Vec<_>>(),
         "facts": view.facts.iter().map(|fact| fact_json(view, fact)).collect::<Vec<_>>(),
@@ -68,14 +69,15 @@ fn to_json(view: &PurchaseView) -> Value {
     merged(value, money::at_risk(view.at_risk()))
 }
 
-fn task_json(task: &TaskView) -> Value {
+fn task_json(task: &TaskView, is_confirmed: bool) -> Value {
     let value = json!({
         "kind": task.key.kind.name(), "slot": task.key.slot, "state": task.state.name(),
         "due_at": task.due_at, "lane": task.lane, "claims": task.claims, "tries": task.tries,
         "ref_no": task.ref_no, "sent_until": task.sent_until, "signals": task.signals,
         "lease": task.lease, "hinted_at": task.hinted_at, "start_by": task.start_by,
         "deadline_at": task.deadline_at, "park_class": task.park_class.map(ParkClass::name),
-        "park_cause": task.park_cause, "parked_at": task.parked_at, "choices": choices(task),
+        "park_cause": task.park_cause, "parked_at": task.parked_at,
+        "choices": choices(task, is_confirmed),
     });
     merged(value, money::at_risk(task.at_risk))
 }

@@ -9,11 +9,11 @@ use crate::choices::choices;
 use crate::money;
 use crate::output::table;
 
-pub(super) fn of(view: &PurchaseView) -> String {
+pub(super) fn of(view: &PurchaseView, is_confirmed: bool) -> String {
     let mut text = head(view);
     text.push_str(&hidden_text(view));
     text.push_str(&unreadable_text(&view.unreadable));
-    text.push_str(&tasks(view));
+    text.push_str(&tasks(view, is_confirmed));
     text.push_str("\nwhat happened\n");
     text.push_str(&journal(&view.journal.iter().collect::<Vec<_>>()));
     text.push_str(&facts(view));
@@ -78,7 +78,7 @@ fn or_dash(text: Option<&String>) -> String {
     text.map_or_else(|| "-".to_owned(), Clone::clone)
 }
 
-fn tasks(view: &PurchaseView) -> String {
+fn tasks(view: &PurchaseView, is_confirmed: bool) -> String {
     if view.tasks.is_empty() {
         return String::new();
     }
@@ -101,7 +101,7 @@ fn tasks(view: &PurchaseView) -> String {
         text.push_str(&format!("at risk: {}, one hold\n", money::text(risk)));
     }
     for task in &view.tasks {
-        for choice in choices(task) {
+        for choice in choices(task, is_confirmed) {
             text.push_str(&format!("{} {}: {choice}\n", task.key.kind, task.key.slot));
         }
     }
