@@ -79,6 +79,9 @@ create table connector (
     hold_seconds integer check (hold_seconds > 0),
     hold_margin_seconds integer not null default 60 check (hold_margin_seconds >= 0),
     secret_sealed bytea,
+    -- how our calls show who we are, but for secrets; null where the adapter's document fixes it
+    authenticate jsonb,
+    certificate_key_sealed bytea,
     codes jsonb not null default '{}',
     -- what a fraud desk is told and asked; null for other parties
     desk jsonb,
@@ -87,7 +90,15 @@ create table connector (
     mo jsonb,
     account text,
     active boolean not null default true,
-    sandbox boolean not null default false
+    sandbox boolean not null default false,
+    check (case authenticate ->> 'by'
+               when 'signature' then secret_sealed is not null
+               when 'api_key' then secret_sealed is not null and authenticate ? 'header'
+               when 'basic' then secret_sealed is not null and authenticate ? 'user'
+               when 'mtls' then certificate_key_sealed is not null and authenticate ? 'certificate'
+               when 'none' then true
+               else authenticate is null
+           end)
 );
 
 create table product (

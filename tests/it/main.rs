@@ -12,6 +12,7 @@
 mod access_tokens;
 mod account_validation;
 mod answers;
+mod authenticate;
 mod bad_requests;
 mod buyers;
 mod callbacks;

@@ -7,9 +7,11 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use fleet_domain::{Connector, Private};
+use fleet_domain::{Authentication, Connector, Private};
 use fleet_engine::{Attempt, CallError, Refusal, mark_sent};
-use fleet_outbound::{AddressPolicy, Body, Call, Carry, Method, Reuse, SendError};
+use fleet_outbound::{
+    AddressPolicy, Body, Call, Carry, Credentials, Identity, Method, Reuse, SendError,
+};
 use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,6 +31,7 @@ pub struct Request {
     url: String,
     body: Body,
     headers: Vec<(&'static str, SecretString)>,
+    credentials: Credentials,
     to: Receiver,
 }
 
@@ -57,7 +60,8 @@ impl Request {
     fn to(method: Method, connector: &Connector, path: &str) -> Self {
         let url = format!("{}/{path}", connector.base_url.trim_end_matches('/'));
         let to = Receiver::Connector { plain_http: connector.plain_http };
-        Self { method, url, body: Body::Empty, headers: Vec::new(), to }
+        let credentials = credentials(connector);
+        Self { credentials, ..Self::new(method, url, to) }
     }
 
     /// A POST to a client's own endpoint: only public addresses, unless the settings allow more.
@@ -73,13 +77,12 @@ impl Request {
     }
 
     fn of_client(method: Method, url: &str) -> Self {
-        Self {
-            method,
-            url: url.to_owned(),
-            body: Body::Empty,
-            headers: Vec::new(),
-            to: Receiver::Client,
-        }
+        Self::new(method, url.to_owned(), Receiver::Client)
+    }
+
+    fn new(method: Method, url: String, to: Receiver) -> Self {
+        let (headers, credentials) = (Vec::new(), Credentials::None);
+        Self { method, url, body: Body::Empty, headers, credentials, to }
     }
 
     /// A query; texts are escaped.
@@ -103,8 +106,7 @@ impl Request {
     #[must_use]
     pub fn basic(mut self, user: &str, password: Option<&Private>) -> Self {
         let password = password.map(Private::expose).unwrap_or_default();
-        let text = BASE64_STANDARD.encode(format!("{user}:{password}"));
-        self.headers.push(("authorization", SecretString::from(format!("Basic {text}"))));
+        self.credentials = basic(user, password);
         self
     }
 
@@ -112,7 +114,7 @@ impl Request {
     #[must_use]
     pub fn raw_key(mut self, key: Option<&Private>) -> Self {
         if let Some(key) = key {
-            self.headers.push(("authorization", SecretString::from(key.expose().to_owned())));
+            self.credentials = own_header("authorization", key.expose());
         }
         self
     }
@@ -154,15 +156,43 @@ impl Request {
         self
     }
 
-    /// The header `Signature` over the body, when there is a secret.
+    /// The header `Signature` over the body, when there is a secret: for clients, whose row has no
+    /// other way. Calls to connectors carry what their row says from the beginning.
     #[must_use]
     pub fn signed_by(mut self, secret: Option<&Private>) -> Self {
-        if let (Some(secret), Body::Json(body)) = (secret, &self.body) {
-            let signature = fleet_outbound::hmac_sha256_base64(secret.expose(), body);
-            self.headers.push(("signature", SecretString::from(signature)));
+        if let Some(secret) = secret {
+            self.credentials = signature(secret);
         }
         self
     }
+}
+
+/// What a connector's row says that its calls carry.
+fn credentials(connector: &Connector) -> Credentials {
+    match &connector.authentication {
+        Authentication::ByAdapter | Authentication::None => Credentials::None,
+        Authentication::Signature(secret) => signature(secret),
+        Authentication::ApiKey { header, key } => own_header(header, key.expose()),
+        Authentication::Basic { user, password } => basic(user, password.expose()),
+        Authentication::Mtls(identity) => Credentials::Certificate(Identity::new(
+            &connector.name,
+            &identity.certificate,
+            identity.key.expose(),
+        )),
+    }
+}
+
+fn signature(secret: &Private) -> Credentials {
+    Credentials::Signature(SecretString::from(secret.expose().to_owned()))
+}
+
+fn own_header(name: &str, value: &str) -> Credentials {
+    Credentials::Header { name: name.to_owned(), value: SecretString::from(value.to_owned()) }
+}
+
+fn basic(user: &str, password: &str) -> Credentials {
+    let text = BASE64_STANDARD.encode(format!("{user}:{password}"));
+    own_header("authorization", &format!("Basic {text}"))
 }
 
 /// What came back, whatever its status.
@@ -198,10 +228,18 @@ impl Answer {
             return Err(CallError::Refused { refusal });
         }
         if !(200..300).contains(&self.status) {
-            return Err(CallError::Unknown { cause: format!("HTTP status {}", self.status) });
+            return Err(CallError::Unknown { cause: cause_of(self.status) });
         }
         serde_json::from_slice(&self.body)
             .map_err(|_error| CallError::Unknown { cause: "the reply is unreadable".to_owned() })
+    }
+}
+
+/// A status in words. Which of the two sides has to do something about a 401 shows in no other place.
+fn cause_of(status: u16) -> String {
+    match status {
+        401 | 403 => format!("HTTP status {status}: it does not accept how we authenticate"),
+        _ => format!("HTTP status {status}"),
     }
 }
 
@@ -225,6 +263,7 @@ impl Exchange {
             method: request.method,
             url: request.url,
             headers: request.headers,
+            credentials: request.credentials,
             body: request.body,
             deadline: attempt.deadline,
             send_before: attempt.send_before,

@@ -191,6 +191,12 @@ impl Adapter {
         }
     }
 
+    /// Whether no worker of this build can speak to it.
+    #[must_use]
+    pub const fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown(_))
+    }
+
     /// The word in connectors' rows.
     #[must_use]
     pub const fn name(&self) -> &str {

@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Adapter, ClientId, Currency, DeskAdapter, DeskRules, FailureReason, FundingType, Inquiry,
-    LaneId, NotifyChannel, NotifyEvent, NotifyRules, Numbering, Party, Private, ProductId,
-    SourceAdapter, SupplierAdapter, TaskKind, Terms,
+    Adapter, Authentication, ClientId, Currency, DeskAdapter, DeskRules, FailureReason,
+    FundingType, Inquiry, LaneId, NotifyChannel, NotifyEvent, NotifyRules, Numbering, Party,
+    Private, ProductId, SourceAdapter, SupplierAdapter, TaskKind, Terms,
 };
 
 /// A client of ours.
@@ -178,7 +178,9 @@ pub struct Connector {
     pub hold: Option<Duration>,
     /// How long before a hold's end, besides a call's lease, the last vend on it may begin.
     pub hold_margin: Duration,
-    /// Its key, password or callback secret.
+    /// How our calls show who we are.
+    pub authentication: Authentication,
+    /// What the adapter's document and the party's callbacks take.
     pub secret: Option<Private>,
     /// Codes beyond the contract's tables, mapped to one that is in them.
     pub codes: BTreeMap<String, String>,
@@ -260,10 +262,18 @@ impl Connector {
         }
     }
 
+    /// The secret that verifies this party's callbacks; `None` = nothing that it tells is believed.
+    #[must_use]
+    pub fn callback_secret(&self) -> Option<&Private> {
+        let by = self.authentication.by()?;
+        let verifies = by.verifies_callbacks(self.party, self.inquiry);
+        self.secret.as_ref().filter(|_| verifies)
+    }
+
     /// Whether a vend's confirmation by callback is taken: a supplier's that can prove who it is.
     #[must_use]
     pub fn takes_confirmations(&self) -> bool {
-        self.party == Party::Supplier && self.secret.is_some()
+        self.callback_secret().is_some()
     }
 
     /// The contract's code for a code of this party: its own map first, then the code itself.

@@ -3,6 +3,7 @@
 
 mod adapter;
 mod address;
+mod authentication;
 mod decision;
 mod desk;
 mod directory;
@@ -23,6 +24,9 @@ pub use adapter::{
     Adapter, DeskAdapter, Inquiry, Party, ResultChannel, SourceAdapter, SupplierAdapter,
 };
 pub use address::{AddressPolicy, Blocked, LOOPBACK, Rule};
+pub use authentication::{
+    API_KEY_HEADER, AuthenticateBy, Authentication, AuthenticationOf, ClientIdentity,
+};
 pub use decision::{
     Answer, Change, Commit, Decision, FollowUp, LedgerEntry, NewDelivery, Next, TokenVerdict, Tries,
 };

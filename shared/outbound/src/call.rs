@@ -7,7 +7,7 @@ use bytes::Bytes;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use crate::AddressPolicy;
+use crate::{AddressPolicy, Credentials};
 
 /// One request, to be sent at most once.
 pub struct Call {
@@ -17,6 +17,8 @@ pub struct Call {
     pub url: String,
     /// Headers beside those that the body brings.
     pub headers: Vec<(&'static str, SecretString)>,
+    /// How it shows who sends it.
+    pub credentials: Credentials,
     /// The body.
     pub body: Body,
     /// When the whole exchange, the reply's body included, must be over.

@@ -1,4 +1,5 @@
-//! One HTTP client for each address rule and way of using connections.
+//! One HTTP client for each address rule and way of using connections, and one for each certificate
+//! of ours.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,38 +11,65 @@ use reqwest::{Client, redirect, retry};
 
 use crate::handover::GateLayer;
 use crate::resolver::Resolver;
-use crate::{Reuse, SetupError};
+use crate::{Identity, Reuse, SetupError};
 
-/// Rules come from settings, so there are few; should there be more, clients are built anew.
-const CLIENTS_MAX: usize = 16;
+/// Rules come from settings and certificates from connectors, so there are few; should there be more,
+/// clients are built anew.
+const CLIENTS_MAX: usize = 64;
 /// Open connections kept for each host.
 const IDLE_MAX: usize = 32;
 /// An open connection that was not used for so long is closed: before common servers close theirs
 /// (5 s), because a request that meets a closing connection has an unknown outcome.
 const IDLE_SECONDS_MAX: u64 = 4;
 
+/// What clients differ in. A certificate counts by its owner: a new one takes the place of the old.
+type Key = (Rule, Reuse, Option<String>);
+
+/// A client, and of which certificate.
+#[derive(Debug)]
+struct Built {
+    print: Option<[u8; 32]>,
+    client: Client,
+}
+
 /// The clients built so far.
 #[derive(Debug, Default)]
-pub(crate) struct Clients(Mutex<HashMap<(Rule, Reuse), Client>>);
+pub(crate) struct Clients(Mutex<HashMap<Key, Built>>);
 
 impl Clients {
-    /// The client for a rule.
-    pub(crate) fn get(&self, rule: Rule, reuse: Reuse) -> Result<Client, SetupError> {
+    /// The client for a rule and a certificate.
+    pub(crate) fn get(
+        &self,
+        rule: Rule,
+        reuse: Reuse,
+        identity: Option<&Identity>,
+    ) -> Result<Client, SetupError> {
         let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (rule, reuse);
-        if let Some(client) = clients.get(&key) {
-            return Ok(client.clone());
+        let print = identity.map(|identity| *identity.print());
+        let key = (rule, reuse, identity.map(|identity| identity.owner().to_owned()));
+        if let Some(built) = clients.get(&key).filter(|built| built.print == print) {
+            return Ok(built.client.clone());
         }
-        let client = build(&key.0, reuse)?;
-        if clients.len() >= CLIENTS_MAX {
+        let client = build(&key.0, reuse, identity)?;
+        if clients.len() >= CLIENTS_MAX && !clients.contains_key(&key) {
             clients.clear();
         }
-        clients.insert(key, client.clone());
+        clients.insert(key, Built { print, client: client.clone() });
         Ok(client)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 
-fn build(rule: &Rule, reuse: Reuse) -> Result<Client, SetupError> {
+/// Builds what a request with this certificate would be sent with.
+pub(crate) fn check(identity: &Identity) -> Result<(), SetupError> {
+    build(&Rule::Any, Reuse::Fresh, Some(identity)).map(drop)
+}
+
+fn build(rule: &Rule, reuse: Reuse, identity: Option<&Identity>) -> Result<Client, SetupError> {
     // Without one the builder panics.
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         return Err(SetupError::NoTlsProvider);
@@ -52,7 +80,7 @@ fn build(rule: &Rule, reuse: Reuse) -> Result<Client, SetupError> {
         Reuse::Fresh => 0,
         Reuse::Pooled => IDLE_MAX,
     };
-    let client = Client::builder()
+    let mut builder = Client::builder()
         .user_agent("purchase-fleet")
         .default_headers(headers)
         .http1_only()
@@ -65,7 +93,9 @@ fn build(rule: &Rule, reuse: Reuse) -> Result<Client, SetupError> {
         // A proxy would connect to addresses that nobody checked.
         .no_proxy()
         .dns_resolver(Resolver::new(rule.clone()))
-        .connector_layer(GateLayer)
-        .build()?;
-    Ok(client)
+        .connector_layer(GateLayer);
+    if let Some(identity) = identity {
+        builder = builder.identity(identity.load()?);
+    }
+    Ok(builder.build()?)
 }

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use chrono::Utc;
 use fleet_domain::Rule;
-use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::multipart::Form;
 use reqwest::{Client, Request, RequestBuilder, Response};
-use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, timeout_at};
 
 use crate::clients::Clients;
+use crate::credentials::header;
 use crate::handover::{HANDOVER, Handover};
 use crate::retry_after::retry_after;
 use crate::{Body, Call, Cause, Method, Reply, Reuse, SendError, SetupError};
@@ -49,7 +49,7 @@ impl Outbound {
     pub fn new() -> Result<Self, SetupError> {
         let clients = Clients::default();
         // Whatever may be wrong with the system shows at the start and not at the first purchase.
-        clients.get(Rule::Any, Reuse::Fresh)?;
+        clients.get(Rule::Any, Reuse::Fresh, None)?;
         Ok(Self { clients: Arc::new(clients) })
     }
 
@@ -106,7 +106,8 @@ impl Outbound {
 
     fn prepare(&self, call: Call) -> Result<(Client, Request), Cause> {
         let (url, rule) = call.policy.admit(&call.url).map_err(Cause::Blocked)?;
-        let client = self.clients.get(rule, call.reuse).map_err(|_error| Cause::Setup)?;
+        let client = self.clients.get(rule, call.reuse, call.credentials.identity());
+        let client = client.map_err(|_error| Cause::Setup)?;
         let method = match call.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
@@ -116,7 +117,8 @@ impl Outbound {
             let (name, value) = header(name, value).ok_or(Cause::Malformed)?;
             builder = builder.header(name, value);
         }
-        let request = builder.build().map_err(|_error| Cause::Malformed)?;
+        let mut request = builder.build().map_err(|_error| Cause::Malformed)?;
+        call.credentials.put_on(&mut request).ok_or(Cause::Malformed)?;
         Ok((client, request))
     }
 }
@@ -188,11 +190,4 @@ fn multipart(fields: &[(String, String)]) -> (String, String) {
     }
     body.push_str(&format!("--{boundary}--\r\n"));
     (format!("multipart/form-data; boundary={boundary}"), body)
-}
-
-fn header(name: &str, value: &SecretString) -> Option<(HeaderName, HeaderValue)> {
-    let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-    let mut value = HeaderValue::from_str(value.expose_secret()).ok()?;
-    value.set_sensitive(true);
-    Some((name, value))
 }

@@ -7,9 +7,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
-use crate::{AddressPolicy, Body, Call, Method, Outbound, Reuse, SendError};
+use crate::{AddressPolicy, Body, Call, Credentials, Method, Outbound, Reuse, SendError};
 
+/// The helper of the fleets' tests, which depends on this crate.
+#[path = "../../testkit/src/certificates.rs"]
+#[expect(unreachable_pub, reason = "the testkit shows it to others")]
+mod certificates;
 mod connect;
+mod credentials;
 mod cut;
 mod limits;
 mod request;
@@ -36,6 +41,7 @@ fn post(url: String) -> Call {
         method: Method::Post,
         url,
         headers: Vec::new(),
+        credentials: Credentials::None,
         body: Body::Json(Bytes::from_static(br#"{"amount":100}"#)),
         deadline: end,
         send_before: end,

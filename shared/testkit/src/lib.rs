@@ -2,6 +2,7 @@
 //! that both must pass. Nothing of it is part of a worker.
 
 pub mod broker;
+pub mod certificates;
 pub mod fleet;
 pub mod memory;
 pub mod postgres;

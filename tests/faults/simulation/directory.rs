@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fleet_domain::{
-    Adapter, Client, ClientId, Connector, Currency, DeskRules, Directory, FeeRule, FundingType,
-    Inquiry, Lane, LaneId, MoAccount, MsisdnForm, NotifyChannel, NotifyRules, OnUnavailable, Party,
-    PlanClass, Product, ProductId, RetryPlan, TaskKind, ValidateWhen,
+    Adapter, Authentication, AuthenticationOf, Client, ClientId, Connector, Currency, DeskRules,
+    Directory, FeeRule, FundingType, Inquiry, Lane, LaneId, MoAccount, MsisdnForm, NotifyChannel,
+    NotifyRules, OnUnavailable, Party, PlanClass, Private, Product, ProductId, RetryPlan, TaskKind,
+    ValidateWhen,
 };
 use fleet_testkit::samples::{DELIVER_LANE, DISPENSE_LANE, NOTIFY_LANE, RESERVE_LANE, SETTLE_LANE};
 
@@ -62,6 +63,10 @@ fn connector(name: &str, party: Party, adapter: &str, inquiry: Inquiry) -> Conne
         callback_wait: CALLBACK,
         hold: (adapter == "bank").then_some(HOLD),
         hold_margin: Duration::from_secs(60),
+        authentication: match AuthenticationOf::adapter(&Adapter::of(party, adapter)) {
+            AuthenticationOf::Row => Authentication::Signature(Private::new(format!("of {name}"))),
+            AuthenticationOf::Document | AuthenticationOf::Nobody => Authentication::ByAdapter,
+        },
         secret: None,
         codes: BTreeMap::new(),
         mo: (name == OPERATOR).then(operator),

@@ -131,7 +131,8 @@ async fn a_channel_that_does_not_exist_is_refused_with_those_that_do() {
 }
 
 fn at(url: &str, more: &str) -> String {
-    connector("supplier", "vend", "none", more).replace("http://127.0.0.1:9/c", url)
+    let more = format!("authenticate = \"none\"\n{more}");
+    connector("supplier", "vend", "none", &more).replace("http://127.0.0.1:9/c", url)
 }
 
 fn told_at(url: &str) -> String {
@@ -292,7 +293,8 @@ async fn a_plan_that_nobody_would_look_for_is_refused() {
 async fn what_could_never_be_sold_or_read_is_refused() {
     let fleet = TestFleet::builder().workers(&[]).start().await;
     let codes = |party: &str, adapter: &str, code: &str| {
-        connector(party, adapter, "none", &format!("[connector.codes]\nOWN = \"{code}\"\n"))
+        let more = format!("authenticate = \"none\"\n[connector.codes]\nOWN = \"{code}\"\n");
+        connector(party, adapter, "none", &more)
     };
     let wrong = [
         (codes("supplier", "vend", "2010"), "codes.OWN must be a code that a supplier answers"),

@@ -13,7 +13,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("contracts", &["domain"]),
     ("engine", &["contracts", "domain", "telemetry"]),
     ("broker", &["contracts", "domain", "telemetry"]),
-    ("store", &["contracts", "domain", "telemetry"]),
+    ("store", &["outbound", "contracts", "domain", "telemetry"]),
     ("outbound", &["contracts", "domain", "telemetry"]),
     ("boot", &["engine", "broker", "store", "outbound", "contracts", "domain", "telemetry"]),
     (

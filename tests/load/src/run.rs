@@ -294,7 +294,7 @@ mod tests {
         let settings = Settings {
             gateway: fleet.url.clone(),
             amqp: None,
-            simulator: simulator.clone(),
+            simulator,
             purchases: 50,
             concurrency: 8,
             seed: SEED,
@@ -302,7 +302,7 @@ mod tests {
             without_asked: true,
             json: true,
         };
-        fleet.serve(&simulator);
+        fleet.serve(&world);
         let report = run(&settings).await.unwrap();
         world.stop().await;
         report

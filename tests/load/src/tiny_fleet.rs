@@ -8,6 +8,7 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use fleet_simulator::{Running, World};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
@@ -30,6 +31,7 @@ pub(crate) struct TinyFleet {
 #[derive(Clone)]
 struct Fleet {
     simulator: String,
+    world: World,
     fault: Fault,
     http: reqwest::Client,
     status: Arc<Mutex<HashMap<String, &'static str>>>,
@@ -43,9 +45,10 @@ impl TinyFleet {
         Self { url, listener, fault }
     }
 
-    pub(crate) fn serve(self, simulator: &str) {
+    pub(crate) fn serve(self, simulator: &Running) {
         let fleet = Fleet {
-            simulator: simulator.trim_end_matches('/').to_owned(),
+            simulator: simulator.url("").trim_end_matches('/').to_owned(),
+            world: simulator.world().clone(),
             fault: self.fault,
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             status: Arc::default(),
@@ -184,7 +187,13 @@ impl Fleet {
     }
 
     async fn code(&self, request: reqwest::RequestBuilder) -> Option<String> {
-        let answer = request.send().await.ok()?;
+        let mut request = request.build().ok()?;
+        let party = request.url().path_segments()?.next()?.to_owned();
+        let body = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
+        if let Some((name, value)) = self.world.wanted(&party).header(body) {
+            request.headers_mut().insert(name, value.parse().ok()?);
+        }
+        let answer = self.http.execute(request).await.ok()?;
         match answer.status().as_u16() {
             200 => Some(text(&answer.json().await.ok()?, "responseCode")),
             429 => Some("429".to_owned()),

@@ -4,6 +4,8 @@
 pub(crate) const BAD_BODY: &str = "bad_body";
 /// A result without its client's `Signature`, or with a wrong one.
 pub(crate) const SIGNATURE: &str = "signature";
+/// A call that does not carry what its party wants of its callers.
+pub(crate) const CREDENTIALS: &str = "credentials";
 /// A report or a validation with another `api_key`.
 pub(crate) const DESK_KEY: &str = "desk_key";
 /// The same reservation asked for again with another body or at another bank.

@@ -11,6 +11,7 @@ use crate::behaviour::{Action, Behaviour, Confirmation, Plan};
 use crate::buyer::Transaction;
 use crate::card::Cards;
 use crate::completion::CompletionCall;
+use crate::credentials::Credentials;
 use crate::desk::Token;
 use crate::ipn::Ipns;
 use crate::judge;
@@ -70,6 +71,8 @@ pub(crate) struct State {
     /// Charges by SMS, by purchase.
     pub(crate) charges: HashMap<Arc<str>, ChargeRequest>,
     pub(crate) cards: Cards,
+    /// What parties want of their callers.
+    pub(crate) credentials: Credentials,
     pub(crate) sales: Sales,
     pub(crate) completions: Vec<CompletionCall>,
     /// By party and number.
@@ -107,6 +110,7 @@ impl State {
             results: Vec::new(),
             charges: HashMap::new(),
             cards: Cards::default(),
+            credentials: Credentials::sample(),
             sales: Sales::default(),
             completions: Vec::new(),
             transactions: HashMap::new(),

@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::behaviour::{Action, Behaviour, Plan};
 use crate::buyer::Transaction;
 use crate::completion::CompletionCall;
+use crate::credentials::Wanted;
 use crate::desk::TokenRecord;
 use crate::ipn::{IpnCall, Mode};
 use crate::message::Message;
@@ -118,6 +119,17 @@ impl World {
     #[must_use]
     pub fn sale(&self, purchase: &str) -> Option<SaleRecord> {
         self.lock(|state| state.sales.record(purchase))
+    }
+
+    /// What a party (or each whose name begins so) wants of its callers from now on.
+    pub fn want(&self, party: &str, wanted: Wanted) {
+        self.lock(|state| state.credentials.set(party, wanted));
+    }
+
+    /// What a party wants of its callers.
+    #[must_use]
+    pub fn wanted(&self, party: &str) -> Wanted {
+        self.lock(|state| state.credentials.of(party))
     }
 
     /// How a provider of messages is from now on (`sms`, `mail`).

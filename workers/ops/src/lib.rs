@@ -153,6 +153,8 @@ pub fn run() -> ExitCode {
 }
 
 async fn execute(cli: Cli) -> Result<(), Failure> {
+    // An import asks the sender whether it can load what the rows bring.
+    fleet_boot::install_tls_provider();
     let settings = Settings::load(cli.settings.as_deref())
         .map_err(|error| Failure::Refused(error.to_string()))?;
     let store = settings.open_store("fleet")?;

@@ -23,6 +23,7 @@ settings";
 #[must_use]
 pub fn bank_document() -> Value {
     let mut document = Document::new("Bank interface", ABOUT)
+        .with_callers_credentials()
         .tag("reserve", "sources that hold funds")
         .tag("charge", "sources that take the money at once");
     for (tag, name, path) in [("reserve", "reserve", "/reserve"), ("charge", "charge", "/charge")] {
@@ -63,6 +64,7 @@ fn decision(document: &mut Document, id: &str, summary: &str, tag: &str) -> Oper
     let reply = reply.example("done", done).example("refused", refused);
     Operation::new(id, summary)
         .tag(tag)
+        .allowed_as_the_row_says()
         .reply(200, REFUSALS, reply)
         .empty(429, "nothing was done; the same again after `Retry-After`")
         .header(429, "Retry-After", "seconds")

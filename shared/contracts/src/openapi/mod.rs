@@ -19,6 +19,9 @@ pub use webhooks::client_webhooks;
 
 /// The scheme of a signed body, in documents and operations.
 pub const SIGNATURE: &str = "Signature";
+const API_KEY: &str = "ApiKey";
+const BASIC: &str = "Basic";
+const MTLS: &str = "Certificate";
 
 /// What a signature is, for people.
 const SIGNATURE_TEXT: &str =
@@ -75,6 +78,22 @@ impl Document {
         let name = SIGNATURE;
         let scheme = json!({ "type": "apiKey", "in": "header", "name": name, "description": SIGNATURE_TEXT });
         self.scheme(name, scheme)
+    }
+
+    /// With every way in which we show a party who we are: its connector's row says which.
+    #[must_use]
+    pub fn with_callers_credentials(self) -> Self {
+        let certificate = "a certificate of ours in the TLS handshake (`authenticate = \"mtls\"`)";
+        let key = "the key as it is, in this header or the one that the connector's \
+                   `api_key_header` names (`authenticate = \"api_key\"`)";
+        let basic = "user and password of the connector (`authenticate = \"basic\"`)";
+        self.with_signatures()
+            .scheme(
+                API_KEY,
+                json!({ "type": "apiKey", "in": "header", "name": "X-API-Key", "description": key }),
+            )
+            .scheme(BASIC, json!({ "type": "http", "scheme": "basic", "description": basic }))
+            .scheme(MTLS, json!({ "type": "mutualTLS", "description": certificate }))
     }
 
     /// With a group of operations.

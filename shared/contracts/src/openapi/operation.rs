@@ -82,6 +82,14 @@ impl Operation {
         self
     }
 
+    /// By any of the ways in which we show a party who we are; by none where the row says `none`.
+    #[must_use]
+    pub fn allowed_as_the_row_says(self) -> Self {
+        let ways = [super::SIGNATURE, super::API_KEY, super::BASIC, super::MTLS];
+        let with = ways.into_iter().fold(self, |operation, way| operation.allowed_by(&[way]));
+        with.empty(401, "not shown as it was agreed: nothing may have been done")
+    }
+
     /// With parameters.
     #[must_use]
     pub fn parameters(mut self, parameters: impl IntoIterator<Item = Parameter>) -> Self {

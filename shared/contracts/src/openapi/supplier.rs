@@ -20,7 +20,7 @@ vend under the next number may succeed: `2201` could not complete, `2225` volume
 /// `schemas/http/supplier.json`.
 #[must_use]
 pub fn supplier_document() -> Value {
-    let mut document = Document::new("Supplier interface", ABOUT).with_signatures();
+    let mut document = Document::new("Supplier interface", ABOUT).with_callers_credentials();
     let done = json!({
         "vendRef": "0198f000-0000-7000-8000-000000000000-0000", "responseCode": "0000",
         "responseMessage": "", "supplierRef": "s-1", "token": "1234 5678 9012", "vendAmount": 1500,
@@ -31,6 +31,7 @@ pub fn supplier_document() -> Value {
     let reply = reply.example("refused", refused);
     let body = Content::json(document.written::<VendRequest<'_>>());
     let vend = Operation::new("vend", "Dispense")
+        .allowed_as_the_row_says()
         .body(body.example("airtime", vend_example()))
         .reply(200, CODES, reply.clone())
         .empty(429, "nothing was dispensed; the same again after `Retry-After`")
@@ -39,6 +40,7 @@ pub fn supplier_document() -> Value {
     document.add("post", "/vend", vend);
     let look_up = Operation::new("vendLookUp", "What became of a vend")
         .about("Changes nothing.")
+        .allowed_as_the_row_says()
         .parameters([Parameter::path("vendRef", "the vend's reference")])
         .reply(200, CODES, reply)
         .empty(404, "not known; believed only after the connector's `settle_time_seconds`");
@@ -72,6 +74,7 @@ fn document_validate(document: &mut Document) {
     let reply = Content::json(document.read::<AccountReply>()).example("found", found);
     let validate = Operation::new("validate", "Is an account there")
         .about("Changes nothing. A client waits for the answer.")
+        .allowed_as_the_row_says()
         .body(body)
         .reply(200, "`0000`: it is; `4010`: no such service; any other code: it is not", reply)
         .empty(404, "no such service");

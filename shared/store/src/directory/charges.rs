@@ -13,7 +13,7 @@ use super::rows::{ClientRow, ConnectorRow, DirectoryImport};
 
 impl Check {
     /// What a connector's adapter is, can do, and needs.
-    pub(super) fn adapter(&mut self, name: &str, row: &ConnectorRow, has_secret: bool) {
+    pub(super) fn adapter(&mut self, name: &str, row: &ConnectorRow) {
         let adapter = Adapter::of(row.party, &row.adapter);
         let can = adapter.inquiries();
         if let Adapter::Unknown(_) = adapter {
@@ -28,20 +28,15 @@ impl Check {
                 format!("inquiry must be {} with the adapter {}", can.join(" or "), row.adapter);
             self.say(name, &problem);
         } else if row.inquiry == Inquiry::Callback {
-            self.callback(name, row, has_secret);
+            self.callback(name, row);
         }
         self.asking_source(name, row, &adapter);
     }
 
     /// Who confirms by calling us back.
-    fn callback(&mut self, name: &str, row: &ConnectorRow, has_secret: bool) {
+    fn callback(&mut self, name: &str, row: &ConnectorRow) {
         if row.callback_wait_seconds == 0 {
             self.say(name, "callback_wait_seconds is missing: how long its word is waited for");
-        }
-        if !has_secret {
-            let problem = "secret is missing, and none is stored: without it no word of its is \
-                           believed";
-            self.say(name, problem);
         }
     }
 

@@ -335,11 +335,8 @@ impl Check {
         if let Some(desk) = &row.desk {
             self.desk(&name, desk, row.party, stored.and_then(|stored| stored.desk.as_ref()));
         }
-        let has_secret = match &row.secret {
-            Some(secret) => !secret.expose_secret().is_empty(),
-            None => stored.is_some_and(|stored| stored.secret.is_some()),
-        };
-        self.adapter(&name, row, has_secret);
+        self.authentication(&name, row, stored);
+        self.adapter(&name, row);
     }
 
     fn notify(

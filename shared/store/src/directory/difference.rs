@@ -1,27 +1,25 @@
 //! What an import changes: only rows that differ are written, so that the same import again changes
 //! nothing.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fleet_contracts::{CARD_GET, IPN};
 use fleet_domain::{
-    Adapter, Client, ClientId, Connector, DeskRules, Directory, IpnAccount, Lane, NotifyChannel,
-    NotifyRules, Party, Private, TaskKind, endpoint,
+    Client, ClientId, Directory, IpnAccount, Lane, NotifyChannel, NotifyRules, Party, Private,
+    TaskKind, endpoint,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::check::bare;
+use super::connectors::{connector_json, connector_secrets, wanted_connector};
 use super::export;
-use super::load::{
-    CLIENT_IPN_KEY, CLIENT_SECRET, CONNECTOR_SECRET, DESK_KEY, Loaded, client_row, connector_row,
-};
+use super::load::{CLIENT_IPN_KEY, CLIENT_SECRET, Loaded, client_row};
 use super::products::{product_json, wanted_product};
 use super::rows::{
-    ClientRow, ConnectorRow, DeskRow, DirectoryImport, NotifyRow, PlanRow, ProductRow, ReasonRow,
-    SourceRow, TemplateRow,
+    ClientRow, ConnectorRow, DirectoryImport, NotifyRow, PlanRow, ProductRow, ReasonRow, SourceRow,
+    TemplateRow,
 };
 use crate::{Keyring, StoreError};
 
@@ -65,7 +63,7 @@ impl Difference {
     ) -> Result<Self, StoreError> {
         let mut difference = Self::default();
         for row in &import.connectors {
-            difference.connector(keyring, row, loaded);
+            difference.connector(keyring, row, loaded)?;
         }
         for row in &import.clients {
             difference.client(keyring, row, loaded);
@@ -170,9 +168,14 @@ impl Difference {
         self.clients.push(client_json(keyring, wanted));
     }
 
-    fn connector(&mut self, keyring: &Keyring, row: &ConnectorRow, loaded: &Loaded) {
+    fn connector(
+        &mut self,
+        keyring: &Keyring,
+        row: &ConnectorRow,
+        loaded: &Loaded,
+    ) -> Result<(), StoreError> {
         let before = loaded.directory.connectors.get(&row.name);
-        let wanted = wanted_connector(row, before);
+        let wanted = wanted_connector(row, before)?;
         self.record(Entry {
             section: "connector",
             key: row.name.clone(),
@@ -182,21 +185,7 @@ impl Difference {
         });
         if before != Some(&wanted) {
             self.change(&format!("connector {}", row.name), before.is_none());
-            let id = connector_row(&row.name);
-            let key = wanted.desk.as_ref().and_then(|desk| desk.msisdn_key.clone());
-            self.connectors.push(json!({
-                "name": row.name, "party": row.party, "adapter": row.adapter,
-                "base_url": row.base_url, "plain_http": row.plain_http, "inquiry": row.inquiry,
-                "settle_time_seconds": row.settle_time_seconds,
-                "call_deadline_ms": row.call_deadline_ms,
-                "callback_wait_seconds": row.callback_wait_seconds,
-                "hold_seconds": row.hold_seconds,
-                "hold_margin_seconds": row.hold_margin_seconds,
-                "secret_sealed": sealed(keyring, CONNECTOR_SECRET, id, &wanted.secret),
-                "codes": row.codes, "active": row.active, "sandbox": row.sandbox, "desk": row.desk.as_ref().map(desk),
-                "mo": row.mo, "account": row.account,
-                "desk_msisdn_key_sealed": sealed(keyring, DESK_KEY, id, &key),
-            }));
+            self.connectors.push(connector_json(keyring, row, &wanted));
         }
         let kinds: &[TaskKind] = match row.party {
             Party::Bank => &[TaskKind::Reserve, TaskKind::Settle, TaskKind::Refund],
@@ -205,6 +194,7 @@ impl Difference {
             Party::Channel => &[TaskKind::Notify],
         };
         self.lanes_of(kinds, &row.name, (row.concurrency, row.rate_per_second), loaded);
+        Ok(())
     }
 
     fn lanes_of(&mut self, kinds: &[TaskKind], owner: &str, limits: (i64, i64), loaded: &Loaded) {
@@ -332,7 +322,7 @@ impl Difference {
     }
 }
 
-fn sealed(
+pub(super) fn sealed(
     keyring: &Keyring,
     column: &str,
     row: uuid::Uuid,
@@ -342,15 +332,15 @@ fn sealed(
 }
 
 /// What a row says of a secret: nothing = the stored one stays, an empty text = none any more.
-fn secret_of(said: &Option<SecretString>, stored: Option<&Private>) -> Option<Private> {
-    match said.as_ref().map(ExposeSecret::expose_secret) {
+pub(super) fn secret_of(said: Option<&SecretString>, stored: Option<&Private>) -> Option<Private> {
+    match said.map(ExposeSecret::expose_secret) {
         None => stored.cloned(),
         Some("") => None,
         Some(secret) => Some(Private::new(secret)),
     }
 }
 
-fn changed(names: &[(&'static str, bool)]) -> Vec<&'static str> {
+pub(super) fn changed(names: &[(&'static str, bool)]) -> Vec<&'static str> {
     names.iter().filter(|(_, changed)| *changed).map(|(name, _)| *name).collect()
 }
 
@@ -367,21 +357,6 @@ fn client_secrets(before: Option<&Client>, wanted: &Client) -> Vec<&'static str>
         ),
         ("ipn.key", before.and_then(ipn) != ipn(wanted)),
     ])
-}
-
-fn connector_secrets(before: Option<&Connector>, wanted: &Connector) -> Vec<&'static str> {
-    let key = |c: &Connector| c.desk.as_ref().and_then(|desk| desk.msisdn_key.clone());
-    changed(&[
-        ("secret", before.and_then(|before| before.secret.clone()) != wanted.secret),
-        ("desk.msisdn_key", before.and_then(key) != key(wanted)),
-    ])
-}
-
-fn desk(row: &DeskRow) -> Value {
-    json!({
-        "msisdn": row.msisdn, "validate": row.validate, "on_unavailable": row.on_unavailable,
-        "validate_within_seconds": row.validate_within_seconds,
-    })
 }
 
 fn notify_json(rules: &NotifyRules) -> Value {
@@ -417,7 +392,7 @@ fn client_json(keyring: &Keyring, client: &Client) -> Value {
     })
 }
 
-fn number(checked: i64) -> u64 {
+pub(super) fn number(checked: i64) -> u64 {
     u64::try_from(checked).unwrap_or(0)
 }
 
@@ -435,7 +410,7 @@ fn wanted_client(row: &ClientRow, before: Option<&Client>) -> Client {
         sandbox: row.sandbox,
         api_key_hashes: hashes.or(stored).unwrap_or_default(),
         signature_secret: secret_of(
-            &row.signature_secret,
+            row.signature_secret.as_ref(),
             before.and_then(|before| before.signature_secret.as_ref()),
         ),
         signature_required: row.signature_required,
@@ -451,42 +426,10 @@ fn wanted_client(row: &ClientRow, before: Option<&Client>) -> Client {
         channels: row.channels.clone(),
         ipn: row.ipn.as_ref().map(|ipn| IpnAccount {
             account_id: ipn.account_id.clone(),
-            key: secret_of(&ipn.key, ipn_key).unwrap_or_else(|| Private::new("")),
+            key: secret_of(ipn.key.as_ref(), ipn_key).unwrap_or_else(|| Private::new("")),
             form: ipn.form,
         }),
         card: row.card.clone(),
         notify: row.notify.as_ref().map(wanted_notify).unwrap_or_default(),
-    }
-}
-
-fn wanted_connector(row: &ConnectorRow, before: Option<&Connector>) -> Connector {
-    let stored_key =
-        before.and_then(|before| before.desk.as_ref()).and_then(|desk| desk.msisdn_key.as_ref());
-    let codes: BTreeMap<String, String> = row.codes.clone();
-    Connector {
-        name: row.name.clone(),
-        party: row.party,
-        adapter: Adapter::of(row.party, &row.adapter),
-        base_url: row.base_url.clone(),
-        plain_http: row.plain_http,
-        inquiry: row.inquiry,
-        settle_time: Duration::from_secs(number(row.settle_time_seconds)),
-        call_deadline: Duration::from_millis(number(row.call_deadline_ms)),
-        callback_wait: Duration::from_secs(number(row.callback_wait_seconds)),
-        hold: row.hold_seconds.map(|hold| Duration::from_secs(number(hold))),
-        hold_margin: Duration::from_secs(number(row.hold_margin_seconds)),
-        secret: secret_of(&row.secret, before.and_then(|before| before.secret.as_ref())),
-        codes,
-        desk: row.desk.as_ref().map(|desk| DeskRules {
-            msisdn: desk.msisdn,
-            msisdn_key: secret_of(&desk.msisdn_key, stored_key),
-            validate: desk.validate,
-            on_unavailable: desk.on_unavailable,
-            validate_within: Duration::from_secs(number(desk.validate_within_seconds)),
-        }),
-        mo: row.mo.clone(),
-        account: row.account.clone(),
-        active: row.active,
-        sandbox: row.sandbox,
     }
 }

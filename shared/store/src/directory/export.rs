@@ -104,7 +104,7 @@ pub(super) fn connector(directory: &Directory, connector: &Connector) -> Connect
         Party::Channel => TaskKind::Notify,
     };
     let (concurrency, rate_per_second) = limits(directory, kind, &connector.name);
-    ConnectorRow {
+    let mut row = ConnectorRow {
         name: connector.name.clone(),
         party: connector.party,
         adapter: connector.adapter.name().to_owned(),
@@ -116,7 +116,12 @@ pub(super) fn connector(directory: &Directory, connector: &Connector) -> Connect
         callback_wait_seconds: seconds(connector.callback_wait),
         hold_seconds: connector.hold.map(seconds),
         hold_margin_seconds: seconds(connector.hold_margin),
+        authenticate: None,
         secret: None,
+        api_key_header: None,
+        user: None,
+        certificate: None,
+        certificate_key: None,
         codes: connector.codes.clone(),
         desk: connector.desk.as_ref().map(desk),
         mo: connector.mo.clone(),
@@ -125,7 +130,9 @@ pub(super) fn connector(directory: &Directory, connector: &Connector) -> Connect
         sandbox: connector.sandbox,
         concurrency,
         rate_per_second,
-    }
+    };
+    super::authenticate::exported(&connector.authentication, &mut row);
+    row
 }
 
 fn desk(rules: &DeskRules) -> DeskRow {

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fleet_domain::{
-    Adapter, CardAccount, Client, ClientId, Connector, Country, Currency, DeskRules, Directory,
-    FailureReason, FeeRule, Inquiry, IpnAccount, Lane, LaneId, MoAccount, MsisdnForm,
-    NotifyChannel, NotifyEvent, NotifyRules, OnUnavailable, Operator, Party, PlanClass, Private,
-    Product, ProductId, RetryPlan, SignedForm, TaskKind, ValidateWhen,
+    Adapter, Authentication, CardAccount, Client, ClientId, Connector, Country, Currency,
+    DeskRules, Directory, FailureReason, FeeRule, Inquiry, IpnAccount, Lane, LaneId, MoAccount,
+    MsisdnForm, NotifyChannel, NotifyEvent, NotifyRules, OnUnavailable, Operator, Party, PlanClass,
+    Private, Product, ProductId, RetryPlan, SignedForm, TaskKind, ValidateWhen,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
+use super::authenticate::Stored;
 use super::numbering::{StoredCountry, StoredOperator};
 use super::terms::StoredTerms;
 use crate::pool::{get, no_row};
@@ -23,6 +24,8 @@ use crate::{Store, StoreError};
 
 /// Table and column of a connector's secret.
 pub(super) const CONNECTOR_SECRET: &str = "connector.secret";
+/// Table and column of the key of our certificate for a connector.
+pub(super) const CERTIFICATE_KEY: &str = "connector.certificate_key";
 /// Table and column of a client's key for `verifysign`.
 pub(super) const CLIENT_IPN_KEY: &str = "client.ipn_key";
 /// Table and column of the key of a desk's MSISDNs.
@@ -84,6 +87,8 @@ struct StoredConnector {
     hold_seconds: Option<u64>,
     hold_margin_seconds: u64,
     secret_sealed: Option<String>,
+    authenticate: Option<Stored>,
+    certificate_key_sealed: Option<String>,
     codes: BTreeMap<String, String>,
     active: bool,
     sandbox: bool,
@@ -373,7 +378,16 @@ fn connector(unseal: Unseal<'_>, stored: StoredConnector) -> Result<Connector, S
     let owner = format!("connector {}", stored.name);
     let row = connector_row(&stored.name);
     let key = secret(unseal, &owner, DESK_KEY, row, stored.desk_msisdn_key_sealed)?;
+    let own = secret(unseal, &owner, CONNECTOR_SECRET, row, stored.secret_sealed)?;
+    let certificate_key =
+        secret(unseal, &owner, CERTIFICATE_KEY, row, stored.certificate_key_sealed)?;
+    let authentication = match stored.authenticate {
+        Some(how) => how.with(own.as_ref(), certificate_key),
+        None => Some(Authentication::ByAdapter),
+    };
+    let incomplete = || StoreError::Unreadable(format!("{owner}: authenticate"));
     Ok(Connector {
+        authentication: authentication.ok_or_else(incomplete)?,
         desk: stored.desk.map(|desk| DeskRules {
             msisdn: desk.msisdn,
             msisdn_key: key,
@@ -381,7 +395,7 @@ fn connector(unseal: Unseal<'_>, stored: StoredConnector) -> Result<Connector, S
             on_unavailable: desk.on_unavailable,
             validate_within: Duration::from_secs(desk.validate_within_seconds),
         }),
-        secret: secret(unseal, &owner, CONNECTOR_SECRET, row, stored.secret_sealed)?,
+        secret: own,
         name: stored.name,
         party: stored.party,
         adapter: Adapter::of(stored.party, &stored.adapter),

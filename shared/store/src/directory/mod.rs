@@ -1,8 +1,10 @@
 //! Clients, products, connectors, lanes and plans: read as one snapshot, written by imports.
 
 mod across;
+mod authenticate;
 mod charges;
 mod check;
+mod connectors;
 mod difference;
 mod export;
 mod history;

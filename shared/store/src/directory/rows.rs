@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use fleet_domain::{
-    AddressPolicy, CardAccount, FailureReason, FeeRule, Inquiry, MoAccount, MsisdnForm,
-    NotifyEvent, OnUnavailable, Party, PlanClass, SignedForm, TaskKind, ValidateWhen,
+    AddressPolicy, AuthenticateBy, CardAccount, FailureReason, FeeRule, Inquiry, MoAccount,
+    MsisdnForm, NotifyEvent, OnUnavailable, Party, PlanClass, SignedForm, TaskKind, ValidateWhen,
 };
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -220,9 +220,26 @@ pub struct ConnectorRow {
     /// How long before a hold's end, besides a call's lease, the last vend on it may begin.
     #[serde(default = "sixty")]
     pub hold_margin_seconds: i64,
-    /// Its key, password or callback secret; absent = the stored one, empty = none any more.
+    /// How our calls show who we are: `signature` (when absent), `api_key`, `basic`, `mtls` or
+    /// `none`. Adapters whose document fixes it take none of these words.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub authenticate: Option<AuthenticateBy>,
+    /// The secret, key or password of our calls and of the party's callbacks; absent = the stored
+    /// one, empty = none any more.
     #[serde(default, skip_serializing)]
     pub secret: Option<SecretString>,
+    /// With `api_key`: the header, `X-API-Key` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key_header: Option<String>,
+    /// With `basic`: the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// With `mtls`: the certificate and those that sign it, PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
+    /// With `mtls`: the certificate's private key, PEM; absent = the stored one.
+    #[serde(default, skip_serializing)]
+    pub certificate_key: Option<SecretString>,
     /// Codes beyond the contract's tables, mapped to one that is in them.
     #[serde(default)]
     pub codes: BTreeMap<String, String>,
@@ -350,6 +367,11 @@ pub struct SourceRow {
     pub source: SecretString,
     /// For operators.
     pub reason: String,
+}
+
+/// An export says only what differs from a signature.
+fn is_usual(by: &Option<AuthenticateBy>) -> bool {
+    by.unwrap_or_default() == AuthenticateBy::Signature
 }
 
 const fn serialised() -> SignedForm {

@@ -11,6 +11,7 @@ use fleet_store::{DirectoryImport, ImportMode};
 use secrecy::ExposeSecret;
 use toml::{Table, Value};
 
+use super::process::AUTHORITIES;
 use super::{PROGRAMS, TcpProxy, TestFleet, directory};
 use crate::TestDatabase;
 use crate::broker::TestVhost;
@@ -32,6 +33,7 @@ pub struct Builder {
     broker_proxy: bool,
     database_proxy: bool,
     own_vhost: bool,
+    authority: Option<String>,
 }
 
 impl Default for Builder {
@@ -44,6 +46,7 @@ impl Default for Builder {
             broker_proxy: false,
             database_proxy: false,
             own_vhost: true,
+            authority: None,
         }
     }
 }
@@ -81,6 +84,13 @@ impl Builder {
     #[must_use]
     pub fn setting(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.settings.push((key.to_owned(), value.into()));
+        self
+    }
+
+    /// The programs trust servers that this authority certifies (PEM), and no others.
+    #[must_use]
+    pub fn trusting(mut self, authority: &str) -> Self {
+        self.authority = Some(authority.to_owned());
         self
     }
 
@@ -130,13 +140,17 @@ impl Builder {
         }
         let http = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).no_proxy();
         let http = http.redirect(reqwest::redirect::Policy::none()).build().expect("a client");
+        let folder = folder();
+        if let Some(authority) = self.authority {
+            std::fs::write(folder.join(AUTHORITIES), authority).expect("a file of authorities");
+        }
         let fleet = TestFleet {
             processes: Mutex::default(),
             allowed: Mutex::default(),
             private: Mutex::default(),
             simulator,
             settings,
-            folder: folder(),
+            folder,
             gateway,
             http,
             broker_proxy,

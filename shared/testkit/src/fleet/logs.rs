@@ -3,11 +3,19 @@
 use serde_json::Value;
 
 /// Keys and passwords of the sample set-up: none may ever be logged.
-const SECRETS: [&str; 6] = [
+const SECRETS: [&str; 14] = [
     "sample-key-1001",
     "sample-key-1002",
     "sample-signature-1002",
     "sample-callback-secret",
+    "sample-bank-secret",
+    "sample-wallet-key",
+    "sample-wallet-password",
+    "sample-supplier-secret",
+    "sample-supplier-key",
+    "sample-sms-secret",
+    "sample-mail-password",
+    "PRIVATE KEY",
     "sample-desk-key",
     "0707070707070707",
 ];

@@ -7,6 +7,9 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 use serde_json::Value;
 
+/// Beside a program's settings: whom it trusts in place of the system's authorities, PEM.
+pub(super) const AUTHORITIES: &str = "authorities.pem";
+
 /// A running program, or one that was.
 #[derive(Debug)]
 pub(super) struct Process {
@@ -43,6 +46,10 @@ fn program(name: &str) -> PathBuf {
 fn command(name: &str, settings: &Path) -> Command {
     let mut command = Command::new(program(name));
     command.env_clear().arg("--settings").arg(settings).stdin(Stdio::null());
+    let authorities = settings.with_file_name(AUTHORITIES);
+    if authorities.is_file() {
+        command.env("SSL_CERT_FILE", authorities);
+    }
     command
 }
 

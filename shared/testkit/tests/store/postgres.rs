@@ -7,6 +7,7 @@
     reason = "tests and their helpers"
 )]
 
+mod authenticate;
 mod directory;
 mod figures;
 mod intake;

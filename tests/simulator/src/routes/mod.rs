@@ -26,6 +26,7 @@ use serde::de::DeserializeOwned;
 
 use crate::bank::Reply;
 use crate::behaviour::{Action, AnswerKind, Behaviour};
+use crate::credentials::wanted_of_callers;
 use crate::judge;
 use crate::purchase::Told;
 use crate::server::Connection;
@@ -34,10 +35,10 @@ use crate::supplier::{SupplierKind, told_by_code};
 use crate::world::{Serving, World};
 
 /// The most bytes of a body.
-const BODY_BYTES_MAX: usize = 65_536;
+pub(crate) const BODY_BYTES_MAX: usize = 65_536;
 
 pub(crate) fn router(world: World) -> Router {
-    let parties = Router::new()
+    let callers = Router::new()
         .route("/{party}/reserve", post(bank::reserve))
         .route("/{party}/result", post(bank::result))
         .route("/{party}/reservations/{reference}", get(bank::look_up))
@@ -47,9 +48,12 @@ pub(crate) fn router(world: World) -> Router {
         .route("/{party}/vend", post(supplier::vend))
         .route("/{party}/vend/{reference}", get(supplier::look_up))
         .route("/{party}/validate", post(supplier::validate))
+        .route("/{party}/messages", post(message::message))
+        .layer(from_fn_with_state(world.clone(), wanted_of_callers));
+    let parties = Router::new()
+        .merge(callers)
         .route("/client/{client}/result", post(client::result))
         .route("/client/{client}/ipn", post(ipn::ipn))
-        .route("/{party}/messages", post(message::message))
         .route("/{party}/api/v2/transaction-report/", post(desk::report))
         .route("/{party}/api/v1/token/validate/", post(desk::validate))
         .route("/{party}/v2.2/mo/charge", post(operator::charge))
@@ -235,7 +239,7 @@ fn visit(party: Arc<str>, action: Action, purchase: &str, mark: &str) -> Visit {
 }
 
 /// A call of somebody who may not make it: recorded without a purchase.
-fn unauthorized(
+pub(crate) fn unauthorized(
     world: &World,
     party: Arc<str>,
     action: Action,

@@ -68,7 +68,7 @@ async fn scripts_are_listed_put_and_forgotten() {
 async fn stopping_ends_a_hanging_call() {
     let world = World::start().await;
     world.script(Action::Reserve, vec![Behaviour::effect_then(AnswerKind::Hang)]);
-    let request = world.http.post(world.running.url("bank/reserve")).json(&reserve(PURCHASE));
+    let request = world.asking("bank/reserve", &reserve(PURCHASE));
     let hanging = tokio::spawn(request.send());
     until(|| world.count(EffectKind::Reserve) == 1).await;
     tokio::time::timeout(Duration::from_secs(5), world.running.stop()).await.unwrap();

@@ -147,8 +147,8 @@ async fn an_effect_stays_when_its_answer_is_lost() {
     assert_eq!(code(world.get(&path).await).await, "0000");
 
     world.script(Action::Reserve, vec![answers[1].clone(), Behaviour::ok()]);
-    let hanging = world.http.post(world.running.url("bank/reserve"));
-    let hanging = hanging.timeout(Duration::from_millis(300)).json(&reserve(PURCHASE));
+    let hanging = world.asking("bank/reserve", &reserve(PURCHASE));
+    let hanging = hanging.timeout(Duration::from_millis(300));
     assert!(hanging.send().await.unwrap_err().is_timeout());
     assert_eq!(world.count(EffectKind::Reserve), 1);
     assert_eq!(world.code("bank/reserve", &reserve(PURCHASE)).await, "0000");
@@ -160,8 +160,8 @@ async fn a_late_effect_comes_even_when_the_caller_has_left() {
     let world = World::start().await;
     let late = Behaviour { effect_after_ms: 400, ..Behaviour::ok() };
     world.script(Action::Reserve, vec![late]);
-    let asked = world.http.post(world.running.url("bank/reserve"));
-    let asked = asked.timeout(Duration::from_millis(100)).json(&reserve(PURCHASE));
+    let asked = world.asking("bank/reserve", &reserve(PURCHASE));
+    let asked = asked.timeout(Duration::from_millis(100));
     assert!(asked.send().await.unwrap_err().is_timeout());
     assert_eq!(world.count(EffectKind::Reserve), 0);
     until(|| world.count(EffectKind::Reserve) == 1).await;

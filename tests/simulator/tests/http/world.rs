@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fleet_simulator::{Action, Behaviour, EffectKind, Running, Simulator, SimulatorSettings};
-use reqwest::{Response, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
 pub(crate) const PURCHASE: &str = "01936f2c-7a40-7cc3-98c5-000000000001";
@@ -33,8 +33,18 @@ impl World {
         self.try_post(path, body).await.unwrap()
     }
 
+    /// A call that shows what its party wants of its callers.
+    pub(crate) fn asking(&self, path: &str, body: &Value) -> RequestBuilder {
+        let body = body.to_string();
+        let mut request = self.http.post(self.running.url(path));
+        if let Some((name, value)) = self.shown(path, body.as_bytes()) {
+            request = request.header(name, value);
+        }
+        request.header("content-type", "application/json").body(body)
+    }
+
     pub(crate) async fn try_post(&self, path: &str, body: &Value) -> reqwest::Result<Response> {
-        self.http.post(self.running.url(path)).json(body).send().await
+        self.asking(path, body).send().await
     }
 
     pub(crate) async fn code(&self, path: &str, body: &Value) -> String {
@@ -42,7 +52,20 @@ impl World {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Response {
-        self.http.get(self.running.url(path)).send().await.unwrap()
+        let mut request = self.http.get(self.running.url(path));
+        if let Some((name, value)) = self.shown(path, b"") {
+            request = request.header(name, value);
+        }
+        request.send().await.unwrap()
+    }
+
+    /// What a party wants of its callers.
+    pub(crate) fn shown(&self, path: &str, body: &[u8]) -> Option<(&'static str, String)> {
+        let mut parts = path.split('/');
+        let (party, call) = (parts.next().unwrap(), parts.next().unwrap_or_default());
+        let asked = ["reserve", "result", "reservations", "charge", "charges", "refund", "vend"];
+        let asked = asked.contains(&call) || matches!(call, "validate" | "messages");
+        self.running.world().wanted(party).header(body).filter(|_| asked)
     }
 
     pub(crate) fn script(&self, action: Action, behaviours: Vec<Behaviour>) {

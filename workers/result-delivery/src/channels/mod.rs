@@ -54,8 +54,7 @@ pub async fn notify(
         NotifyChannel::Sms => sms::body(reference, &message),
         NotifyChannel::Email => email::body(reference, &message),
     };
-    let request = Request::post(provider, "messages").json(&body);
-    let answer = exchange.send(request.signed_by(provider.secret.as_ref()), attempt).await?;
+    let answer = exchange.send(Request::post(provider, "messages").json(&body), attempt).await?;
     match answer.status {
         200..300 => Ok(Acknowledged(answer.status)),
         408 | 425 | 429 => Err(refused(&answer)),

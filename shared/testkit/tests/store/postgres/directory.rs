@@ -24,15 +24,17 @@ fn sample() -> Value {
         "connector": [
             { "name": "bank-a", "party": "bank", "adapter": "bank", "base_url": "http://127.0.0.1/b",
               "inquiry": "look_up", "settle_time_seconds": 5, "call_deadline_ms": 40000,
-              "hold_seconds": 172800, "concurrency": 128 },
+              "hold_seconds": 172800, "concurrency": 128, "secret": "secret-of-bank-a" },
             { "name": "vendor", "party": "supplier", "adapter": "vend",
               "base_url": "http://127.0.0.1/v", "inquiry": "callback", "call_deadline_ms": 20000,
-              "callback_wait_seconds": 3600, "secret": "callback-secret",
+              "callback_wait_seconds": 3600, "secret": "secret-of-callbacks",
               "codes": { "VAS_BARRED": "2214" } },
             { "name": "texter", "party": "channel", "adapter": "sms", "inquiry": "repeat",
-              "base_url": "http://127.0.0.1/t", "call_deadline_ms": 10000, "concurrency": 4 },
+              "base_url": "http://127.0.0.1/t", "call_deadline_ms": 10000, "concurrency": 4,
+              "authenticate": "none" },
             { "name": "desk", "party": "desk", "adapter": "fraudstop",
-              "base_url": "http://127.0.0.1/d", "inquiry": "repeat", "call_deadline_ms": 15000 },
+              "base_url": "http://127.0.0.1/d", "inquiry": "repeat", "call_deadline_ms": 15000,
+              "secret": "desk-key" },
         ],
         "product": [{
             "product_id": 101, "name": "Airtime", "product_type": "airtime", "supplier": "vendor",
@@ -75,7 +77,7 @@ async fn an_import_is_read_back_as_a_directory() {
     assert_eq!(directory.notify_lane(client.id, NotifyChannel::Email), None);
     let vendor = &directory.connectors["vendor"];
     assert_eq!((vendor.party, vendor.inquiry), (Party::Supplier, Inquiry::Callback));
-    assert_eq!(vendor.secret.as_ref().unwrap().expose(), "callback-secret");
+    assert_eq!(vendor.secret.as_ref().unwrap().expose(), "secret-of-callbacks");
     assert_eq!(vendor.code("VAS_BARRED"), "2214");
     let mut lanes: Vec<_> = directory
         .lanes
@@ -127,7 +129,7 @@ async fn only_what_differs_is_changed_and_plans_get_new_versions() {
     let store = database.store();
     apply(&store, sample()).await;
     let mut changed = sample();
-    changed["connector"][1]["secret"] = json!("another-secret");
+    changed["connector"][1]["secret"] = json!("another-secret-of-callbacks");
     changed["connector"][0]["concurrency"] = json!(7);
     changed["client"][0]["channels"] = json!({ "card_get": "https://shop.example/r" });
     changed["plan"][0]["delays_seconds"] = json!([1, 2]);
@@ -150,7 +152,10 @@ async fn only_what_differs_is_changed_and_plans_get_new_versions() {
         ]
     );
     let directory = store.load_directory().await.unwrap();
-    assert_eq!(directory.connectors["vendor"].secret.as_ref().unwrap().expose(), "another-secret");
+    assert_eq!(
+        directory.connectors["vendor"].secret.as_ref().unwrap().expose(),
+        "another-secret-of-callbacks"
+    );
     let client = directory.clients.values().next().unwrap();
     assert_eq!(client.channels.keys().collect::<Vec<_>>(), ["card_get"]);
     assert_eq!(directory.plans.len(), 1, "only the newest version");
@@ -248,7 +253,7 @@ async fn secrets_and_keys_are_never_stored_in_the_clear() {
                || (select string_agg(c::text, ' ') from connector c)
                || (select string_agg(s::text, ' ') from source_blacklist s)";
     let text: String = sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap();
-    let hidden = ["shared-secret", "callback-secret", "sample-key-1001", "27820000666"];
+    let hidden = ["shared-secret", "secret-of-callbacks", "sample-key-1001", "27820000666"];
     for secret in hidden {
         let in_bytea = text.contains(&hex_of(secret));
         assert!(!text.contains(secret) && !in_bytea, "{secret} is readable");

@@ -6,7 +6,9 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use fleet_contracts::openapi::{Content, Document, Operation, Parameter, SIGNATURE};
 use fleet_contracts::{REFERENCE_CHARS_MAX, Rejection, VendReply, plain};
-use fleet_domain::{NewFact, Private, PurchaseId, SUPPLIER_CALLBACK, TaskKey, TaskKind, told_by};
+use fleet_domain::{
+    Connector, NewFact, Private, PurchaseId, SUPPLIER_CALLBACK, TaskKey, TaskKind, told_by,
+};
 use fleet_outbound::verify_signature;
 use serde_json::json;
 
@@ -51,7 +53,7 @@ pub(crate) async fn supplier(
     // A name that cannot be read is nobody's.
     let name = name.map(|Path(name)| name).unwrap_or_default();
     let connector = directory.connectors.get(&name).filter(|c| c.takes_confirmations());
-    let secret = connector.and_then(|connector| connector.secret.as_ref());
+    let secret = connector.and_then(Connector::callback_secret);
     let sent = headers.get("signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
     // An unknown connector and a wrong signature get the same answer.
     let verified = secret.is_some_and(|secret| verify_signature(secret.expose(), &body, sent));

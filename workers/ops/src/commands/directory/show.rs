@@ -58,6 +58,10 @@ async fn more(
             let desk = connector.desk.as_ref();
             json!({
                 "stored_secret": set(connector.secret.is_some()),
+                "stored_certificate_key": set(matches!(
+                    connector.authentication,
+                    fleet_domain::Authentication::Mtls(_)
+                )),
                 "stored_msisdn_key": set(desk.is_some_and(|desk| desk.msisdn_key.is_some())),
             })
         }),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context;
-use fleet_outbound::{AddressPolicy, Body, Call, Method, Outbound, Reuse};
+use fleet_outbound::{AddressPolicy, Body, Call, Credentials, Method, Outbound, Reuse};
 use fleet_store::{Recorded, Store, Violation};
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -83,12 +83,12 @@ fn difference(recorded: &Recorded, party: Option<&Party>) -> Option<Violation> {
 }
 
 async fn fetch(url: &str) -> anyhow::Result<Summary> {
-    fleet_boot::install_tls_provider();
     let deadline = Instant::now().checked_add(WITHIN).context("the clock")?;
     let call = Call {
         method: Method::Get,
         url: format!("{url}/control/summary"),
         headers: Vec::new(),
+        credentials: Credentials::None,
         body: Body::Empty,
         deadline,
         send_before: deadline,
