@@ -312,7 +312,20 @@ create table delivery (
     primary key (purchase, slot)
 ) with (fillfactor = 70);
 
-create index delivery_client on delivery (client_id, created_at);
+create index delivery_client on delivery (client_id, purchase, slot);
+
+-- Deliveries that have ended without an acknowledgement, for people: no index of delivery names a
+-- state, so that its updates stay in place. Written with the state, in one statement.
+create table undelivered (
+    purchase uuid not null,
+    slot integer not null,
+    client_id bigint not null,
+    channel text not null,
+    state text not null check (state in ('failed', 'disabled')),
+    ended_at timestamptz not null,
+    primary key (purchase, slot)
+);
+create index undelivered_ended on undelivered (ended_at);
 
 -- Transactions that Transaction Query does not show: held back by an operator (403), or removed
 -- (410).
@@ -342,10 +355,12 @@ create table fact (
     -- how often its source was asked about it and did not confirm it, and when last
     asks integer not null default 0,
     asked_at timestamptz,
+    -- a person decided that nothing follows from it
+    discarded boolean not null default false,
     constraint fact_once unique (source, fact_type, reference, status, external_id, meaning)
 );
 create index fact_task on fact (purchase, kind, slot) where purchase is not null;
-create index fact_unmatched on fact (fact) where purchase is null;
+create index fact_unmatched on fact (fact) where purchase is null and not discarded;
 create index fact_unmatched_source on fact (source, fact) where purchase is null;
 
 -- The fraud desk's tokens: state, stickiness, the week and "one in flight" belong to the token,

@@ -447,6 +447,16 @@ begin
              as c (verdict, purchase, slot, track, sent, sent_ms, http)
         where c.verdict = 1 and c.track is not null
           and d.purchase = c.purchase and d.slot = c.slot;
+        if p_track && '{failed,disabled}' then
+            insert into undelivered as u (purchase, slot, client_id, channel, state, ended_at)
+            select d.purchase, d.slot, d.client_id, d.channel, d.state, v_now
+            from unnest(v_verdict, p_purchase, p_slot, p_track) as c (verdict, purchase, slot, track)
+            join delivery d on d.purchase = c.purchase and d.slot = c.slot
+            where c.verdict = 1 and c.track in ('failed', 'disabled')
+            order by d.purchase, d.slot
+            on conflict (purchase, slot) do update
+            set state = excluded.state, ended_at = excluded.ended_at;
+        end if;
     elsif p_kind = 7 then
         insert into fraud_report as r (purchase, state, success, reported_at, created_at)
         select c.purchase, c.track, c.success,
@@ -781,6 +791,7 @@ begin
     update delivery d
     set state = case when d.first_sent_at is null then 'queued' else 'retrying' end
     where d.purchase = p_purchase and d.slot = p_slot;
+    delete from undelivered u where u.purchase = p_purchase and u.slot = p_slot;
     insert into journal (purchase, kind, slot, outcome, detail, actor)
     values (p_purchase, v_kind, p_slot, 'resent_by_hand', p_reason, p_actor);
     return 'due';

@@ -54,6 +54,7 @@ create table directory_history (
     fields jsonb not null
 );
 create index directory_history_by_key on directory_history (section, key, change);
+create index directory_history_by_section on directory_history (section, change);
 
 -- The catalogue's part of an import: rows that differ from what is there.
 create function fleet_import_catalogue_v1(p_rows jsonb) returns void

@@ -96,7 +96,11 @@ begin
     insert into fact_decision (fact, action, reason, actor)
     values (p_fact, 'discarded', p_reason, p_actor)
     on conflict do nothing;
-    return case when found then 'discarded' else 'decided' end;
+    if not found then
+        return 'decided';
+    end if;
+    update fact f set discarded = true where f.fact = p_fact;
+    return 'discarded';
 end $$;
 
 -- While there is a row, gateways answer clients that they shall come again.

@@ -79,6 +79,10 @@ const CORRUPTIONS: &[(&str, &str)] = &[
     ("N7", "update result set seq = 7 where purchase = (select purchase from result limit 1)"),
     ("N8", "update delivery set slot = 101 where slot = 100"),
     ("N9", "delete from delivery where slot >= 200"),
+    (
+        "N10",
+        "insert into undelivered (purchase, slot, client_id, channel, state, ended_at) select purchase, slot, client_id, channel, 'failed', now() from delivery where state = 'sent' limit 1",
+    ),
     ("F1", "update fraud_token set told = 'failed_sent' where told = 'success_sent'"),
     ("F2", "update fraud_report set success = false where success"),
     ("F3", "update fraud_report set state = 'queued' where state = 'reported'"),

@@ -25,7 +25,7 @@ pub use directory::{
 pub use error::StoreError;
 pub use notifications::Notified;
 pub use operations::{
-    AtRisk, BacklogRow, Candidate, CandidateAsk, Count, DeadLetterFilter, DeadLetterRow,
+    AtRisk, BacklogRow, Candidate, CandidateAsk, Count, Covers, DeadLetterFilter, DeadLetterRow,
     DeadLetterState, DeadLetterView, DeliveryFilter, DeliveryRow, DeliveryView, Discarded,
     FactDecision, FactMatch, FactView, FailingEndpoint, FleetSummary, HiddenView, HoldWatch,
     JournalView, LedgerView, LetterDecision, LetterOutcome, Matched, MoneyRow, NewCase,

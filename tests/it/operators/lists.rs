@@ -4,7 +4,7 @@ use fleet_domain::TaskKind;
 use fleet_testkit::TestFleet;
 use serde_json::Value;
 
-use super::{parked, still, stored, text, told};
+use super::{change, parked, still, stored, text, told};
 use crate::replay::keep;
 
 /// All rows of a list, page by page; the pages that it took.
@@ -92,8 +92,9 @@ async fn a_list_of_what_waits_says_how_much_more_there_is_and_goes_on_to_its_end
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replays_callbacks_and_rows_of_the_directory_go_on_to_their_end() {
     let fleet = still().await;
-    let facts = "insert into fact (source, fact_type, reference, status, external_id, received_at)
-                 select 'callback:supplier-callback', 'vend', 'r' || n, 's', 'x', fleet_now()
+    let facts = "insert into fact (source, fact_type, reference, status, external_id, meaning,
+                                   received_at)
+                 select 'callback:supplier-callback', 'vend', 'r' || n, 's', 'x', '', fleet_now()
                  from generate_series(1, 6) n";
     let replays = "insert into replay (replay, actor, reason, criteria, letters, rate, stop_at)
                    select gen_random_uuid(), 'mia', 'r', '{}', 1, 1, 1 from generate_series(1, 6)";
@@ -101,10 +102,18 @@ async fn replays_callbacks_and_rows_of_the_directory_go_on_to_their_end() {
     for sql in [facts, replays] {
         sqlx::query(sql).execute(&mut connection).await.unwrap();
     }
+    for _ in 0..3 {
+        let id = stored(&fleet, 3_450, "ZAR").await;
+        let sql =
+            "insert into delivery (purchase, slot, client_id, channel, body_sealed, created_at)
+                   select $1, n, 1001, 'ipn', '\\x00', fleet_now() from generate_series(1, 2) n";
+        change(&fleet, sql, id.0).await;
+    }
     let clients = fleet.operator(&["client", "list"]).await["rows"].as_array().unwrap().len();
     for (command, rows, next, flag, count) in [
         (["callback", "list"], "callbacks", "/next_before", "--before", 6),
         (["dead", "replays"], "replays", "/next", "--before", 6),
+        (["delivery", "list"], "deliveries", "/next", "--after", 6),
         (["client", "list"], "rows", "/next", "--after", clients),
     ] {
         for limit in [1, 2, 3] {
@@ -117,5 +126,27 @@ async fn replays_callbacks_and_rows_of_the_directory_go_on_to_their_end() {
         }
         let shown = text(&fleet, &command).await;
         assert!(!shown.contains(flag), "{command:?} is all: {shown}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_invariant_says_that_more_rows_break_it_than_are_shown() {
+    let fleet = still().await;
+    for _ in 0..3 {
+        let id = stored(&fleet, 3_450, "ZAR").await;
+        change(&fleet, "delete from task where purchase = $1", id.0).await;
+    }
+    for (limit, shown, more) in
+        [("1", 1, true), ("2", 2, true), ("3", 3, false), ("1000", 3, false)]
+    {
+        let command = ["verify", "--only", "S3", "--limit", limit];
+        let output = fleet.run("fleet", &[&["--json"], &command[..]].concat()).await;
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let found = &told["invariants"][0];
+        assert_eq!(found["violations"].as_array().unwrap().len(), shown, "{found}");
+        assert_eq!(found["more"], more, "{found}");
+        let (_, text) = super::told(&fleet, &command).await;
+        assert_eq!(text.contains("and more than these"), more, "{text}");
     }
 }

@@ -1,5 +1,6 @@
 //! What operators see: the real command on a database in which nobody works.
 
+mod bounded;
 mod decisions;
 mod lists;
 mod money;

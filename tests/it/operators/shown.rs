@@ -8,9 +8,9 @@ use super::{change, parked, still, stored, text};
 
 /// A callback of a purchase, by its own word or by a person's.
 async fn fact(fleet: &TestFleet, id: uuid::Uuid, source: &str, kind: i16, reference: &str) -> i64 {
-    let sql = "insert into fact (source, fact_type, reference, status, external_id, purchase, kind,
-                                 slot, received_at)
-               values ($2, 'mo_charge', $4, 'CHARGED', 'x-1', $1, $3, 0, fleet_now())
+    let sql = "insert into fact (source, fact_type, reference, status, external_id, meaning,
+                                 purchase, kind, slot, received_at)
+               values ($2, 'mo_charge', $4, 'CHARGED', 'x-1', '', $1, $3, 0, fleet_now())
                returning fact";
     let query = sqlx::query_scalar(sql).bind(id).bind(source).bind(kind).bind(reference);
     query.fetch_one(&mut fleet.database().connection().await.unwrap()).await.unwrap()

@@ -1,7 +1,15 @@
-select h.change, h.at, h.version, h.actor, h.section, h.key, h.change_kind, h.fields
-from directory_history h
-where h.section = any ($1)
-  and ($2::text is null or h.key = $2)
-  and ($3::bigint is null or h.change < $3)
-order by h.change desc
+-- Each section, and each key of it, is a walk of its own along an index that ends with the page.
+select w.change, w.at, w.version, w.actor, w.section, w.key, w.change_kind, w.fields
+from unnest($1::text[]) as s (section)
+cross join lateral (
+    (select h.* from directory_history h
+     where $2::text is null and h.section = s.section
+       and h.change < coalesce($3::bigint, 9223372036854775807)
+     order by h.change desc limit $4)
+    union all
+    (select h.* from directory_history h
+     where h.section = s.section and h.key = $2
+       and h.change < coalesce($3::bigint, 9223372036854775807)
+     order by h.change desc limit $4)) w
+order by w.change desc
 limit $4

@@ -1,8 +1,8 @@
 -- Each state and cause is a walk of its own along an index, newest first, that ends with the page;
 -- the words are few and fixed, but for the causes, which the letters themselves tell.
 with recursive causes as (
-    select s.state, (select min(d.cause) from dead_letter d
-                     where d.state = s.state and ($2::text is null or d.cause = $2)) as cause
+    select s.state, coalesce($2::text, (select min(d.cause) from dead_letter d
+                                        where d.state = s.state)) as cause
     from unnest(case when $1::text is null then '{new,discarded,stored}'::text[]
                      else array[$1::text] end) as s (state)
     union all

@@ -3,14 +3,15 @@
 use chrono::{DateTime, Utc};
 use fleet_domain::{ClientId, DeliveryState, Private, Purchase, PurchaseId};
 use sqlx::postgres::PgRow;
+use uuid::Uuid;
 
 use super::show::{self, DeliveryView};
 use crate::pool::{get, no_row};
 use crate::purchases::read_purchase;
 use crate::{Store, StoreError};
 
-/// Deliveries on one page at most.
-const PAGE_MAX: u32 = 1_000;
+/// Deliveries on one page at most: 1000, and the one that says that there are more.
+const PAGE_MAX: u32 = 1_001;
 
 /// Which deliveries.
 #[derive(Debug, Clone, Default)]
@@ -21,8 +22,10 @@ pub struct DeliveryFilter {
     pub channel: Option<String>,
     /// In this state.
     pub state: Option<DeliveryState>,
-    /// At most so many, 1 to 1000; 0 means 100.
+    /// At most so many, 1 to 1001; 0 means 100.
     pub limit: u32,
+    /// Before this purchase and slot: the last of the page before.
+    pub before: Option<(PurchaseId, i32)>,
 }
 
 /// A delivery in a list; its body stays sealed.
@@ -91,7 +94,8 @@ pub enum TransactionHold {
 }
 
 impl Store {
-    /// Deliveries, newest first, one page.
+    /// Deliveries, those of the newest purchases first, one page. Where neither a client nor a state of
+    /// results that are not acknowledged is asked for, it looks at 50,000 of them.
     ///
     /// # Errors
     /// [`StoreError`] while Postgres is away.
@@ -100,16 +104,28 @@ impl Store {
         filter: &DeliveryFilter,
     ) -> Result<Vec<DeliveryRow>, StoreError> {
         let limit = if filter.limit == 0 { 100 } else { filter.limit.min(PAGE_MAX) };
-        let query = sqlx::query(include_str!("deliveries.sql"))
+        let sql = match filter.state {
+            Some(DeliveryState::Queued | DeliveryState::Retrying) => {
+                include_str!("deliveries_open.sql")
+            }
+            Some(DeliveryState::Failed | DeliveryState::Disabled) => {
+                include_str!("deliveries_ended.sql")
+            }
+            Some(DeliveryState::Sent) | None => include_str!("deliveries.sql"),
+        };
+        let (purchase, slot) = filter.before.map_or((Uuid::max(), i32::MAX), |(id, s)| (id.0, s));
+        let query = sqlx::query(sql)
             .bind(filter.client.map(|client| client.0))
             .bind(&filter.channel)
             .bind(filter.state.map(DeliveryState::name))
+            .bind(purchase)
+            .bind(slot)
             .bind(i64::from(limit));
         self.rows(query).await?.iter().map(delivery).collect()
     }
 
-    /// Endpoints with results of the last 30 days that they have not acknowledged after a try, the
-    /// longest list first.
+    /// Endpoints with results that are tried again, or that have ended in the last 30 days without an
+    /// acknowledgement, the longest list first.
     ///
     /// # Errors
     /// [`StoreError`] while Postgres is away.

@@ -68,8 +68,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] while Postgres is away.
     pub async fn unmatched_facts(&self) -> Result<Vec<FactView>, StoreError> {
-        let sql = "select f.* from fact f where f.purchase is null and not exists \
-                   (select 1 from fact_decision d where d.fact = f.fact) \
+        let sql = "select f.* from fact f where f.purchase is null and not f.discarded \
                    order by f.fact desc limit 1000";
         self.rows(sqlx::query(sql)).await?.iter().map(fact).collect()
     }
@@ -79,8 +78,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] while Postgres is away.
     pub async fn unmatched_count(&self) -> Result<i64, StoreError> {
-        let sql = "select count(*) from fact f where f.purchase is null and not exists \
-                   (select 1 from fact_decision d where d.fact = f.fact)";
+        let sql = "select count(*) from fact f where f.purchase is null and not f.discarded";
         get(&self.row(sqlx::query(sql)).await?.ok_or_else(no_row)?, 0)
     }
 }

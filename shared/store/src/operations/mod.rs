@@ -28,7 +28,9 @@ pub use show::{
     DeliveryView, FactView, HiddenView, JournalView, LedgerView, PurchaseView, ReportView,
     TaskView, TokenView,
 };
-pub use summary::{Count, FleetSummary, MoneyRow, ParkedCause, PurchaseCount, Recorded, StageTime};
+pub use summary::{
+    Count, Covers, FleetSummary, MoneyRow, ParkedCause, PurchaseCount, Recorded, StageTime,
+};
 pub use unmatched::{
     Candidate, CandidateAsk, Discarded, FactDecision, FactMatch, Matched, UnmatchedFact,
     UnmatchedFilter,

@@ -1,16 +1,36 @@
 //! What the fleet has done, in figures.
 
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 use fleet_domain::{DispenseState, ParkClass, PurchaseStatus, ReserveState};
 use sqlx::postgres::PgRow;
+use uuid::Uuid;
 
 use super::deliveries::FailingEndpoint;
 use super::parked::{AtRisk, ParkedFilter, class};
-use crate::pool::get;
+use crate::pool::{get, no_row};
 use crate::{Store, StoreError};
+
+/// How far the clock of a process that numbers purchases may be from the database's.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(3_600);
+
+/// What a summary covers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Covers {
+    /// Purchases accepted from then on; besides, all that have unfinished work.
+    pub since: DateTime<Utc>,
+    /// How many they are.
+    pub purchases: i64,
+    /// More than 50,000 were accepted since then: only the newest of them are counted.
+    pub is_cut: bool,
+}
 
 /// The figures.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FleetSummary {
+    /// Whose purchases, books, results, reports and times these are.
+    pub covers: Covers,
     /// Purchases by where their tracks stand.
     pub purchases: Vec<PurchaseCount>,
     /// The books.
@@ -113,40 +133,86 @@ pub struct StageTime {
     pub p95_ms: f64,
 }
 
+/// Which purchases a summary begins with.
+struct Cohort {
+    since: DateTime<Utc>,
+    /// No purchase that was accepted since then has a smaller number.
+    from: Uuid,
+}
+
+impl Cohort {
+    async fn of(store: &Store, within: Duration) -> Result<Self, StoreError> {
+        let sql = "select greatest(fleet_now() - $1 * interval '1 second', '-infinity') as since,
+                          greatest(extract(epoch from clock_timestamp()) - $1 - $2, 0)::bigint as real
+                   from fleet_clock";
+        let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+        let query = sqlx::query(sql).bind(seconds(within)).bind(seconds(CLOCKS_DIFFER));
+        let row = store.row(query).await?.ok_or_else(no_row)?;
+        let real: i64 = get(&row, "real")?;
+        // The first 48 bits of a purchase's number are the milliseconds of its making.
+        let millis = u128::try_from(real).unwrap_or(0).saturating_mul(1_000);
+        let from = Uuid::from_u128(millis.checked_shl(80).unwrap_or(0));
+        Ok(Self { since: get(&row, "since")?, from })
+    }
+}
+
+/// A query of a summary, with what it covers before it.
+macro_rules! cohort {
+    ($file:literal) => {
+        concat!(include_str!("summary_cohort.sql"), include_str!($file))
+    };
+}
+
 impl Store {
-    /// The figures of all purchases. It reads whole tables: for reports, not for dashboards.
+    /// The figures of purchases that were accepted within a time, and of all that have unfinished work:
+    /// what it reads does not grow with history.
     ///
     /// # Errors
     /// [`StoreError`] while Postgres is away.
-    pub async fn summary(&self) -> Result<FleetSummary, StoreError> {
-        let deliveries = "select state, count(*) as count from delivery where slot < 100 \
-                          group by state order by state";
-        let messages = "select state, count(*) as count from delivery where slot >= 100 \
-                        group by state order by state";
-        let reports =
-            "select state, count(*) as count from fraud_report group by state order by state";
+    pub async fn summary(&self, within: Duration) -> Result<FleetSummary, StoreError> {
+        let of = Cohort::of(self, within).await?;
+        let covers = self.of(&of, cohort!("summary_covers.sql"), |row| {
+            Ok(Covers {
+                since: of.since,
+                purchases: get(row, "purchases")?,
+                is_cut: get(row, "is_cut")?,
+            })
+        });
+        let covers = covers.await?.pop().ok_or_else(no_row)?;
+        let deliveries = self.of(&of, cohort!("summary_deliveries.sql"), |row| {
+            Ok((get::<bool, _>(row, "is_message")?, count(row)?))
+        });
+        let (messages, deliveries): (Vec<_>, Vec<_>) =
+            deliveries.await?.into_iter().partition(|(is_message, _)| *is_message);
+        let counts = |rows: Vec<(bool, Count)>| rows.into_iter().map(|(_, count)| count).collect();
         Ok(FleetSummary {
-            purchases: self.each(include_str!("summary_purchases.sql"), purchase_count).await?,
-            money: self.money().await?,
-            deliveries: self.each(deliveries, count).await?,
-            messages: self.each(messages, count).await?,
+            covers,
+            purchases: self.of(&of, cohort!("summary_purchases.sql"), purchase_count).await?,
+            money: self.of(&of, cohort!("summary_money.sql"), money_row).await?,
+            deliveries: counts(deliveries),
+            messages: counts(messages),
             failing: self.failing_endpoints().await?,
-            reports: self.each(reports, count).await?,
+            reports: self.of(&of, cohort!("summary_reports.sql"), count).await?,
             at_risk: self.parked_totals(&ParkedFilter::default()).await?.at_risk,
             parked: self.each(include_str!("summary_parked.sql"), parked_cause).await?,
             unmatched: self.unmatched_facts().await?,
             unmatched_count: self.unmatched_count().await?,
-            stages: self.each(include_str!("summary_stages.sql"), stage).await?,
+            stages: self.of(&of, cohort!("summary_stages.sql"), stage).await?,
         })
     }
 
-    /// The books, per currency, client and funding source.
+    /// The books of purchases with unfinished work, per currency, client and funding source: all that is
+    /// held, undecided or owed is theirs, and history is not read for it.
     ///
     /// # Errors
     /// [`StoreError`] while Postgres is away.
     pub async fn money(&self) -> Result<Vec<MoneyRow>, StoreError> {
-        let money = "select * from money_conservation order by currency, client_id, funding_source";
-        self.each(money, money_row).await
+        let sql = concat!(
+            "with cohort as materialized (select distinct t.purchase from task t)
+",
+            include_str!("summary_money.sql")
+        );
+        self.each(sql, money_row).await
     }
 
     /// What is recorded of each outside party, to be compared with its own record.
@@ -155,6 +221,16 @@ impl Store {
     /// [`StoreError`] while Postgres is away.
     pub async fn recorded(&self) -> Result<Vec<Recorded>, StoreError> {
         self.each(include_str!("recorded.sql"), recorded).await
+    }
+
+    async fn of<T>(
+        &self,
+        of: &Cohort,
+        sql: &'static str,
+        read: impl Fn(&PgRow) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let query = sqlx::query(sql).bind(of.since).bind(of.from);
+        self.rows(query).await?.iter().map(read).collect()
     }
 
     async fn each<T>(

@@ -157,7 +157,6 @@ impl Store {
             .bind(filter.decided)
             .bind(&filter.connector)
             .bind(filter.before)
-            .bind(None::<i64>)
             .bind(i64::from(limit));
         self.rows(query).await?.iter().map(|row| self.unmatched_row(row)).collect()
     }
@@ -167,12 +166,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] while Postgres is away.
     pub async fn unmatched_fact(&self, id: i64) -> Result<Option<UnmatchedFact>, StoreError> {
-        let query = sqlx::query(include_str!("unmatched.sql"))
-            .bind(true)
-            .bind(None::<String>)
-            .bind(None::<i64>)
-            .bind(id)
-            .bind(1_i64);
+        let query = sqlx::query(include_str!("unmatched_one.sql")).bind(id);
         self.row(query).await?.map(|row| self.unmatched_row(&row)).transpose()
     }
 

@@ -85,6 +85,15 @@ full join (select * from delivery where slot >= 200) d
        on d.purchase = n.purchase and d.slot = n.slot and d.client_id = n.client_id
 where n.purchase is null or d.purchase is null;
 
+-- N10 always
+-- Exactly the results that have ended without an acknowledgement are listed for people.
+-- Do: the row was written by hand; fleet delivery resend writes both.
+select coalesce(d.purchase, u.purchase) as purchase,
+       format('slot %s is %s, listed as %s', coalesce(d.slot, u.slot), d.state, u.state) as detail
+from (select * from delivery where state in ('failed', 'disabled')) d
+full join undelivered u on u.purchase = d.purchase and u.slot = d.slot
+where d.state is distinct from u.state;
+
 -- F1 always
 -- A success that a desk was told of a token stays.
 -- Do: report the success again by hand.

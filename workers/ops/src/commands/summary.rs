@@ -10,17 +10,38 @@ use tokio::time::Instant;
 use crate::output::{Output, table};
 use crate::{Failure, money};
 
+/// A summary begins so long ago at most.
+const TIME_MAX_SECONDS: u64 = 100 * 365 * 86_400;
 /// Facts of nobody in the text; the JSON has up to 1000.
 const UNMATCHED_SHOWN: usize = 20;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
+    /// Count purchases that were accepted within this time, such as 90m, 6h, 1d; those with unfinished
+    /// work count however old they are
+    #[arg(long, default_value = "1d", value_name = "TIME", value_parser = time)]
+    since: Duration,
     /// Fail unless every purchase has ended or is parked, and the books agree
     #[arg(long)]
     check: bool,
     /// With --check: how long work under way may still take
     #[arg(long, default_value_t = 0, value_name = "SECONDS")]
     wait_seconds: u64,
+}
+
+/// A whole number and its unit.
+fn time(text: &str) -> Result<Duration, &'static str> {
+    let wrong = "is not a time such as 90m, 6h or 1d";
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or(wrong)?;
+    let seconds: u64 = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(wrong),
+    };
+    let number: u32 = number.parse().map_err(|_error| wrong)?;
+    Ok(Duration::from_secs(seconds.saturating_mul(u64::from(number)).clamp(1, TIME_MAX_SECONDS)))
 }
 
 pub(crate) async fn run(
@@ -32,7 +53,7 @@ pub(crate) async fn run(
     let patience = Duration::from_secs(arguments.wait_seconds);
     let (summary, backlog, broken) = loop {
         let backlog = store.backlog().await?;
-        let summary = store.summary().await?;
+        let summary = store.summary(arguments.since).await?;
         let broken = broken(&summary, &backlog);
         if broken.is_empty() || !arguments.check || began.elapsed() >= patience {
             break (summary, backlog, broken);
@@ -98,6 +119,8 @@ fn to_json(summary: &FleetSummary, backlog: &[BacklogRow], broken: &[String]) ->
             .collect::<serde_json::Map<_, _>>()
     };
     json!({
+        "covers": { "since": summary.covers.since, "purchases": summary.covers.purchases,
+            "is_cut": summary.covers.is_cut },
         "purchases": summary.purchases.iter().map(|row| json!({
             "scenario": row.scenario, "way_in": row.way_in, "status": row.status,
             "reserve": row.reserve_state, "dispense": row.dispense_state,
@@ -133,8 +156,22 @@ fn to_json(summary: &FleetSummary, backlog: &[BacklogRow], broken: &[String]) ->
     })
 }
 
+fn covers_text(summary: &FleetSummary) -> String {
+    let covers = &summary.covers;
+    let since = covers.since.format("%F %T");
+    let cut = if covers.is_cut {
+        "; only the newest 50000 of these, for all of them take a shorter --since"
+    } else {
+        ""
+    };
+    format!(
+        "{} purchases: accepted since {since} (--since){cut}, and all with unfinished work\n",
+        covers.purchases
+    )
+}
+
 fn to_text(summary: &FleetSummary, backlog: &[BacklogRow]) -> String {
-    let mut text = String::from("purchases\n");
+    let mut text = covers_text(summary);
     let head = ["scenario", "way in", "status", "reserve", "dispense", "settle", "purchases"];
     text.push_str(&table(
         &head,
@@ -184,7 +221,7 @@ fn to_text(summary: &FleetSummary, backlog: &[BacklogRow]) -> String {
     text.push_str(&format!("unfinished {unfinished}\n"));
     text.push_str(&failing_text(summary));
     text.push_str(&cases_text(summary));
-    text.push_str("\ntime per stage\n");
+    text.push_str("\ntime per stage, of the newest 10000\n");
     let rows = summary.stages.iter().map(|row| {
         vec![
             row.stage.clone(),

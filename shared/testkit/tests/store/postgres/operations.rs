@@ -140,14 +140,18 @@ async fn the_summary_adds_up() {
     let database = TestDatabase::create().await.unwrap();
     let store = database.store();
     let tasks = PostgresTasks::new(store.clone());
-    assert_eq!(store.summary().await.unwrap(), fleet_store::FleetSummary::default());
+    let within = Duration::from_secs(3_600);
+    let empty = store.summary(within).await.unwrap();
+    assert_eq!(empty, fleet_store::FleetSummary { covers: empty.covers, ..Default::default() });
+    assert_eq!((empty.covers.purchases, empty.covers.is_cut), (0, false));
     for _ in 0..2 {
         the_books_of_a_captured_purchase_are_complete(tasks.clone()).await;
     }
     commits::a_delivery_counts_only_attempts_that_were_sent(tasks.clone()).await;
     commits::a_parked_task_tells_its_class_cause_and_money(tasks.clone()).await;
-    commits::a_report_row_keeps_what_was_reported(tasks).await;
-    let summary = store.summary().await.unwrap();
+    commits::a_report_row_keeps_what_was_reported(tasks.clone()).await;
+    let summary = store.summary(within).await.unwrap();
+    assert_eq!(summary.covers.purchases, 5);
     let captured = summary.purchases.iter().find(|row| row.settle_state == "captured").unwrap();
     assert_eq!((captured.purchases, captured.status), (2, PurchaseStatus::Success));
     assert_eq!((captured.scenario.as_str(), captured.way_in.as_str()), ("we_reserve", "http"));
@@ -166,6 +170,27 @@ async fn the_summary_adds_up() {
     let vend = stage("reserved to dispensed").unwrap();
     assert!(vend.average_ms > 0.0 && vend.p95_ms < 60_000.0, "{vend:?}");
     assert_eq!(stage("dispensed to delivered"), None);
+
+    // It says what the one view says, and of what is open the same to the metrics.
+    let mut connection = database.connection().await.unwrap();
+    let sql = "select sum(reserved)::bigint, sum(held)::bigint, sum(undecided)::bigint,
+                      sum(owed)::bigint, sum(kept)::bigint from money_conservation";
+    type Sums = (i64, i64, i64, i64, i64);
+    let all: Sums = sqlx::query_as(sql).fetch_one(&mut connection).await.unwrap();
+    let sum = |of: fn(&fleet_store::MoneyRow) -> i64| summary.money.iter().map(of).sum::<i64>();
+    let here = (sum(|row| row.reserved), sum(|row| row.held), sum(|row| row.undecided));
+    assert_eq!((here.0, here.1, here.2, sum(|row| row.owed), sum(|row| row.kept)), all);
+    let open = store.money().await.unwrap();
+    let open = open.iter().map(|row| row.held + row.undecided + row.owed).sum::<i64>();
+    assert_eq!(open, all.1 + all.2 + all.3);
+
+    // Later, what has ended is history, and what has unfinished work is not.
+    tasks.advance(Duration::from_secs(7_200)).await;
+    let later = store.summary(within).await.unwrap();
+    let left: i64 = later.purchases.iter().map(|row| row.purchases).sum();
+    let open = "select count(distinct purchase) from task";
+    let open: i64 = sqlx::query_scalar(open).fetch_one(&mut connection).await.unwrap();
+    assert_eq!((left, later.covers.purchases), (open, open));
 }
 
 #[tokio::test]

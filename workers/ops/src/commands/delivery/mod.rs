@@ -12,11 +12,11 @@ use uuid::Uuid;
 use super::purchase::{hidden_json, hidden_text, unreadable};
 use super::why::Why;
 use crate::Failure;
-use crate::output::{Output, merged, table};
+use crate::output::{Output, merged, page, table};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Results on their way to clients and messages to people, newest first
+    /// Results on their way to clients and messages to people, of the newest purchases first
     List(List),
     /// The results and messages of one purchase, with every attempt
     Show {
@@ -53,6 +53,17 @@ pub(crate) struct List {
     /// Rows at most
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
+    /// Only behind this row, PURCHASE.SLOT: `next` of the page before
+    #[arg(long, value_name = "ROW", value_parser = place)]
+    after: Option<(PurchaseId, i32)>,
+}
+
+/// Where a page ended.
+fn place(text: &str) -> Result<(PurchaseId, i32), &'static str> {
+    let wrong = "is not PURCHASE.SLOT";
+    let (purchase, slot) = text.split_once('.').ok_or(wrong)?;
+    let purchase = purchase.parse().map_err(|_error| wrong)?;
+    Ok((purchase, slot.parse().map_err(|_error| wrong)?))
 }
 
 #[derive(Debug, clap::Args)]
@@ -100,16 +111,23 @@ async fn list(list: &List, store: &Store, output: Output) -> Result<(), Failure>
         client: list.client.map(ClientId),
         channel: list.channel.clone(),
         state: list.state.as_deref().and_then(DeliveryState::from_name),
-        limit: list.limit,
+        limit: list.limit.saturating_add(1),
+        before: list.after,
     };
-    let rows = store.deliveries(&filter).await?;
-    let value = json!({ "deliveries": rows.iter().map(row_json).collect::<Vec<_>>() });
+    let (rows, next) = page(store.deliveries(&filter).await?, list.limit, |row| {
+        format!("{}.{}", row.purchase, row.view.slot)
+    });
+    let deliveries: Vec<Value> = rows.iter().map(row_json).collect();
+    let value = json!({ "deliveries": deliveries, "next": next });
     output.print(&value, || {
         let head = ["purchase", "client", "channel", "state", "attempts", "last", "next try"];
         if rows.is_empty() {
             "no deliveries\n".to_owned()
         } else {
-            table(&head, rows.iter().map(cells))
+            let more = next.map_or_else(String::new, |next| {
+                format!("more, with the same filters: --after {next}\n")
+            });
+            format!("{}{more}", table(&head, rows.iter().map(cells)))
         }
     });
     Ok(())
@@ -222,7 +240,7 @@ async fn failing(store: &Store, output: Output) -> Result<(), Failure> {
     let value = json!({ "failing": rows.iter().map(failing_json).collect::<Vec<_>>() });
     output.print(&value, || {
         if rows.is_empty() {
-            "every endpoint acknowledges\n".to_owned()
+            "every endpoint acknowledges; of results that have failed, 30 days count\n".to_owned()
         } else {
             failing_text(&rows)
         }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::Failure;
-use crate::output::{Output, table};
+use crate::output::{Output, page, table};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -41,6 +41,8 @@ struct Finding {
     says: &'static str,
     action: &'static str,
     violations: Vec<Violation>,
+    /// There are more than these.
+    more: bool,
     took: Duration,
 }
 
@@ -102,12 +104,15 @@ async fn look(
 ) -> Result<Finding, Failure> {
     let began = Instant::now();
     let within = Duration::from_secs(arguments.within);
-    let violations = store.violations(invariant, arguments.limit, within).await;
+    let wanted = arguments.limit.saturating_add(1);
+    let violations = store.violations(invariant, wanted, within).await;
     let violations = violations.map_err(|error| {
         anyhow::anyhow!("{} cannot be told: {error} (--within gives it more time)", invariant.code)
     })?;
+    let (violations, next) = page(violations, arguments.limit, |_| ());
     let Invariant { code, says, action, .. } = *invariant;
-    Ok(Finding { code, says, action, violations, took: began.elapsed() })
+    let more = next.is_some();
+    Ok(Finding { code, says, action, violations, more, took: began.elapsed() })
 }
 
 fn bar(length: usize) -> ProgressBar {
@@ -144,6 +149,7 @@ fn to_json(findings: &[Finding]) -> Value {
             "code": finding.code, "says": finding.says, "action": finding.action,
             "took_ms": u64::try_from(finding.took.as_millis()).unwrap_or(u64::MAX),
             "violations": finding.violations.iter().map(row).collect::<Vec<_>>(),
+            "more": finding.more,
         })
     };
     let broken = findings.iter().filter(|finding| !finding.violations.is_empty()).count();
@@ -167,6 +173,9 @@ fn to_text(findings: &[Finding]) -> String {
             vec![id, violation.detail.clone()]
         });
         text.push_str(&table(&["purchase", "what is wrong"], rows));
+        if finding.more {
+            text.push_str(&format!("and more than these {}: --limit\n", finding.violations.len()));
+        }
         text.push_str(&format!("What to do: {}\n\n", finding.action));
     }
     text.push_str(&format!("{held} of {} invariants hold\n", findings.len()));

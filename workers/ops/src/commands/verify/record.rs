@@ -52,6 +52,7 @@ pub(super) async fn compare(store: &Store, url: &str) -> Result<[Finding; 2], Fa
             says: "Nothing took effect twice outside, and nobody there saw what must never happen.",
             action: "Look at /control/violations and /control/record of the simulator.",
             violations: twice.map(|(what, count)| row(format!("{what}: {count}"))).collect(),
+            more: false,
             took: began.elapsed(),
         },
         Finding {
@@ -60,6 +61,7 @@ pub(super) async fn compare(store: &Store, url: &str) -> Result<[Finding; 2], Fa
             action: "Find the purchase in the simulator's /control/record, and ask for its vend or \
                      hold by its reference.",
             violations: differs.collect(),
+            more: false,
             took: began.elapsed(),
         },
     ])
