@@ -53,7 +53,7 @@ stop_fleet() {
     fi
   done
   for name in $(instances); do
-    end "$run_dir/$name.pid" "$(instance_program "$name")" CONT 45
+    end "$run_dir/$name.pid" "$(instance_program "$name")" CONT 60
   done
   [ $count = 0 ] || say "stopped $count programs of the fleet"
 }

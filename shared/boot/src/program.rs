@@ -6,10 +6,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use fleet_contracts::Queue;
+use fleet_domain::Party;
 use fleet_store::{Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Settings, Worker};
+use crate::check::SetUp;
+use crate::{Needs, Settings, Worker};
 
 /// A build for service ends itself nowhere.
 #[cfg(not(debug_assertions))]
@@ -27,8 +30,12 @@ pub struct Program {
     pub name: &'static str,
     /// One line for `--help`.
     pub about: &'static str,
-    /// True when it speaks to the broker.
+    /// True when it is of no use without the broker.
     pub needs_broker: bool,
+    /// The queues that it reads, and no others.
+    pub reads: &'static [Queue],
+    /// Whose connectors it calls.
+    pub calls: Party,
 }
 
 /// The arguments of every worker and of the gateway.
@@ -37,13 +44,15 @@ pub struct Program {
     version,
     after_help = "Settings: every key stands in deploy/settings/default.toml; \
     FLEET__DATABASE__URL sets database.url, and so on.\n\
-    Exit codes: 0 stopped in order, 1 failed, 2 settings refused, 3 other schema."
+    Exit codes: 0 stopped in order or, with --check, all well; 1 failed, or what it needs outside \
+    is not as it must be; 2 settings or arguments refused; 3 the database's schema is another."
 )]
 pub struct Arguments {
     /// A TOML file with settings that go over the defaults
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
-    /// Check settings, database, schema and connection counts, then exit
+    /// Check settings, database, schema, connection counts, the broker's log-in and permissions, and
+    /// connectors, then exit; nothing is changed or left behind
     #[arg(long)]
     pub check: bool,
 }
@@ -61,7 +70,7 @@ where
 {
     install_tls_provider();
     let arguments = parse(program);
-    let settings = match Settings::load(arguments.settings.as_deref()) {
+    let settings = match Settings::load(arguments.settings.as_deref(), Needs::Broker) {
         Ok(settings) => settings,
         Err(error) => return fail(EXIT_SETTINGS, &error.to_string()),
     };
@@ -85,7 +94,13 @@ where
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let schema = matches!(error.downcast_ref(), Some(StoreError::Schema(_)));
-            fail(if schema { EXIT_SCHEMA } else { 1 }, &format!("{error:#}"))
+            let settings = error.downcast_ref().is_some_and(|set_up: &SetUp| set_up.of_settings);
+            let code = match (schema, settings) {
+                (true, _) => EXIT_SCHEMA,
+                (false, true) => EXIT_SETTINGS,
+                (false, false) => 1,
+            };
+            fail(code, &format!("{error:#}"))
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Settings: one default file with every key and its reason, then a file, then the environment.
-//! Unknown keys are refused, and everything is checked before the first connection.
+//! Unknown keys are refused, and everything is checked before the first connection. A value by
+//! itself is checked where it is read; here stands what else must hold.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -15,7 +16,7 @@ use fleet_telemetry::{LogFormat, LogSettings};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-const DEFAULTS: &str = include_str!("../../../deploy/settings/default.toml");
+use crate::sources::Sources;
 
 /// All settings. Durations are in the unit that the key's name ends with.
 #[derive(Debug, Clone, Deserialize)]
@@ -123,6 +124,15 @@ pub struct ShutdownKeys {
     pub grace_seconds: u64,
 }
 
+/// What a program cannot do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// The database alone: the operators' command.
+    Database,
+    /// The database and the broker.
+    Broker,
+}
+
 /// Why the settings are refused; each line names its key.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -139,71 +149,55 @@ impl Settings {
     ///
     /// # Errors
     /// [`SettingsError`] that names every key at fault.
-    pub fn load(file: Option<&Path>) -> Result<Self, SettingsError> {
-        let environment = config::Environment::with_prefix("FLEET")
-            .prefix_separator("__")
-            .separator("__")
-            .try_parsing(true)
-            .list_separator(",")
-            .with_list_parse_key("outbound.allowed_networks");
-        let mut builder = config::Config::builder()
-            .add_source(config::File::from_str(DEFAULTS, config::FileFormat::Toml));
-        if let Some(file) = file {
-            builder = builder.add_source(config::File::from(file).format(config::FileFormat::Toml));
-        }
-        let settings: Self = builder.add_source(environment).build()?.try_deserialize()?;
-        let problems = settings.problems();
+    pub fn load(file: Option<&Path>, needs: Needs) -> Result<Self, SettingsError> {
+        let sources = Sources::read(file, std::env::vars_os());
+        let settings: Self = sources.config()?.try_deserialize()?;
+        let mut problems = sources.problems;
+        problems.extend(settings.problems(needs));
         if problems.is_empty() { Ok(settings) } else { Err(SettingsError::Invalid(problems)) }
     }
 
-    fn problems(&self) -> Vec<String> {
+    /// What is wrong beyond a single value's kind.
+    fn problems(&self, needs: Needs) -> Vec<String> {
         let mut problems = Vec::new();
-        let mut range = |key: &str, value: u64, min: u64, max: u64| {
-            if !(min..=max).contains(&value) {
-                problems.push(format!("{key} must be {min} to {max}, not {value}"));
-            }
-        };
-        let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-        range("database.pool_max", self.database.pool_max.into(), 1, 100);
-        range("database.acquire_timeout_ms", self.database.acquire_timeout_ms, 100, 60_000);
-        range("database.statement_timeout_ms", self.database.statement_timeout_ms, 100, 60_000);
-        range("broker.prefetch", self.broker.prefetch.into(), 1, 2000);
-        range("broker.requested_prefetch", self.broker.requested_prefetch.into(), 1, 2000);
-        range("broker.confirm_timeout_ms", self.broker.confirm_timeout_ms, 100, 60_000);
-        range("engine.window_tasks", wide(self.engine.window_tasks), 1, 100_000);
-        range("engine.group_max", wide(self.engine.group_max), 1, 1000);
-        range("engine.linger_ms", self.engine.linger_ms, 0, 100);
-        range("engine.groups_at_once", wide(self.engine.groups_at_once), 1, 16);
-        range("engine.clock_every_ms", self.engine.clock_every_ms, 20, 60_000);
-        range("engine.circuit_failures", self.engine.circuit_failures.into(), 1, 1_000_000);
-        range("engine.circuit_open_ms", self.engine.circuit_open_ms, 100, 30_000);
-        range("outbound.deliver_deadline_ms", self.outbound.deliver_deadline_ms, 100, 120_000);
-        let jitter = self.outbound.deliver_jitter_percent;
-        range("outbound.deliver_jitter_percent", jitter.into(), 0, 5);
-        range("gateway.answer_poll_ms", self.gateway.answer_poll_ms, 1, 1000);
-        range("gateway.connections_max", wide(self.gateway.connections_max), 1, 100_000);
-        range("gateway.requests_max", wide(self.gateway.requests_max), 1, 100_000);
-        let queries = self.gateway.queries_per_second;
-        range("gateway.queries_per_second", queries.into(), 0, 1_000_000);
-        let kept = self.gateway.transactions_kept_days;
-        range("gateway.transactions_kept_days", kept.into(), 1, 3650);
-        range("gateway.validate_within_ms", self.gateway.validate_within_ms, 100, 60_000);
-        range("gateway.validations_max", wide(self.gateway.validations_max), 1, 10_000);
-        range("shutdown.grace_seconds", self.shutdown.grace_seconds, 1, 600);
-        if self.database.url.expose_secret().is_empty() {
-            problems.push("database.url is missing (or set FLEET__DATABASE__URL)".to_owned());
+        problems.extend(self.database_problem());
+        if !self.broker.url.expose_secret().is_empty() {
+            let checked = self.broker("fleet").check();
+            problems.extend(checked.err().map(|error| format!("broker.url: {error}")));
+        } else if needs == Needs::Broker {
+            problems.push("broker.url is missing (or set FLEET__BROKER__URL)".to_owned());
         }
         let public = &self.gateway.public_url;
         let is_url = url::Url::parse(public)
             .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         if !public.is_empty() && (!is_url || public.ends_with('/')) {
-            let problem =
-                "gateway.public_url must be an http or https URL without a slash at its end";
-            problems.push(problem.to_owned());
+            problems.push(format!(
+                "gateway.public_url must be an http or https URL without a slash at its end, \
+                 not \"{public}\""
+            ));
         }
         problems.extend(self.keyring().err());
         problems.extend(self.to_clients().err());
         problems
+    }
+
+    fn database_problem(&self) -> Option<String> {
+        let url = self.database.url.expose_secret();
+        if url.is_empty() {
+            return Some("database.url is missing (or set FLEET__DATABASE__URL)".to_owned());
+        }
+        let wanted = "database.url must be postgres://user:password@host:port/name";
+        match url.split_once("://") {
+            Some(("postgres" | "postgresql", _)) => {
+                let is_url = fleet_store::is_database_url(&self.database.url);
+                (!is_url).then(|| format!("{wanted}: it cannot be read as one"))
+            }
+            // The scheme is no secret; what stands in its place without one may be.
+            Some((scheme, _)) if scheme.bytes().all(|byte| byte.is_ascii_lowercase()) => {
+                Some(format!("{wanted}: it begins with {scheme}://"))
+            }
+            Some(_) | None => Some(wanted.to_owned()),
+        }
     }
 
     /// The keys of personal data.

@@ -15,9 +15,12 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::check::enough_grace;
 use crate::program::{Program, store_at_start};
 use crate::serve::{Ready, admin_router, bind, serve};
-use crate::{Exchange, HintPublisher, Settings, StoreDirectory, StoreTasks, hints, upkeep};
+use crate::{
+    Exchange, HintPublisher, Settings, StoreDirectory, StoreTasks, hindered, hints, upkeep,
+};
 
 /// How long a start waits for the broker. Without it the program goes on: it is not ready, and what
 /// it does is left to the clock.
@@ -42,6 +45,7 @@ pub struct Worker {
     pub stop: CancellationToken,
     tasks: Arc<StoreTasks>,
     routes: HashMap<Queue, hints::Routes>,
+    kinds: Vec<TaskKind>,
     tracker: TaskTracker,
     publishing: tokio::task::JoinHandle<()>,
     stop_publishing: CancellationToken,
@@ -80,6 +84,7 @@ impl Worker {
             let _up: Option<bool> = stop.run_until_cancelled(up).await;
         }
         let (directory, renewing) = StoreDirectory::load(&store, stop.clone()).await?;
+        enough_grace(program, &settings, &directory.current())?;
         tracker.spawn(renewing);
         tracker.spawn(upkeep::watch_backlog(store.clone(), stop.clone()));
         tracker.spawn(upkeep::prepare_partitions(store.clone(), stop.clone()));
@@ -94,6 +99,7 @@ impl Worker {
             publisher,
             stop,
             routes: HashMap::new(),
+            kinds: Vec::new(),
             tracker,
             publishing,
             stop_publishing,
@@ -125,11 +131,16 @@ impl Worker {
             settings,
         };
         self.tracker.spawn(engine.run(self.stop.clone()));
+        self.kinds.push(S::KIND);
     }
 
     /// Consumes a queue that carries no hints.
     #[must_use]
     pub fn consume(&self, queue: Queue, prefetch: u16) -> mpsc::Receiver<Incoming> {
+        if !self.program.reads.contains(&queue) {
+            // The check before a start would not have asked for it.
+            tracing::error!(queue = queue.name(), "a queue is read that the program does not name");
+        }
         let prefetch = NonZeroU16::new(prefetch).unwrap_or(NonZeroU16::MIN);
         let (into, incoming) = mpsc::channel(usize::from(prefetch.get()).min(256));
         let broker = self.settings.broker(self.program.name);
@@ -149,6 +160,8 @@ impl Worker {
             let incoming = self.consume(queue, self.settings.broker.prefetch);
             self.tracker.spawn(hints::route(queue, incoming, routes, self.publisher.clone()));
         }
+        let kinds = std::mem::take(&mut self.kinds);
+        self.tracker.spawn(hindered::watch(self.directory.watch(), kinds, self.stop.clone()));
         self.stop.cancelled().await;
         self.tracker.close();
         // The engines keep to the grace time themselves; this is for what hangs.

@@ -8,6 +8,7 @@
 //! route; send an acknowledgement of one session into the next; block whoever acknowledges; log a
 //! body. What was not confirmed in time is reported as not published and is the clock's business.
 
+mod access;
 mod ack;
 mod consumer;
 mod lane;
@@ -19,6 +20,7 @@ mod socket;
 mod topology;
 mod window;
 
+pub use access::check_access;
 pub use ack::Ack;
 pub use consumer::consume;
 pub use message::{HEADERS_MAX, Incoming, KEPT_BYTES_MAX, Outgoing, Target};

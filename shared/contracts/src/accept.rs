@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use fleet_domain::{
-    Amounts, CardAccount, Client, ClientId, Connector, Directory, FollowUp, FraudDetails,
+    Adapter, Amounts, CardAccount, Client, ClientId, Connector, Directory, FollowUp, FraudDetails,
     FundingType, Order, OrderDetails, Party, Product, ProductId, PurchaseId, ReserveState,
     Scenario, SupplierAdapter, TaskKind, later,
 };
@@ -249,7 +249,12 @@ fn check_channel(product: &Product, checked: &CheckedBody) -> Result<(), Rejecti
 }
 
 fn connector<'d>(directory: &'d Directory, name: &str, party: Party) -> Option<&'d Connector> {
-    directory.connectors.get(name).filter(|c| c.active && c.party == party)
+    let serves = |connector: &&Connector| {
+        connector.active
+            && connector.party == party
+            && !matches!(connector.adapter, Adapter::Unknown(_))
+    };
+    directory.connectors.get(name).filter(serves)
 }
 
 fn check_currency(checked: &CheckedBody, product: &Product) -> Result<(), Rejection> {

@@ -8,6 +8,7 @@ mod decision;
 mod desk;
 mod directory;
 mod fact;
+mod hindrance;
 mod ids;
 mod money;
 mod notify;
@@ -38,6 +39,7 @@ pub use directory::{
 pub use fact::{
     CALL, Fact, NewFact, SUPPLIER_CALLBACK, UNMATCHED_KEPT, UNSIGNED_KEPT, is_signed, told_by,
 };
+pub use hindrance::Hindrance;
 pub use ids::{ClaimToken, ClientId, LaneId, ProductId, PurchaseId};
 pub use money::{Currency, Money, MoneyError};
 pub use notify::{

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use fleet_domain::{Change, Commit, Decision, Directory, Job, Next, ParkClass, SentUntil, Tries};
+use fleet_domain::{
+    Change, Commit, Decision, Directory, Hindrance, Job, Next, ParkClass, SentUntil, Tries,
+};
 use tokio::time::Instant;
 
 use crate::waiting::at_risk;
@@ -102,6 +104,15 @@ pub(crate) async fn exchange<S: Step>(
     attempt: Attempt,
 ) -> Exchanged<S::Reply> {
     let is_out = job.task.former_sent_until.is_some();
+    let only_ends = allowed == Allowed::OnlyLookUp && !is_out;
+    if let Some(cause) = set_up_wrong(directory, job).filter(|_| !only_ends) {
+        // Nobody was asked: that says nothing about the connector's health.
+        let learnt = match allowed {
+            Allowed::Call => Learnt::NotSent { cause, retry_after: None },
+            Allowed::LookUp | Allowed::OnlyLookUp => Learnt::Unknown { cause },
+        };
+        return Exchanged::new(learnt, restored(job), Health::NotAsked);
+    }
     match allowed {
         Allowed::Call => called(step.call(directory, job, attempt).await, job),
         Allowed::OnlyLookUp if !is_out => end(),
@@ -109,6 +120,12 @@ pub(crate) async fn exchange<S: Step>(
             looked_up(step.look_up(directory, job, attempt).await, job)
         }
     }
+}
+
+/// What the directory itself says against any call.
+fn set_up_wrong(directory: &Directory, job: &Job) -> Option<String> {
+    let hindrance = directory.hindrance(job.task.key.kind, job.task.lane)?;
+    matches!(hindrance, Hindrance::UnknownAdapter { .. }).then(|| hindrance.to_string())
 }
 
 const fn restored(job: &Job) -> SentUntil {

@@ -34,7 +34,7 @@ pub use operations::{
     ReportView, Resend, StageTime, TaskView, TokenView, Transaction, TransactionHold,
     UnfinishedRow, Unfit, UnmatchedFact, UnmatchedFilter, WaitsFor,
 };
-pub use pool::{Store, StoreSettings};
+pub use pool::{Store, StoreSettings, is_database_url};
 pub use purchases::{
     Accepted, Earlier, NewPurchase, OfBuyer, OpenStep, PaymentPage, Reference, Similar,
     StatementOf, Stored,

@@ -36,6 +36,12 @@ pub struct Store {
     process: Arc<str>,
 }
 
+/// Whether a URL is one that [`Store::open`] takes.
+#[must_use]
+pub fn is_database_url(url: &SecretString) -> bool {
+    url.expose_secret().parse::<PgConnectOptions>().is_ok()
+}
+
 impl Store {
     /// A pool; connections are made when they are needed, so this does not fail while Postgres is
     /// away.

@@ -11,5 +11,5 @@ mod logs;
 mod metrics;
 
 pub use crash::{HAS_CRASH_POINTS, arm, crash_point, is_armed};
-pub use logs::{LogFormat, LogSettings, TelemetryError, init};
+pub use logs::{LogFormat, LogSettings, TelemetryError, check_filter, init};
 pub use metrics::{METRIC_NAMES, Metrics, metrics, render};

@@ -86,6 +86,26 @@ fn subscriber<W: Write + 'static>(
     })
 }
 
+/// Whether a filter is one that [`init`] takes and that somebody can have meant: a word that is
+/// neither a level nor a target of ours would silence everything else without a word.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_filter(directives: &str) -> Result<(), String> {
+    for word in directives.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+        let is_target =
+            word.contains(['=', '[']) || word.contains("::") || word.starts_with("fleet");
+        if !is_target && word.parse::<tracing_subscriber::filter::LevelFilter>().is_err() {
+            let levels = "off, error, warn, info, debug, trace";
+            return Err(format!("{word} is no level: there are {levels}"));
+        }
+    }
+    filter(directives).map(drop).map_err(|error| match error {
+        TelemetryError::Filter(error) => error.to_string(),
+        other @ (TelemetryError::Service | TelemetryError::CrashPoint(_)) => other.to_string(),
+    })
+}
+
 /// The targets of the broker's client that print whole messages, and with them personal data. No
 /// filter turns them on.
 const NEVER: [&str; 3] = ["lapin::returned_messages", "lapin::frames", "lapin::channels"];

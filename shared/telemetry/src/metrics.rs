@@ -10,7 +10,7 @@ use prometheus::{Registry, TextEncoder};
 
 /// Every metric as Prometheus shows it, in alphabetical order. Dashboards and alerts may use
 /// these and no others.
-pub const METRIC_NAMES: [&str; 22] = [
+pub const METRIC_NAMES: [&str; 23] = [
     "fleet_backlog_tasks",
     "fleet_broker_up",
     "fleet_claim_verdicts_total",
@@ -24,6 +24,7 @@ pub const METRIC_NAMES: [&str; 22] = [
     "fleet_in_flight_tasks",
     "fleet_intake_total",
     "fleet_invariant_violations",
+    "fleet_lane_hindered",
     "fleet_money_minor",
     "fleet_oldest_due_seconds",
     "fleet_parked_tasks",
@@ -76,6 +77,7 @@ pub struct Metrics {
     violations: Gauge<u64>,
     money: Gauge<u64>,
     unmatched_facts: Gauge<u64>,
+    lane_hindered: Gauge<u64>,
 }
 
 struct Instruments {
@@ -192,6 +194,7 @@ impl Metrics {
                 "fleet.facts.unmatched",
                 "Callbacks that speak of no purchase of ours",
             ),
+            lane_hindered: gauge("fleet.lane.hindered", "Lanes whose tasks cannot be started"),
         }
     }
 
@@ -334,6 +337,16 @@ impl Metrics {
     /// Callbacks that speak of no purchase of ours.
     pub fn unmatched_facts(&self, facts: u64) {
         self.unmatched_facts.record(facts, &[]);
+    }
+
+    /// Whether tasks of a lane cannot be started, by cause.
+    pub fn lane_hindered(&self, kind: &'static str, owner: &str, cause: &'static str, is: bool) {
+        let labels = [
+            KeyValue::new("kind", kind),
+            KeyValue::new("owner", owner.to_owned()),
+            KeyValue::new("cause", cause),
+        ];
+        self.lane_hindered.record(u64::from(is), &labels);
     }
 }
 

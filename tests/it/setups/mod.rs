@@ -1,4 +1,15 @@
 //! Set-ups that cannot work are refused by name: rows of an import, what `--check` finds, settings.
 
+mod checks;
+mod hindered;
 mod imports;
 mod keys;
+mod settings;
+
+/// Settings of a program with one key changed.
+fn with(mut settings: toml::Table, key: &str, value: impl Into<toml::Value>) -> toml::Table {
+    let (section, name) = key.split_once('.').unwrap();
+    let entry = settings.entry(section).or_insert_with(|| toml::Table::new().into());
+    entry.as_table_mut().unwrap().insert(name.to_owned(), value.into());
+    settings
+}

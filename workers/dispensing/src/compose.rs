@@ -2,12 +2,16 @@
 
 use crate::Dispense;
 use fleet_boot::{Program, Worker};
+use fleet_contracts::Queue;
+use fleet_domain::Party;
 
 /// How it is named and explained.
 pub const PROGRAM: Program = Program {
     name: "dispensing",
     about: "Has suppliers dispense, and clears up what got lost",
     needs_broker: true,
+    reads: &[Queue::Dispense],
+    calls: Party::Supplier,
 };
 
 /// Adds its parts to a worker.

@@ -2,12 +2,16 @@
 
 use crate::{ReportOutcome, ValidateToken};
 use fleet_boot::{Program, Worker};
+use fleet_contracts::Queue;
+use fleet_domain::Party;
 
 /// How it is named and explained.
 pub const PROGRAM: Program = Program {
     name: "fraud-reporting",
     about: "Validates tokens before any charge, and reports how purchases ended",
     needs_broker: true,
+    reads: &[Queue::Report],
+    calls: Party::Desk,
 };
 
 /// Adds its parts to a worker.

@@ -3,6 +3,7 @@
 use crate::msisdn::warm_up;
 use crate::{Accounts, Answers, Gateway, PresentDirectory, Queries, router};
 use fleet_boot::{Program, Worker, bind, serve};
+use fleet_domain::Party;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ pub const PROGRAM: Program = Program {
     about: "Takes purchases in over HTTP, answers look-ups, stores suppliers' confirmations",
     // It serves while the broker is away: the clock publishes what it could not.
     needs_broker: false,
+    reads: &[],
+    calls: Party::Supplier,
 };
 
 /// Adds its parts to a worker.

@@ -6,12 +6,13 @@ mod commands;
 mod files;
 mod money;
 mod output;
+mod waits;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use fleet_boot::Settings;
+use fleet_boot::{Needs, Settings};
 use fleet_domain::AddressPolicy;
 use fleet_store::Store;
 
@@ -155,7 +156,7 @@ pub fn run() -> ExitCode {
 async fn execute(cli: Cli) -> Result<(), Failure> {
     // An import asks the sender whether it can load what the rows bring.
     fleet_boot::install_tls_provider();
-    let settings = Settings::load(cli.settings.as_deref())
+    let settings = Settings::load(cli.settings.as_deref(), Needs::Database)
         .map_err(|error| Failure::Refused(error.to_string()))?;
     let store = settings.open_store("fleet")?;
     let output = Output::new(cli.json);

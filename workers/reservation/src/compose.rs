@@ -3,12 +3,15 @@
 use crate::{Refund, Reserve, Settle, keep_letters, take_requests, watch_holds};
 use fleet_boot::{Intake, Program, Worker, watch_invariants, watch_money};
 use fleet_contracts::Queue;
+use fleet_domain::Party;
 
 /// How it is named and explained.
 pub const PROGRAM: Program = Program {
     name: "reservation",
     about: "Takes enqueued purchases in, reserves funds, captures, cancels or refunds them",
     needs_broker: true,
+    reads: &[Queue::Requested, Queue::Reserve, Queue::Settle, Queue::Dead],
+    calls: Party::Bank,
 };
 
 /// Letters are stored one by one.

@@ -2,6 +2,8 @@
 
 use crate::{Deliver, Notify};
 use fleet_boot::{Program, Worker};
+use fleet_contracts::Queue;
+use fleet_domain::Party;
 use std::time::Duration;
 
 /// How it is named and explained.
@@ -9,6 +11,8 @@ pub const PROGRAM: Program = Program {
     name: "result-delivery",
     about: "Tells clients how their purchases ended, for up to four days; sends messages to people",
     needs_broker: true,
+    reads: &[Queue::Deliver, Queue::Notify],
+    calls: Party::Channel,
 };
 
 /// Adds its parts to a worker.

@@ -24,6 +24,7 @@ fn record_everything() {
     metrics.violations("M1", 17);
     metrics.money("ZAR", "held", 18);
     metrics.unmatched_facts(19);
+    metrics.lane_hindered("dispense", "vendor", "unknown_adapter", true);
 }
 
 #[test]
@@ -55,6 +56,7 @@ fn what_was_recorded_is_shown_with_its_labels_and_no_others() {
         "fleet_invariant_violations{code=\"M1\"} 17",
         "fleet_money_minor{currency=\"ZAR\",state=\"held\"} 18",
         "fleet_facts_unmatched 19",
+        "fleet_lane_hindered{cause=\"unknown_adapter\",kind=\"dispense\",owner=\"vendor\"} 1",
     ] {
         assert!(text.lines().any(|shown| shown == line), "{line} not in\n{text}");
     }

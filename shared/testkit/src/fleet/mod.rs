@@ -24,7 +24,7 @@ mod process;
 mod proxy;
 mod tap;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -191,6 +191,24 @@ impl TestFleet {
     ) -> Output {
         let path = self.own_settings(settings, &format!("{program}-own"));
         process::run(program, &path, arguments).await
+    }
+
+    /// Runs a program with a file of settings as it stands here, and with variables, to its end.
+    pub async fn run_in(
+        &self,
+        program: &str,
+        file: &str,
+        environment: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> Output {
+        let path = self.folder.join(format!("{program}-own.toml"));
+        std::fs::write(&path, file).expect("a file of settings");
+        process::run_in(program, &path, environment, arguments).await
+    }
+
+    /// Runs a program with the settings of any path to its end.
+    pub async fn run_at(&self, program: &str, path: &str, arguments: &[&str]) -> Output {
+        process::run(program, Path::new(path), arguments).await
     }
 
     /// Starts a program with settings of the test's own that ends by itself; its index.

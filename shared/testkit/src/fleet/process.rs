@@ -55,8 +55,18 @@ fn command(name: &str, settings: &Path) -> Command {
 
 /// Runs a program to its end.
 pub(super) async fn run(name: &str, settings: &Path, arguments: &[&str]) -> Output {
+    run_in(name, settings, &[], arguments).await
+}
+
+/// As [`run`], with these variables in its environment.
+pub(super) async fn run_in(
+    name: &str,
+    settings: &Path,
+    environment: &[(&str, &str)],
+    arguments: &[&str],
+) -> Output {
     let mut command = command(name, settings);
-    command.args(arguments);
+    command.args(arguments).envs(environment.iter().copied());
     let ran = tokio::task::spawn_blocking(move || command.output()).await;
     ran.expect("no panic").unwrap_or_else(|error| panic!("{name} cannot be run: {error}"))
 }

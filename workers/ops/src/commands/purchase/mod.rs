@@ -2,7 +2,7 @@
 
 mod text;
 
-use fleet_domain::{Money, ParkClass, PurchaseId, TaskKind, masked};
+use fleet_domain::{Directory, Money, ParkClass, PurchaseId, TaskKind, masked};
 use fleet_store::{
     FactDecision, FactView, JournalView, PurchaseView, ReportView, SealError, Store, TaskView,
 };
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::callback::reference;
 use crate::choices::{choices, is_confirmed};
 use crate::output::{Output, merged};
+use crate::waits::waits_for;
 use crate::{Failure, money};
 
 #[derive(Debug, clap::Subcommand)]
@@ -27,11 +28,13 @@ pub(crate) async fn run(command: &Command, store: &Store, output: Output) -> Res
     let view = store.show_purchase(*id).await?;
     let view = view.ok_or_else(|| Failure::No(format!("there is no purchase {id}")))?;
     let is_confirmed = is_confirmed(&view, store).await?;
-    output.print(&to_json(&view, is_confirmed), || text::of(&view, is_confirmed));
+    let directory = store.load_directory().await?;
+    let json = to_json(&directory, &view, is_confirmed);
+    output.print(&json, || text::of(&directory, &view, is_confirmed));
     Ok(())
 }
 
-fn to_json(view: &PurchaseView, is_confirmed: bool) -> Value {
+fn to_json(directory: &Directory, view: &PurchaseView, is_confirmed: bool) -> Value {
     let (order, progress) = (&view.purchase.order, &view.purchase.progress);
     let ledger = view.ledger.iter().map(|row| {
         json!({
@@ -40,6 +43,12 @@ fn to_json(view: &PurchaseView, is_confirmed: bool) -> Value {
         })
     });
     let deliveries = view.deliveries.iter().map(super::delivery::delivery_json);
+    let tasks = view.tasks.iter().map(|task| {
+        merged(
+            task_json(task, is_confirmed),
+            json!({ "waits_for": waits_for(directory, view, task) }),
+        )
+    });
     let value = json!({
         "raas_txn_ref": order.id, "client_id": order.client, "client_txn_ref": order.client_txn_ref,
         "way_in": view.way_in, "scenario": order.scenario, "funding": order.funding,
@@ -58,7 +67,7 @@ fn to_json(view: &PurchaseView, is_confirmed: bool) -> Value {
             "supplier_ref": progress.supplier_ref, "vend_amount": progress.vend_amount,
             "has_voucher": view.has_voucher },
         "settle": { "state": progress.settle, "as": progress.settle_as },
-        "tasks": view.tasks.iter().map(|task| task_json(task, is_confirmed)).collect::<Vec<_>>(),
+        "tasks": tasks.collect::<Vec<_>>(),
         "journal": view.journal.iter().map(journal_json).collect::<Vec<_>>(),
         "ledger": ledger.collect::<Vec<_>>(), "deliveries": deliveries.collect::<Vec<_>>(),
         "facts": view.facts.iter().map(|fact| fact_json(view, fact)).collect::<Vec<_>>(),

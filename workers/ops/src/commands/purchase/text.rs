@@ -1,6 +1,6 @@
 //! What `fleet purchase show` tells a person: all that its JSON has and a decision needs.
 
-use fleet_domain::{ParkClass, masked};
+use fleet_domain::{Directory, ParkClass, masked};
 use fleet_store::{JournalView, PurchaseView, ReportView};
 
 use super::super::callback::reference;
@@ -8,12 +8,13 @@ use super::{about, amount, hidden_text, matched, reported, unreadable_text};
 use crate::choices::choices;
 use crate::money;
 use crate::output::table;
+use crate::waits::waits_for;
 
-pub(super) fn of(view: &PurchaseView, is_confirmed: bool) -> String {
+pub(super) fn of(directory: &Directory, view: &PurchaseView, is_confirmed: bool) -> String {
     let mut text = head(view);
     text.push_str(&hidden_text(view));
     text.push_str(&unreadable_text(&view.unreadable));
-    text.push_str(&tasks(view, is_confirmed));
+    text.push_str(&tasks(directory, view, is_confirmed));
     text.push_str("\nwhat happened\n");
     text.push_str(&journal(&view.journal.iter().collect::<Vec<_>>()));
     text.push_str(&facts(view));
@@ -78,7 +79,7 @@ fn or_dash(text: Option<&String>) -> String {
     text.map_or_else(|| "-".to_owned(), Clone::clone)
 }
 
-fn tasks(view: &PurchaseView, is_confirmed: bool) -> String {
+fn tasks(directory: &Directory, view: &PurchaseView, is_confirmed: bool) -> String {
     if view.tasks.is_empty() {
         return String::new();
     }
@@ -101,6 +102,9 @@ fn tasks(view: &PurchaseView, is_confirmed: bool) -> String {
         text.push_str(&format!("at risk: {}, one hold\n", money::text(risk)));
     }
     for task in &view.tasks {
+        for cause in waits_for(directory, view, task) {
+            text.push_str(&format!("{} {}: {cause}\n", task.key.kind, task.key.slot));
+        }
         for choice in choices(task, is_confirmed) {
             text.push_str(&format!("{} {}: {choice}\n", task.key.kind, task.key.slot));
         }
