@@ -1,7 +1,9 @@
 //! Who may speak of which purchase, and what is told twice: a word counts from the connector that the
 //! purchase names, and a second one is dropped only when it says the same.
 
-use fleet_domain::{DispenseState, PurchaseId, PurchaseStatus, ReserveState, TaskKind, TaskState};
+use fleet_domain::{
+    AuthenticateBy, DispenseState, PurchaseId, PurchaseStatus, ReserveState, TaskKind, TaskState,
+};
 use fleet_simulator::{Action, AnswerKind, Behaviour, EffectKind};
 use fleet_store::TaskView;
 use fleet_testkit::TestFleet;
@@ -20,7 +22,11 @@ const CONFIRMS: (&str, &str) = ("supplier-callback", "sample-callback-secret");
 fn rivals() -> Builder {
     impatient().directory(|import| {
         for (name, secret) in RIVALS {
-            connector(import, name).secret = Some(SecretString::from(secret));
+            let row = connector(import, name);
+            row.secret = Some(SecretString::from(secret));
+            // Whoever signs may confirm; an API key alone proves nothing in a callback.
+            row.authenticate = Some(AuthenticateBy::Signature);
+            row.api_key_header = None;
         }
     })
 }
