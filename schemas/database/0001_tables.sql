@@ -89,6 +89,8 @@ create table connector (
     -- what an SMS charge says of us, and our account at a card payment's page; null for others
     mo jsonb,
     account text,
+    -- who may call us as this party, with the secret of its signature; null for others
+    callers_sealed bytea,
     active boolean not null default true,
     sandbox boolean not null default false,
     check (case authenticate ->> 'by'

@@ -162,19 +162,19 @@ begin
                            call_deadline_ms, callback_wait_seconds, hold_seconds,
                            hold_margin_seconds, secret_sealed, codes, active, sandbox, desk,
                            desk_msisdn_key_sealed, mo, account, authenticate,
-                           certificate_key_sealed)
+                           certificate_key_sealed, callers_sealed)
     select r.name, r.party, r.adapter, r.base_url, r.plain_http, r.inquiry, r.settle_time_seconds,
            r.call_deadline_ms, r.callback_wait_seconds, r.hold_seconds, r.hold_margin_seconds,
            decode(r.secret_sealed, 'hex'), r.codes, r.active, r.sandbox, r.desk,
            decode(r.desk_msisdn_key_sealed, 'hex'), r.mo, r.account, r.authenticate,
-           decode(r.certificate_key_sealed, 'hex')
+           decode(r.certificate_key_sealed, 'hex'), decode(r.callers_sealed, 'hex')
     from jsonb_to_recordset(p_rows -> 'connectors') as r (
         name text, party text, adapter text, base_url text, plain_http boolean, inquiry text,
         settle_time_seconds integer, call_deadline_ms integer, callback_wait_seconds integer,
         hold_seconds integer, hold_margin_seconds integer, secret_sealed text, codes jsonb,
         active boolean, sandbox boolean, desk jsonb,
         desk_msisdn_key_sealed text, mo jsonb, account text, authenticate jsonb,
-        certificate_key_sealed text)
+        certificate_key_sealed text, callers_sealed text)
     on conflict (name) do update
     set party = excluded.party, adapter = excluded.adapter, base_url = excluded.base_url,
         plain_http = excluded.plain_http,
@@ -187,7 +187,8 @@ begin
         desk = excluded.desk,
         desk_msisdn_key_sealed = excluded.desk_msisdn_key_sealed, mo = excluded.mo,
         account = excluded.account, authenticate = excluded.authenticate,
-        certificate_key_sealed = excluded.certificate_key_sealed;
+        certificate_key_sealed = excluded.certificate_key_sealed,
+        callers_sealed = excluded.callers_sealed;
 
     -- After the connectors, which it names.
     delete from client_notify n

@@ -1,6 +1,7 @@
 //! Device sale: an app pays at the card gateway, which asks us, tells us, and can be asked itself.
 
 mod callbacks;
+mod callers;
 mod cards;
 mod money;
 pub(crate) mod refused;
@@ -9,14 +10,24 @@ mod validated;
 use std::time::Duration;
 
 use fleet_domain::{PlanClass, PurchaseId, PurchaseStatus, ReserveState, TaskKind};
+use fleet_outbound::hmac_sha256_base64;
 use fleet_simulator::{CardData, DeviceApp, EffectKind, Order, Sale, planted_card_number};
 use fleet_testkit::TestFleet;
 use fleet_testkit::fleet::{HttpAnswer, key_of, purchase};
+use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
 use crate::unknown::impatient;
 
 const SERIAL: &str = "SN-0001";
+/// What the sample's card gateway signs its calls with.
+const CALLER_HEADER: &str = "X-Sample-Signature";
+const CALLER_SECRET: &str = "sample-caller-secret";
+
+/// A request as the card gateway makes it: over its raw body, or its raw query.
+pub(crate) fn by_gateway(request: RequestBuilder, signed: &str) -> RequestBuilder {
+    request.header(CALLER_HEADER, hmac_sha256_base64(CALLER_SECRET, signed.as_bytes()))
+}
 
 /// A purchase that an app pays; the script is chosen by the last four digits of what it costs.
 pub(crate) fn by_app(script: i64, vend: &str) -> Value {
@@ -77,7 +88,8 @@ pub(crate) fn moved(fleet: &TestFleet, id: PurchaseId) -> [usize; 3] {
 }
 
 async fn post(fleet: &TestFleet, path: &str, body: &Value) -> HttpAnswer {
-    fleet.send(fleet.http().post(fleet.url(path)).body(body.to_string())).await
+    let text = body.to_string();
+    fleet.send(by_gateway(fleet.http().post(fleet.url(path)), &text).body(text)).await
 }
 
 /// A fleet that asks for a sale's status each second.

@@ -7,7 +7,7 @@ mod head;
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -29,6 +29,10 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use guarded::{Guarded, Refused};
 use head::Refusal;
+
+/// The other end of a request's connection, among its extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub IpAddr);
 
 /// A connection that has not sent its next header by then is closed; so is a silent one.
 const HEADER_WITHIN: Duration = Duration::from_secs(10);
@@ -55,10 +59,11 @@ pub async fn serve(
             () = stop.cancelled() => break,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // More connections than allowed are closed at once: the caller sees it and retries.
                 let Ok(slot) = Arc::clone(&open).try_acquire_owned() else { continue };
-                let connection = graceful.watch(connection(stream, router.clone()));
+                let connection =
+                    graceful.watch(connection(stream, Peer(peer.ip()), router.clone()));
                 tokio::spawn(async move {
                     if let Err(error) = connection.await {
                         tracing::debug!(error = %error, "connection ended");
@@ -81,6 +86,7 @@ pub async fn serve(
 
 fn connection(
     stream: TcpStream,
+    peer: Peer,
     router: Router,
 ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + Send {
     let nodelay = stream.set_nodelay(true);
@@ -90,7 +96,8 @@ fn connection(
     let refused = Refused::default();
     let stream = Guarded::new(stream, Arc::clone(&refused));
     let requests = AtomicU64::new(0);
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(peer);
         // Requests of one connection are answered one after the other, in the order of their heads.
         let number = requests.fetch_add(1, Ordering::Relaxed);
         let refusal = refused.get().filter(|(at, _)| *at == number).map(|(_, refusal)| *refusal);

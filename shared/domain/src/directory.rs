@@ -191,6 +191,8 @@ pub struct Connector {
     /// Our account where buyers pay by card; with the adapter `card-sale` our endpoint there. Only
     /// with the adapters `card-payment` and `card-sale`.
     pub account: Option<String>,
+    /// Who may call us as this party; only with the adapter `card-sale`, and `None` = nobody.
+    pub callers: Option<crate::Callers>,
     /// No new purchases when false.
     pub active: bool,
     /// No real money, no real goods: for clients of the sandbox only.

@@ -4,6 +4,7 @@
 mod adapter;
 mod address;
 mod authentication;
+mod callers;
 mod decision;
 mod desk;
 mod directory;
@@ -28,6 +29,7 @@ pub use address::{AddressPolicy, Blocked, LOOPBACK, Rule};
 pub use authentication::{
     API_KEY_HEADER, AuthenticateBy, Authentication, AuthenticationOf, ClientIdentity,
 };
+pub use callers::{CallerRules, CallerSignature, Callers};
 pub use decision::{
     Answer, Change, Commit, Decision, FollowUp, LedgerEntry, NewDelivery, Next, TokenVerdict, Tries,
 };

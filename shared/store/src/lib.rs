@@ -17,10 +17,10 @@ mod tasks;
 mod verify;
 
 pub use directory::{
-    ClientRow, ConnectorRow, CountryRow, DeskRow, DirectoryImport, HistoryFilter, HistoryRow,
-    ImportError, ImportMode, ImportReport, IpnRow, KeyOutcome, Maintenance, NotifyRow, OperatorRow,
-    PlanRow, PortedRow, PrefixRow, ProductRow, ReasonRow, RowProblem, SourceRow, TemplateRow,
-    TermsRow, exported,
+    CallerRulesRow, CallersRow, ClientRow, ConnectorRow, CountryRow, DeskRow, DirectoryImport,
+    HistoryFilter, HistoryRow, ImportError, ImportMode, ImportReport, IpnRow, KeyOutcome,
+    Maintenance, NotifyRow, OperatorRow, PlanRow, PortedRow, PrefixRow, ProductRow, ReasonRow,
+    RowProblem, SourceRow, TemplateRow, TermsRow, exported,
 };
 pub use error::StoreError;
 pub use notifications::Notified;

@@ -71,6 +71,7 @@ fn connector(name: &str, party: Party, adapter: &str, inquiry: Inquiry) -> Conne
         codes: BTreeMap::new(),
         mo: (name == OPERATOR).then(operator),
         account: matches!(name, PAGE | APP).then(|| OWN.to_owned()),
+        callers: None,
         desk: None,
         active: true,
         sandbox: false,

@@ -8,7 +8,7 @@ use fleet_testkit::fleet::HttpAnswer;
 use serde_json::{Value, json};
 
 use super::cards::cards;
-use super::{SERIAL, access, app, ask_access, by_app, id_of, moved, post, sell};
+use super::{SERIAL, access, app, ask_access, by_app, by_gateway, id_of, moved, post, sell};
 
 /// A sale's callback with the sample's control.
 pub(crate) async fn tell(
@@ -39,7 +39,9 @@ async fn get(fleet: &TestFleet, texts: [&str; 6]) -> HttpAnswer {
     let names = ["type", "status", "orderid", "client_orderid", "amount", "control"];
     let query: Vec<(&str, &str)> = names.into_iter().zip(texts).collect();
     let url = fleet.url("/callbacks/card-sale/billblend-sample");
-    fleet.send(fleet.http().get(url).query(&query)).await
+    let url = reqwest::Url::parse_with_params(&url, &query).unwrap();
+    let signed = url.query().unwrap_or_default().to_owned();
+    fleet.send(by_gateway(fleet.http().get(url), &signed)).await
 }
 
 pub(crate) fn check_of(order: &Order, sale: &Initiated, token: &str) -> Value {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{LEASE, gateway, without};
 use crate::card_sale::refused::{check_of, tell_of};
-use crate::card_sale::{access, app, by_app, moved};
+use crate::card_sale::{access, app, by_app, by_gateway, moved};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_death_while_a_sale_begins_takes_one_purchase_in_and_is_paid_once() {
@@ -49,7 +49,9 @@ async fn a_death_at_the_check_of_a_sale_vouches_for_it_once_and_alike_when_asked
         let id: PurchaseId = sale.invoice_id.parse().unwrap();
         let body = check_of(&order, &sale, "token-1");
         let url = fleet.url(&format!("/sale/{}/check", sale.invoice_id));
-        let ask = async || fleet.http().post(&url).json(&body).send().await;
+        let text = body.to_string();
+        let request = || by_gateway(fleet.http().post(&url), &text).body(text.clone());
+        let ask = async || request().send().await;
         assert!(ask().await.is_err(), "{point}: nobody vouches for it");
         fleet.until_crashed(armed).await;
         assert_eq!(fleet.purchase(id).await.facts.len(), stored, "{point}");

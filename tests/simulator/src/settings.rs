@@ -35,6 +35,10 @@ pub struct SimulatorSettings {
     pub card_account: String,
     /// The merchant control key of the card gateway.
     pub sale_control_key: String,
+    /// The header in which the card gateway signs what it sends to the fleet.
+    pub sale_caller_header: String,
+    /// The key of that signature.
+    pub sale_caller_secret: String,
     /// The endpoint that the card gateway has for us.
     pub sale_endpoint: String,
     /// Effects beyond this many are refused with 507.
@@ -95,6 +99,8 @@ impl Default for SimulatorSettings {
             card_key: "sample-card-key".to_owned(),
             card_account: "77".to_owned(),
             sale_control_key: "B17F59B4-A7DC-41B4-8FF9-37D986B43D20".to_owned(),
+            sale_caller_header: "X-Sample-Signature".to_owned(),
+            sale_caller_secret: "sample-caller-secret".to_owned(),
             sale_endpoint: "1111".to_owned(),
             effects_max: 2_000_000,
             calls_max: 6_000_000,

@@ -13,6 +13,7 @@ mod intake;
 mod measured;
 mod msisdn;
 mod parameters;
+mod party_call;
 mod present;
 mod problem;
 mod problem_json;

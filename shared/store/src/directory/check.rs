@@ -337,6 +337,7 @@ impl Check {
         }
         self.authentication(&name, row, stored);
         self.adapter(&name, row);
+        self.callers(&name, row, stored);
     }
 
     fn notify(

@@ -6,6 +6,7 @@ use fleet_domain::{Adapter, Connector, DeskRules};
 use serde_json::{Value, json};
 
 use super::authenticate::{certificate_key, stored, wanted};
+use super::callers;
 use super::difference::{changed, number, sealed, secret_of};
 use super::load::{CERTIFICATE_KEY, CONNECTOR_SECRET, DESK_KEY, connector_row};
 use super::rows::{ConnectorRow, DeskRow};
@@ -18,6 +19,7 @@ pub(super) fn connector_secrets(
     let key = |c: &Connector| c.desk.as_ref().and_then(|desk| desk.msisdn_key.clone());
     changed(&[
         ("secret", before.and_then(|before| before.secret.clone()) != wanted.secret),
+        ("callers.secret", callers::secret_of(before) != callers::secret_of(Some(wanted))),
         ("desk.msisdn_key", before.and_then(key) != key(wanted)),
         (
             "certificate_key",
@@ -39,6 +41,7 @@ pub(super) fn connector_json(keyring: &Keyring, row: &ConnectorRow, wanted: &Con
     let id = connector_row(&row.name);
     let desk_key = wanted.desk.as_ref().and_then(|desk| desk.msisdn_key.clone());
     let certificate_key = certificate_key(&wanted.authentication);
+    let callers = wanted.callers.as_ref().map(callers::to_stored);
     json!({
         "name": row.name, "party": row.party, "adapter": row.adapter, "base_url": row.base_url,
         "plain_http": row.plain_http,
@@ -52,6 +55,7 @@ pub(super) fn connector_json(keyring: &Keyring, row: &ConnectorRow, wanted: &Con
         "codes": row.codes, "active": row.active, "sandbox": row.sandbox,
         "desk": row.desk.as_ref().map(desk), "mo": row.mo, "account": row.account,
         "desk_msisdn_key_sealed": sealed(keyring, DESK_KEY, id, &desk_key),
+        "callers_sealed": sealed(keyring, callers::CALLERS, id, &callers),
     })
 }
 
@@ -88,6 +92,7 @@ pub(super) fn wanted_connector(
         }),
         mo: row.mo.clone(),
         account: row.account.clone(),
+        callers: callers::wanted(row, before),
         active: row.active,
         sandbox: row.sandbox,
     })

@@ -126,6 +126,7 @@ pub(super) fn connector(directory: &Directory, connector: &Connector) -> Connect
         desk: connector.desk.as_ref().map(desk),
         mo: connector.mo.clone(),
         account: connector.account.clone(),
+        callers: connector.callers.as_ref().map(super::callers::exported),
         active: connector.active,
         sandbox: connector.sandbox,
         concurrency,

@@ -17,6 +17,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::authenticate::Stored;
+use super::callers;
 use super::numbering::{StoredCountry, StoredOperator};
 use super::terms::StoredTerms;
 use crate::pool::{get, no_row};
@@ -96,6 +97,7 @@ struct StoredConnector {
     desk_msisdn_key_sealed: Option<String>,
     mo: Option<MoAccount>,
     account: Option<String>,
+    callers_sealed: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -386,6 +388,7 @@ fn connector(unseal: Unseal<'_>, stored: StoredConnector) -> Result<Connector, S
         None => Some(Authentication::ByAdapter),
     };
     let incomplete = || StoreError::Unreadable(format!("{owner}: authenticate"));
+    let callers = secret(unseal, &owner, callers::CALLERS, row, stored.callers_sealed)?;
     Ok(Connector {
         authentication: authentication.ok_or_else(incomplete)?,
         desk: stored.desk.map(|desk| DeskRules {
@@ -410,6 +413,8 @@ fn connector(unseal: Unseal<'_>, stored: StoredConnector) -> Result<Connector, S
         codes: stored.codes,
         mo: stored.mo,
         account: stored.account,
+        // Where it cannot be read, nobody is let in.
+        callers: callers.as_ref().and_then(callers::from_stored),
         active: stored.active,
         sandbox: stored.sandbox,
     })

@@ -2,6 +2,7 @@
 
 mod across;
 mod authenticate;
+mod callers;
 mod charges;
 mod check;
 mod connectors;
@@ -18,6 +19,7 @@ mod rows;
 mod terms;
 mod words;
 
+pub use callers::{CallerRulesRow, CallersRow};
 pub use check::RowProblem;
 pub use export::exported;
 pub use history::{HistoryFilter, HistoryRow};

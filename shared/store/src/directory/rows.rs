@@ -9,6 +9,7 @@ use fleet_domain::{
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use super::callers::CallersRow;
 use super::numbering::{CountryRow, OperatorRow, PortedRow, PrefixRow};
 use super::terms::TermsRow;
 
@@ -252,6 +253,9 @@ pub struct ConnectorRow {
     /// Our account, with the adapter `card-payment` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
+    /// Who may call us as this party; with the adapter `card-sale` only, and must be there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callers: Option<CallersRow>,
     /// No new purchases when false.
     #[serde(default = "yes")]
     pub active: bool,

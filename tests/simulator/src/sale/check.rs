@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::sale::request::{Asked, SaleRequest};
 use crate::sale::signature::{agrees, sign};
-use crate::sale::{Place, text_of};
+use crate::sale::{Place, post, text_of};
 use crate::world::World;
 
 /// For the fleet to answer.
@@ -85,7 +85,8 @@ pub(crate) async fn check(
         fields.insert("sourceOfFunds".to_owned(), source);
     }
     let url = format!("{}/sale/{}/check", world.settings().gateway, place.invoice);
-    let Ok(answer) = world.http().post(url).json(&body).timeout(WITHIN).send().await else {
+    let asking = post(world, &url, &body).timeout(WITHIN);
+    let Ok(answer) = asking.send().await else {
         return Verdict::Lost;
     };
     if answer.status().is_server_error() {

@@ -15,7 +15,7 @@ use crate::confirm::{TRIES_APART, TRIES_MAX, TRY_DEADLINE, deliver};
 use crate::judge;
 use crate::record::EffectKind;
 use crate::sale::signature::{agrees, control, sign};
-use crate::sale::{Sale, SaleState, text_of};
+use crate::sale::{Sale, SaleState, by_gateway, post, text_of};
 use crate::state::{State, Visit};
 use crate::world::World;
 
@@ -87,7 +87,9 @@ async fn tell_turn(world: &World, visit: &Visit, turn: Turn) {
     }
     let Some(Callback { query, is_forged }) = turn.callback else { return };
     let url = format!("{}/callbacks/card-sale/{}", world.settings().gateway, visit.party);
-    let request = || world.http().get(&url).query(&query);
+    let Ok(url) = reqwest::Url::parse_with_params(&url, &query) else { return };
+    let signed = url.query().unwrap_or_default().to_owned();
+    let request = || by_gateway(world, world.http().get(url.clone()), signed.as_bytes());
     if is_forged {
         request().timeout(TRY_DEADLINE).send().await.ok();
         return;
@@ -101,7 +103,7 @@ async fn map(world: &World, visit: &Visit, mapping: Mapping) {
     let url = format!("{}/sale/notification", world.settings().gateway);
     for _ in 0..TRIES_MAX {
         let permit = world.confirmations().acquire().await;
-        let request = world.http().post(&url).json(&mapping.body);
+        let request = post(world, &url, &mapping.body);
         let answer = request.timeout(TRY_DEADLINE).send().await;
         drop(permit);
         match answer {

@@ -17,10 +17,12 @@ use serde_json::{Map, Value, json};
 use crate::bank::Reply;
 use crate::behaviour::{Behaviour, Confirmation, Pending};
 use crate::buyer::Deed;
+use crate::client::signature as signature_of;
 use crate::judge;
 use crate::sale::check::Verdict;
 use crate::sale::request::{NewCard, SaleRequest, StatusSession};
 use crate::state::{State, Visit};
+use crate::world::World;
 
 /// Card gateways have names that begin so.
 pub(crate) const GATEWAYS: &str = "billblend";
@@ -158,6 +160,24 @@ pub(crate) fn new_token() -> String {
 /// Whether the script leaves the signature to the fleet.
 pub(crate) fn is_unverified(behaviour: &Behaviour) -> bool {
     behaviour.confirm.iter().any(|told| Deed::of(&told.code).way == UNVERIFIED)
+}
+
+/// A request to the fleet, signed as the card gateway's.
+fn by_gateway(
+    world: &World,
+    request: reqwest::RequestBuilder,
+    signed: &[u8],
+) -> reqwest::RequestBuilder {
+    let settings = world.settings();
+    let signature = signature_of(&settings.sale_caller_secret, signed);
+    request.header(&settings.sale_caller_header, signature)
+}
+
+/// The same with a body.
+fn post(world: &World, url: &str, body: &Value) -> reqwest::RequestBuilder {
+    let body = body.to_string();
+    let request = world.http().post(url).header("content-type", "application/json");
+    by_gateway(world, request, body.as_bytes()).body(body)
 }
 
 /// An answer's body, unless it is too long to be one.

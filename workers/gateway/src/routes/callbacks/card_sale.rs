@@ -1,9 +1,11 @@
 //! How a device sale ended, told by the card gateway with its control. What does not fit what was
 //! asked for is kept without a purchase, for a person.
 
+use axum::Extension;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
+use fleet_boot::Peer;
 use fleet_contracts::openapi::{Document, Operation, Parameter};
 use fleet_contracts::{ControlKey, REFERENCE_CHARS_MAX, SALE_FACT, SaleCallback, plain};
 use fleet_domain::{Connector, NewFact, Private, TaskKey, told_by};
@@ -11,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::{funded_by, keep, teller, told_of};
 use crate::Gateway;
+use crate::party_call::PartyCall;
 use crate::problem::{Problem, fails};
 
 /// What a callback of a card gateway is.
@@ -49,6 +52,8 @@ fn word(least: u32, description: &str) -> Value {
 /// GET `/callbacks/card-sale/{connector}`.
 pub(crate) async fn callback(
     State(gateway): State<Gateway>,
+    Extension(Peer(peer)): Extension<Peer>,
+    headers: HeaderMap,
     name: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
 ) -> Result<StatusCode, Problem> {
@@ -56,9 +61,12 @@ pub(crate) async fn callback(
     let _place = gateway.requests.try_acquire().map_err(|_none_left| Problem::Unavailable)?;
     let query = query.unwrap_or_default();
     let told = SaleCallback::from_query(&query)?;
-    // A name that cannot be read is nobody's, and nobody's get the same answer as a wrong control.
+    // A name that cannot be read is nobody's, and nobody's get the same answer as a wrong control or
+    // another caller than the card gateway.
+    let call = PartyCall { peer, headers: &headers, signed: query.as_bytes() };
     let connector = teller(&directory, name, Connector::sells_on_devices).ok();
-    let connector = connector.filter(|one| is_signed(&told, one)).ok_or(Problem::NotAuthorised)?;
+    let connector = connector.filter(|one| is_signed(&told, one) && call.is_from(one));
+    let connector = connector.ok_or(Problem::NotAuthorised)?;
     let source = told_by(SALE_FACT, &connector.name);
     let fact = NewFact {
         task: task_of(&gateway, connector, &source, &told).await?,

@@ -1,22 +1,26 @@
 //! *Check sale*: the card gateway asks whether a sale is what the app says. What we vouch for may be
 //! paid from then on, so it is stored, and the reserve task told, before the answer.
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::{Extension, Json};
+use fleet_boot::Peer;
 use fleet_contracts::openapi::{Content, Document, Operation, Parameter};
 use fleet_contracts::{
     CheckReply, CheckSale, CheckedConsumer, CheckedFunds, CheckedReference, Rejection,
-    SALE_CHECKED, SaleTransaction, same_signature,
+    SALE_CHECKED, SaleTransaction, read_body, same_signature,
 };
 use fleet_domain::{Purchase, PurchaseId, PurchaseStatus, ReserveState};
 use fleet_store::{ConsumerCard, DeviceSale, SaleSession};
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
-use super::{ANOTHER_SESSION, HAS_ENDED, Signing, check_text, keep_fact, read};
+use super::{ANOTHER_SESSION, HAS_ENDED, Signing, check_text, is_from_its_gateway, keep_fact};
 use crate::Gateway;
+use crate::party_call::PartyCall;
+use crate::problem::whole;
 use crate::sale_problem::{SaleProblem, fails_as_sale};
 
 const NO_CARD: &str = "the card is none that this consumer may pay with";
@@ -35,7 +39,8 @@ pub(crate) fn describe(document: &mut Document) -> Operation {
     let reply = Content::json(document.written::<CheckReply>());
     let operation = Operation::new("checkSale", "Check sale (Billblend)")
         .about(
-            "From the card gateway, once for each nonce; the same again is answered the same. \
+            "From the card gateway, as the connector's row says who that is, once for each nonce; \
+             the same again is answered the same. \
              `serverCardId` stands in the reply, and in its signature, where the app named a card.",
         )
         .tag("device sales")
@@ -57,16 +62,25 @@ pub(crate) fn describe(document: &mut Document) -> Operation {
 /// POST `/sale/{invoiceId}/check`.
 pub(crate) async fn check(
     State(gateway): State<Gateway>,
+    Extension(Peer(peer)): Extension<Peer>,
+    headers: HeaderMap,
     invoice: Result<Path<String>, PathRejection>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<CheckReply>, SaleProblem> {
     let _place = gateway.requests.try_acquire().map_err(|_none_left| SaleProblem::Unavailable)?;
-    let asked: CheckSale = read(body)?;
+    let body = whole(body)?;
+    let asked: CheckSale = read_body(&body)?;
     check_text("session.token", &asked.session.token, 1, 128)?;
     let id = invoice.ok().and_then(|Path(id)| id.parse::<PurchaseId>().ok());
     let id = id.ok_or(SaleProblem::NotFound)?;
     let sale = gateway.store.device_sale(id).await?.ok_or(SaleProblem::NotFound)?;
-    let signing = Signing::of(&gateway.directory.current(), sale)?;
+    let directory = gateway.directory.current();
+    // Whoever is not the card gateway learns not even that there is such a sale.
+    let call = PartyCall { peer, headers: &headers, signed: &body };
+    if !is_from_its_gateway(&directory, &sale, &call) {
+        return Err(SaleProblem::NotFound);
+    }
+    let signing = Signing::of(&directory, sale)?;
     check_session(&signing, &asked)?;
     check_purchase(&gateway, &signing.sale).await?;
     let card = card_of(&gateway, &signing.sale, asked.client_card_id()).await?;

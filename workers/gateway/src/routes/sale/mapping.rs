@@ -2,19 +2,23 @@
 //! the consumer can pay with it again. It is taken once our own question about the sale was answered
 //! with an approval; before that it is a reason to ask, and the card gateway sends it again.
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
+use axum::http::HeaderMap;
+use axum::{Extension, Json};
+use fleet_boot::Peer;
 use fleet_contracts::openapi::{Content, Document, Operation};
-use fleet_contracts::{CardMapping, MappingReply, Rejection, SALE_MAPPED};
+use fleet_contracts::{CardMapping, MappingReply, Rejection, SALE_MAPPED, read_body};
 use fleet_domain::ReserveState;
 use fleet_store::{CardKept, DeviceSale};
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
-use super::{ANOTHER_SESSION, HAS_ENDED, Signing, check_text, keep_fact, read};
+use super::{ANOTHER_SESSION, HAS_ENDED, Signing, check_text, is_from_its_gateway, keep_fact};
 use crate::Gateway;
+use crate::party_call::PartyCall;
+use crate::problem::whole;
 use crate::sale_problem::{SaleProblem, fails_as_sale};
 
 /// What a card mapping is.
@@ -54,10 +58,13 @@ const ANOTHER_CARD: &str = "the sale has another card, or the card another consu
 /// POST `/sale/notification`.
 pub(crate) async fn notification(
     State(gateway): State<Gateway>,
+    Extension(Peer(peer)): Extension<Peer>,
+    headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<MappingReply>, SaleProblem> {
     let _place = gateway.requests.try_acquire().map_err(|_none_left| SaleProblem::Unavailable)?;
-    let told: CardMapping = read(body)?;
+    let body = whole(body)?;
+    let told: CardMapping = read_body(&body)?;
     let (bin, card) = (&told.source_card.bin, &told.source_card.reference.server_card_id);
     check_text("sourceCard.reference.serverCardId", card, 1, 128)?;
     if bin.len() > 8 || !bin.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -67,10 +74,12 @@ pub(crate) async fn notification(
     let access = gateway.store.sale_access(&told.session.access_token).await?;
     let access = access.ok_or_else(refused)?;
     let sale = gateway.store.sale_of(&access).await?.ok_or_else(refused)?;
-    if !is_of(&sale, &told) {
+    let directory = gateway.directory.current();
+    let call = PartyCall { peer, headers: &headers, signed: &body };
+    if !is_of(&sale, &told) || !is_from_its_gateway(&directory, &sale, &call) {
         return Err(refused());
     }
-    let signing = Signing::of(&gateway.directory.current(), sale)?;
+    let signing = Signing::of(&directory, sale)?;
     check_paid(&gateway, &signing.sale, &told.session.token).await?;
     match gateway.store.keep_card(&signing.sale, card, bin).await? {
         CardKept::Kept | CardKept::Same => {}

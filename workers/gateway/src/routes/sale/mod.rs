@@ -17,6 +17,7 @@ use rand::distr::{Alphanumeric, SampleString};
 use serde::de::DeserializeOwned;
 
 use crate::Gateway;
+use crate::party_call::PartyCall;
 use crate::problem::whole;
 use crate::routes::callbacks::{keep, reserve_task};
 use crate::sale_problem::SaleProblem;
@@ -43,6 +44,13 @@ fn check_text(name: &str, text: &str, at_least: usize, most: usize) -> Result<()
     }
     let problem = format!("must have {at_least} to {most} characters, no control characters");
     Err(Rejection::field(name, &problem))
+}
+
+/// Whether a call about a sale is of the card gateway that the sale is paid at.
+fn is_from_its_gateway(directory: &Directory, sale: &DeviceSale, call: &PartyCall<'_>) -> bool {
+    let connector = directory.connectors.get(&sale.funding_source);
+    let connector = connector.filter(|connector| connector.sells_on_devices());
+    connector.is_some_and(|connector| call.is_from(connector))
 }
 
 /// Tells the reserve task of a sale something that it asks the card gateway about; the same again is
