@@ -424,7 +424,7 @@ create table dead_letter (
 -- A letter is listed by where it stands and why it is dead; history is not read for what is new.
 create index dead_letter_state on dead_letter (state, cause, received_at, letter);
 
--- Live processes: the clock reads from them what has reached a worker, and who shares a lane.
+-- Live processes: the clock reads from them what has reached a worker, and permits are leased by them.
 create table heartbeat (
     process uuid not null,
     kind smallint not null,
@@ -432,5 +432,30 @@ create table heartbeat (
     alive_at timestamptz not null,
     watermark timestamptz,
     unclaimed integer not null default 0,
+    -- beats are numbered: one that comes in late says nothing
+    number bigint not null default 0,
+    -- until then calls of this process may be under way, whatever became of it: its lease + its
+    -- longest call
+    calls_until timestamptz not null,
     primary key (process, kind)
+) with (fillfactor = 50);
+
+-- How a lane's permits are split: each counts until its process gives it back, or until that one's
+-- calls can no longer be under way. `need` is what the process could use.
+create table lane_permit (
+    lane integer not null,
+    process uuid not null,
+    kind smallint not null,
+    permits integer not null check (permits >= 0),
+    need integer not null check (need >= 0),
+    -- its circuit is open: of these one holds a permit at a time
+    probe boolean not null default false,
+    primary key (lane, process)
+) with (fillfactor = 50);
+create index lane_permit_process on lane_permit (process, kind);
+
+-- What all processes share of a lane beside its permits: when the next call at its rate is due.
+create table lane_state (
+    lane integer primary key,
+    next_call_at timestamptz
 ) with (fillfactor = 50);

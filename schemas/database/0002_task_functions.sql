@@ -668,8 +668,10 @@ begin
 end $$;
 
 -- One look of the clock at one kind. Only lanes that are named are looked at, each for as many
--- tasks as it has room. Every row that is read gets a new due time, except those that found no
--- room: they keep their place, because they are the next to go.
+-- tasks as it has room; a lane without any is only asked whether more is due. Rows that only look due
+-- get a new due time; those that found no room keep their place and are not written, because they
+-- are the next to go. What is taken goes to the caller's own engine and has no hint: a row that is
+-- still queued after its ten seconds was lost with it.
 create function fleet_tick_v1(
     p_kind smallint, p_take integer, p_lane integer[], p_room integer[], p_queue_ready bigint
 ) returns table (ours boolean, db_now timestamptz, purchase uuid, slot integer, lane integer,
@@ -697,13 +699,12 @@ begin
                    or coalesce(p_queue_ready = 0 and v_idle, false)
                    or coalesce(t.hinted_at < v_now - interval '10 minutes', true)) as lost
         from (select r.lane, least(r.room, p_take) as room
-              from unnest(p_lane, p_room) as r (lane, room) where r.room > 0) room
+              from unnest(p_lane, p_room) as r (lane, room)) room
         cross join lateral (
             select c.* from task c
             where c.kind = p_kind and c.lane = room.lane and c.due_at <= v_now
             order by c.due_at
-            limit room.room + 16
-            for update skip locked) t
+            limit room.room + 16) t
     ), sorted as (
         select d.*, p_kind as kind, w.wants,
                count(*) filter (where w.wants)
@@ -711,10 +712,15 @@ begin
         from due d
         cross join lateral (
             select d.state = 3 or d.lost or (d.state = 2 and d.lease <= v_now) as wants) w
+    ), locked as (
+        select s.* from (select * from sorted offset 0) s
+        join task t on t.purchase = s.purchase and t.kind = s.kind and t.slot = s.slot
+        where (not s.wants or s.nth <= s.room) and t.state = s.state and t.due_at = s.due_at
+        for update of t skip locked
     ), written as (
         update task t
         set state = case when s.wants then 1 else t.state end,
-            hinted_at = case when s.wants then v_now else t.hinted_at end,
+            hinted_at = case when s.wants then null else t.hinted_at end,
             due_at = case
                 when s.wants then v_now + interval '10 seconds'
                 when s.state = 2 then s.lease
@@ -723,34 +729,130 @@ begin
                 when v_now < t.hinted_at + interval '30 seconds'
                     then t.hinted_at + interval '30 seconds'
                 else v_now + interval '2 minutes' end
-        from sorted s
+        from locked s
         where t.purchase = s.purchase and t.kind = s.kind and t.slot = s.slot
-          and (not s.wants or s.nth <= s.room)
         returning t.purchase, t.slot, t.lane, s.wants, s.lost, s.state = 4 as reminded
     )
     select true, v_now, w.purchase, w.slot, w.lane, w.lost, w.reminded
-    from written w where w.wants or w.reminded;
+    from written w where w.wants or w.reminded
+    union all
+    -- A lane of which more is due than there was room for: no purchase is named.
+    select distinct true, v_now, null::uuid, null::integer, s.lane, false, false
+    from sorted s where s.wants and s.nth > s.room;
 end $$;
 
--- A live process tells what it has seen; the answer is how many of its kind are alive.
+-- A live process tells what it has seen, and leases permits. It names every lane of which it holds or
+-- needs any: what it may be using (`held`), how many permits it could use, how many it would like to
+-- keep at hand, and how many calls it could begin by the lane's rate. The answer names for each lane
+-- the permits that it may use from now on, until its lease ends.
+--
+-- The sum that is counted is never above the lane's limit, but for what is held already: a process
+-- that is to use fewer hears it here, and gives them back with its next beat, once it uses fewer.
 create function fleet_beat_v1(
-    p_process uuid, p_kind smallint, p_service text, p_watermark timestamptz, p_unclaimed integer
-) returns integer language plpgsql volatile as $$
+    p_process uuid, p_kind smallint, p_service text, p_watermark timestamptz, p_unclaimed integer,
+    p_number bigint, p_calls_for interval, p_lane integer[], p_held integer[], p_need integer[],
+    p_spare integer[], p_calls integer[], p_probe boolean[]
+) returns table (lane integer, permits integer, rate integer, calls integer, first_call interval)
+language plpgsql volatile set enable_seqscan = off as $$
+#variable_conflict use_column
 declare
-    v_now constant timestamptz := fleet_now();
+    v_now timestamptz;
+    v_late boolean;
 begin
-    insert into heartbeat as h (process, kind, service, alive_at, watermark, unclaimed)
-    values (p_process, p_kind, p_service, v_now, p_watermark, p_unclaimed)
+    -- One beat of a kind at a time: nothing else is waited for, so that nobody waits in a ring.
+    perform pg_advisory_xact_lock(72, p_kind);
+    v_now := fleet_now();
+    select h.number >= p_number into v_late
+    from heartbeat h where h.process = p_process and h.kind = p_kind;
+    if v_late then
+        return;
+    end if;
+    insert into heartbeat as h (process, kind, service, alive_at, watermark, unclaimed, number,
+                                calls_until)
+    values (p_process, p_kind, p_service, v_now, p_watermark, p_unclaimed, p_number,
+            v_now + p_calls_for)
     on conflict (process, kind) do update
-    set alive_at = excluded.alive_at, unclaimed = excluded.unclaimed,
-        watermark = greatest(excluded.watermark, h.watermark);
+    set alive_at = excluded.alive_at, unclaimed = excluded.unclaimed, number = excluded.number,
+        watermark = greatest(excluded.watermark, h.watermark),
+        calls_until = greatest(excluded.calls_until, h.calls_until);
+
+    -- What it does not name any more, and what dead processes held of the lanes that it names.
+    delete from lane_permit m
+    where m.process = p_process and m.kind = p_kind and m.lane <> all (p_lane);
+    delete from lane_permit m
+    where m.lane = any (p_lane) and m.process <> p_process and not exists (
+        select from heartbeat h
+        where h.process = m.process and h.kind = m.kind and h.calls_until > v_now);
+
+    return query
+    with ask as (
+        select u.lane, u.held, u.need, u.spare, u.calls, u.probe, l.concurrency as most,
+               l.rate_per_second as rate
+        from unnest(p_lane, p_held, p_need, p_spare, p_calls, p_probe)
+             as u (lane, held, need, spare, calls, probe)
+        join lane l on l.lane = u.lane and l.kind = p_kind
+    ), beside as (
+        select a.*, o.held as others_hold, o.need as others_need, o.needs, o.processes, o.probing,
+               -- Where there are fewer permits than processes that need one, those that have one
+               -- keep it: tasks go to where the permits are.
+               greatest(1, a.most / greatest(1, o.needing + (a.need > 0)::integer)) as share
+        from ask a
+        cross join lateral (
+            select coalesce(sum(m.permits), 0)::integer as held,
+                   coalesce(sum(m.need), 0)::integer as need, count(*)::integer as processes,
+                   count(*) filter (where m.need > 0)::integer as needing,
+                   coalesce(array_agg(m.need), '{}') as needs,
+                   coalesce(bool_or(m.probe and m.permits > 0), false) as probing
+            from lane_permit m where m.lane = a.lane and m.process <> p_process) o
+    ), allowed as (
+        select b.*, least(
+                   case when not b.probe then b.most when b.probing then 0 else 1 end,
+                   -- What nobody needs is kept at hand by all alike.
+                   b.need + least(b.spare, greatest(0, b.most - b.need - b.others_need)
+                                           / (b.processes + 1)),
+                   -- Its share, and what is left when each of the others has its own.
+                   greatest(case when b.need > 0 then b.share else 0 end,
+                            b.most - (select coalesce(sum(least(n, b.share)), 0)::integer
+                                      from unnest(b.needs) n))) as may
+        from beside b
+    ), counted as (
+        select a.*, greatest(a.held, least(a.may, a.most - a.others_hold)) as permits
+        from allowed a
+    ), booked as (
+        select c.*, s.first_at,
+               case when c.rate = 0 then 0 else greatest(0, least(
+                   c.calls, floor(extract(epoch from v_now + interval '1 second' - s.first_at)
+                                  * c.rate)::integer + 1)) end as booked
+        from counted c
+        cross join lateral (
+            select greatest(v_now, (select l.next_call_at from lane_state l
+                                    where l.lane = c.lane)) as first_at) s
+    ), leased as (
+        insert into lane_permit as m (lane, process, kind, permits, need, probe)
+        select c.lane, p_process, p_kind, c.permits, c.need, c.probe from counted c
+        where c.permits > 0 or c.need > 0
+        on conflict on constraint lane_permit_pkey do update
+        set permits = excluded.permits, need = excluded.need, probe = excluded.probe
+        where (m.permits, m.need, m.probe)
+              <> (excluded.permits, excluded.need, excluded.probe)
+    ), given_back as (
+        delete from lane_permit m using counted c
+        where m.lane = c.lane and m.process = p_process and c.permits <= 0 and c.need <= 0
+    ), calls_written as (
+        insert into lane_state as l (lane, next_call_at)
+        select b.lane, b.first_at + b.booked * interval '1 second' / b.rate
+        from booked b where b.booked > 0
+        on conflict on constraint lane_state_pkey do update set next_call_at = excluded.next_call_at
+    )
+    select b.lane, greatest(0, least(b.may, b.most - b.others_hold)), b.rate, b.booked,
+           b.first_at - v_now
+    from booked b;
+
     -- After an hour without a database all rows are old at once, and each process holds its own.
     delete from heartbeat h
     using (select o.process, o.kind from heartbeat o
            where o.alive_at < v_now - interval '1 hour' for update skip locked) old
     where h.process = old.process and h.kind = old.kind;
-    return greatest(1, (select count(*)::integer from heartbeat
-                        where kind = p_kind and alive_at > v_now - interval '5 seconds'));
 end $$;
 
 -- A result or a message once more, by hand: due now, whatever became of it. An index of 1 says that an

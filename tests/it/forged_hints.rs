@@ -17,7 +17,7 @@ const JOBS: [(Queue, TaskKind); 5] = [
 
 fn hint(kind: TaskKind, purchase: PurchaseId, slot: i32, lane: i32) -> Letter {
     let task = (TaskKey { purchase, kind, slot }, LaneId(lane));
-    let hint = JobHint { kind, published_at: Utc::now(), paced: false, tasks: vec![task] };
+    let hint = JobHint { kind, published_at: Utc::now(), tasks: vec![task] };
     Letter::new(hint.to_bytes())
 }
 

@@ -35,6 +35,7 @@ mod fraud;
 mod identity;
 mod in_flight;
 mod kills;
+mod limits;
 mod maintenance;
 mod mno_lookup;
 mod mo_charge;

@@ -358,7 +358,6 @@ async fn a_second_copy_of_a_hint_and_a_killed_worker_send_nothing_twice() {
     let hint = fleet_contracts::JobHint {
         kind: TaskKind::Notify,
         published_at: chrono::Utc::now(),
-        paced: false,
         tasks: vec![(task.key, task.lane), (TaskKey { slot: 150, ..task.key }, task.lane)],
     };
     let administrator = fleet.administrator().await;

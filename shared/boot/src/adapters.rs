@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use fleet_broker::{Outgoing, Publisher, Target};
 use fleet_contracts::{JobHint, Queue};
 use fleet_domain::{
-    ClaimGroup, ClaimVerdict, Commit, FactOutcome, FollowUp, Free, Heartbeat, Job, LaneId, NewFact,
-    PurchaseId, TaskKey, TaskKind, Tick, TickReport,
+    ClaimGroup, ClaimVerdict, Commit, FactOutcome, FollowUp, Free, Heartbeat, Job, LaneId,
+    LaneLease, NewFact, PurchaseId, TaskKey, TaskKind, Tick, TickReport,
 };
 use fleet_engine::{Committed, HintSink, Published, StoreFault, TaskStore, hints_of};
 use fleet_store::{Store, StoreError};
@@ -61,7 +61,7 @@ impl TaskStore for StoreTasks {
         self.store.tick(tick).await.map_err(|error| fault(&error))
     }
 
-    async fn beat(&self, beat: &Heartbeat) -> Result<u32, StoreFault> {
+    async fn beat(&self, beat: &Heartbeat) -> Result<Vec<LaneLease>, StoreFault> {
         self.store.beat(self.process, beat).await.map_err(|error| fault(&error))
     }
 }
@@ -87,12 +87,12 @@ impl HintPublisher {
                 (TaskKey { purchase, kind: task.kind, slot: task.slot }, task.lane)
             })
             .collect();
-        self.publish(hints_of(&tasks, now, false)).await;
+        self.publish(hints_of(&tasks, now)).await;
     }
 
     /// The hint of a task that a fact woke.
     pub async fn publish_one(&self, key: TaskKey, lane: LaneId, now: DateTime<Utc>) {
-        self.publish(hints_of(&[(key, lane)], now, false)).await;
+        self.publish(hints_of(&[(key, lane)], now)).await;
     }
 }
 

@@ -18,9 +18,6 @@ pub struct JobHint {
     pub kind: TaskKind,
     /// The database's time when it was made.
     pub published_at: DateTime<Utc>,
-    /// True when the clock doled these tasks out: they had waited for room in their lane, so they
-    /// are not put back behind others that wait.
-    pub paced: bool,
     /// The tasks, 1 to 32, and the lane of each.
     pub tasks: Vec<(TaskKey, LaneId)>,
 }
@@ -35,9 +32,6 @@ pub struct JobHintV1 {
     pub kind: i16,
     /// RFC 3339.
     pub published_at: DateTime<Utc>,
-    /// True when the clock doled these tasks out; absent means false.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub paced: bool,
     /// (purchase, slot, lane), 1 to 32 of them.
     #[schemars(length(min = 1, max = 32))]
     pub tasks: Vec<(Uuid, i32, i32)>,
@@ -62,7 +56,6 @@ impl JobHint {
             v: HINT_VERSION,
             kind: self.kind.code(),
             published_at: self.published_at,
-            paced: self.paced,
             tasks: self
                 .tasks
                 .iter()
@@ -102,7 +95,6 @@ impl JobHint {
         Ok(Self {
             kind,
             published_at: wire.published_at,
-            paced: wire.paced,
             tasks: wire.tasks.into_iter().map(task).collect(),
         })
     }
@@ -115,7 +107,7 @@ mod tests {
     fn hint() -> JobHint {
         let key = TaskKey { purchase: PurchaseId::generate(), kind: TaskKind::Settle, slot: 0 };
         let tasks = vec![(key, LaneId(7))];
-        JobHint { kind: TaskKind::Settle, published_at: Utc::now(), paced: true, tasks }
+        JobHint { kind: TaskKind::Settle, published_at: Utc::now(), tasks }
     }
 
     #[test]

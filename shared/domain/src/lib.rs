@@ -56,7 +56,9 @@ pub use task::{
     ClaimAsk, ClaimVerdict, ClaimedTask, CommitVerdict, ExchangeTimes, ParkClass, SentUntil,
     TaskKey, TaskKind, TaskState,
 };
-pub use task_ops::{ClaimGroup, DueTask, FactOutcome, Free, Heartbeat, Tick, TickReport};
+pub use task_ops::{
+    ClaimGroup, DueTask, FactOutcome, Free, Heartbeat, LaneAsk, LaneLease, Tick, TickReport,
+};
 pub use terms::{Agreed, Amounts, Settlement, ShareRule, Terms};
 pub use time::{between, later};
 pub use tracks::{

@@ -35,13 +35,14 @@ pub struct Tick {
     pub kind: TaskKind,
     /// How many tasks may be taken of one lane in this tick.
     pub take_max: u32,
-    /// What each lane has room for; a lane that is not named is not looked at.
+    /// What each lane has room for; a lane that is not named is not looked at, and one without room
+    /// is only asked whether more is due.
     pub lane_room: Vec<(LaneId, u32)>,
     /// Messages that are ready in the kind's queue, if the broker told.
     pub queue_ready: Option<u64>,
 }
 
-/// A task that the clock queued and that must be published.
+/// A task that is queued, and to be published or handed to an engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DueTask {
     /// Which task.
@@ -57,12 +58,14 @@ pub struct TickReport {
     pub ours: bool,
     /// The database's time of the tick.
     pub now: DateTime<Utc>,
-    /// To be published.
+    /// For the engine of the process that looked.
     pub due: Vec<DueTask>,
     /// Of these, how many were queued already: their hint was lost.
     pub lost: u32,
     /// Parked tasks whose reminder came up.
     pub reminded: u32,
+    /// Lanes of which more is due than they had room for.
+    pub more: Vec<LaneId>,
 }
 
 /// What a live process tells the others.
@@ -74,6 +77,44 @@ pub struct Heartbeat {
     pub watermark: Option<DateTime<Utc>>,
     /// Tasks received and not claimed yet.
     pub unclaimed: u32,
+    /// Beats of a process and kind are numbered: one that comes in late is nothing.
+    pub number: u64,
+    /// How long calls may be under way that begin before this beat's lease ends.
+    pub calls_for: Duration,
+    /// Every lane of which it holds or needs permits; what it does not name is given back.
+    pub lanes: Vec<LaneAsk>,
+}
+
+/// What a process asks of a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaneAsk {
+    /// The lane.
+    pub lane: LaneId,
+    /// Permits that it may be using until it is answered.
+    pub held: u32,
+    /// Permits that it could use.
+    pub need: u32,
+    /// Permits that it would keep at hand beside.
+    pub spare: u32,
+    /// Calls that it could begin by the lane's rate.
+    pub calls: u32,
+    /// Its circuit is open: of such processes one gets a permit at a time, and no more than one.
+    pub probe: bool,
+}
+
+/// What a process gets of a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaneLease {
+    /// The lane.
+    pub lane: LaneId,
+    /// Calls that it may have under way, until its lease ends.
+    pub permits: u32,
+    /// The lane's rate; 0 = no limit, and no call is booked.
+    pub rate_per_second: u32,
+    /// Calls that are booked for it, one after the other at the lane's rate.
+    pub calls: u32,
+    /// When the first of them may begin, from the answer on.
+    pub first_call: Duration,
 }
 
 /// What became of one fact.

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::commit::{Decided, retry_delays, size};
 use crate::exchange::{self, Allowed, Health, POISON_CLAIMS};
-use crate::lane::Gate;
+use crate::lane::{Change, Gate};
 use crate::pace::Pace;
 use crate::runner::Shared;
 use crate::sent;
@@ -48,7 +48,7 @@ impl<T: TaskStore, H: HintSink> Drop for Permit<T, H> {
             }
             window.release(self.lane, Instant::now());
         }
-        self.shared.changed.notify_one();
+        self.shared.permit_released();
     }
 }
 
@@ -77,7 +77,7 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
             if ready > 0 && !wait.is_zero() {
                 tokio::time::sleep(wait).await;
             }
-            let asks = this.shared.window().next_group();
+            let asks = this.shared.window().next_group(Instant::now());
             if asks.is_empty() {
                 drop(slot);
                 tokio::select! {
@@ -255,26 +255,37 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
         let began = Instant::now();
         // Whoever may only end needs no open circuit for that.
         let asks = allowed != Allowed::OnlyLookUp || job.task.former_sent_until.is_some();
-        let gate = if asks { self.shared.window().gate(lane, began) } else { Gate::Go };
-        if let Gate::HeldBack(wait) = gate {
-            drop(permit);
-            // Nobody answers there, and its time is up: that is not our fault.
-            let commit = if job.is_past_deadline() {
-                exchange::commit_of(&*step, &directory, &job, exchange::end())
-            } else {
-                exchange::held_back(&job, wait)
-            };
-            return Some(Decided { commit, lane, alone });
-        }
+        let gate = self.shared.window().gate(lane, began, asks);
+        let leased_until = match gate {
+            Gate::Go(leased_until) => leased_until,
+            Gate::LeaseOver => {
+                drop(permit);
+                let key = job.task.key;
+                self.give_back(Free { key, token: job.task.token }).await;
+                return None;
+            }
+            Gate::HeldBack(wait) => {
+                drop(permit);
+                // Nobody answers there, and its time is up: that is not our fault.
+                let commit = if job.is_past_deadline() {
+                    exchange::commit_of(&*step, &directory, &job, exchange::end())
+                } else {
+                    exchange::held_back(&job, wait)
+                };
+                return Some(Decided { commit, lane, alone });
+            }
+        };
         permit.passed = asks;
         let deadline = step.call_deadline(&directory, &job);
-        let attempt = exchange::attempt(claim_began, lease, deadline);
+        let mut attempt = exchange::attempt(claim_began, lease, deadline);
+        attempt.send_before = attempt.send_before.min(leased_until);
         let asking = exchange::exchange(&*step, &directory, &job, allowed, attempt);
         fleet_telemetry::crash_point(self.shared.kind.name(), "call.before");
         let (exchanged, sent_at) = sent::watched(asking).await;
         fleet_telemetry::crash_point(self.shared.kind.name(), "call.answered");
         job.task.exchange = sent::times(&job.task, claim_began, sent_at);
-        self.told(&directory, permit, &exchanged, began);
+        let too_late = sent_at.is_none() && Instant::now() >= attempt.send_before;
+        self.told(&directory, permit, &exchanged, (began, too_late));
         let commit = exchange::commit_of(&*step, &directory, &job, exchanged);
         Some(Decided { commit, lane, alone })
     }
@@ -285,18 +296,28 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
         directory: &fleet_domain::Directory,
         mut permit: Permit<T, H>,
         exchanged: &exchange::Exchanged<S::Reply>,
-        began: Instant,
+        (began, too_late): (Instant, bool),
     ) {
         let lane = permit.lane;
         let owner = directory.lanes.get(&lane).map_or("", |lane| lane.owner.as_str());
         let kind = self.shared.kind.name();
         let now = Instant::now();
         fleet_telemetry::metrics().exchange(kind, owner, exchanged.word(), now - began);
-        if exchanged.health != Health::NotAsked {
+        // What was not sent because we were too slow says nothing about the other side.
+        if exchanged.health != Health::NotAsked && !too_late {
             permit.passed = false;
             let failed = exchanged.health == Health::Failed;
-            if self.shared.window().call_ended(lane, failed, now) {
-                tracing::warn!(kind, owner, "circuit opened");
+            let changed = self.shared.window().call_ended(lane, failed, now);
+            match changed {
+                Some(Change::Opened) => {
+                    let cause = exchanged.cause().unwrap_or_default();
+                    tracing::warn!(kind, lane = lane.0, owner, cause, "circuit opened");
+                }
+                Some(Change::Closed(after)) => {
+                    let seconds = after.as_secs();
+                    tracing::info!(kind, lane = lane.0, owner, seconds, "circuit closed");
+                }
+                None => {}
             }
         }
         drop(permit);
@@ -304,7 +325,7 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
 
     fn release(&self, lane: LaneId) {
         self.shared.window().release(lane, Instant::now());
-        self.shared.changed.notify_one();
+        self.shared.permit_released();
     }
 
     /// A row that cannot be read is parked by a commit that needs nothing of it.

@@ -198,16 +198,12 @@ fn hints_after(group: &[Decided], verdicts: &[CommitVerdict], now: DateTime<Utc>
             }));
         }
     }
-    hints_of(&tasks, now, false)
+    hints_of(&tasks, now)
 }
 
 /// Hints of up to 32 tasks each, one kind a hint. Kinds without a queue have none.
 #[must_use]
-pub fn hints_of(
-    tasks: &[(TaskKey, LaneId)],
-    published_at: DateTime<Utc>,
-    paced: bool,
-) -> Vec<JobHint> {
+pub fn hints_of(tasks: &[(TaskKey, LaneId)], published_at: DateTime<Utc>) -> Vec<JobHint> {
     let mut hints = Vec::new();
     for kind in TaskKind::ALL {
         if Queue::of(kind).is_none() {
@@ -215,7 +211,7 @@ pub fn hints_of(
         }
         let of_kind: Vec<_> = tasks.iter().filter(|(key, _)| key.kind == kind).copied().collect();
         for chunk in of_kind.chunks(HINT_TASKS_MAX) {
-            hints.push(JobHint { kind, published_at, paced, tasks: chunk.to_vec() });
+            hints.push(JobHint { kind, published_at, tasks: chunk.to_vec() });
         }
     }
     hints

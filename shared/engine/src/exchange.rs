@@ -50,6 +50,20 @@ impl<T> Exchanged<T> {
         Self { learnt, sent, health }
     }
 
+    /// Why nothing was learnt.
+    pub(crate) fn cause(&self) -> Option<&str> {
+        match &self.learnt {
+            Learnt::Unknown { cause } | Learnt::NotSent { cause, .. } => Some(cause),
+            Learnt::Done(_)
+            | Learnt::Refused(_)
+            | Learnt::Pending
+            | Learnt::Asked { .. }
+            | Learnt::NotDone
+            | Learnt::CannotTell
+            | Learnt::Ended(_) => None,
+        }
+    }
+
     /// The word in metrics.
     pub(crate) const fn word(&self) -> &'static str {
         match &self.learnt {

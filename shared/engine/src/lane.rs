@@ -1,39 +1,53 @@
-//! One lane in one process: its share of permits and rate, its circuit, and who waits for it.
+//! One lane in one process: the permits and calls that it has leased, its circuit, and who waits.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use fleet_domain::TaskKey;
+use fleet_domain::{LaneAsk, LaneId, LaneLease, TaskKey};
 use tokio::time::Instant;
 
-/// A doled task whose hint has not come back within this time went to another process.
-const DOLED_FOR: Duration = Duration::from_secs(1);
 /// How long fresh hints are put back after the lane was seen to have waiting rows.
 const BACKLOG_FOR: Duration = Duration::from_millis(500);
-/// How far ahead of its rate a lane may run.
-const BURST: Duration = Duration::from_millis(100);
+/// A booked call that has not begun within this time is dropped: no more than this much of a lane's
+/// rate comes at once.
+const LATE_MAX: Duration = Duration::from_millis(500);
+/// A lane that was used within this time keeps permits at hand.
+const KEPT_FOR: Duration = Duration::from_secs(60);
+/// How soon a process asks again for what it did not get.
+const ASK_AGAIN: Duration = Duration::from_millis(250);
+/// Permits that are asked for while more waits in the table than anybody has counted.
+const BACKLOG_NEED: usize = 8;
 /// A circuit never stays open longer than this before one probe.
 const OPEN_MAX: Duration = Duration::from_secs(30);
 
-/// Permits while the circuit is not closed: one probe, and a trickle of tasks that may have come to
-/// their end without asking. The rest stays in the table, untouched.
-const OPEN_PERMITS: usize = 2;
 /// Calls at the same time right after a circuit closed; each success adds one, up to the limit.
 const RAMP_BEGIN: usize = 2;
 
 /// May a call leave?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Gate {
-    /// Yes.
-    Go,
+    /// Yes, before the lease ends.
+    Go(Instant),
     /// No: the circuit is open for that long.
     HeldBack(Duration),
+    /// No: the lease of its permit is over.
+    LeaseOver,
+}
+
+/// What became of a circuit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// It was closed and is open.
+    Opened,
+    /// It was open for that long and is closed.
+    Closed(Duration),
 }
 
 /// A circuit: closed, open, then one probe, then a ramp.
 #[derive(Debug, Default)]
 struct Circuit {
     failures: u32,
+    opened_at: Option<Instant>,
     open_until: Option<Instant>,
     open_for: Duration,
     probing: bool,
@@ -41,45 +55,91 @@ struct Circuit {
     ramp: Option<usize>,
 }
 
+/// Calls that are booked at a lane's rate.
+#[derive(Debug)]
+struct Booked {
+    next: Instant,
+    gap: Duration,
+    left: u32,
+}
+
 /// The state of a lane.
 #[derive(Debug, Default)]
 pub(crate) struct Lane {
+    /// The row's own limit, as far as the directory tells.
     limit: usize,
-    /// Time between two calls at the lane's rate; zero without one.
-    gap: Duration,
-    /// When the next call would be due at exactly that rate.
-    next_call: Option<Instant>,
+    /// Calls that may be under way until the lease ends.
+    leased: usize,
+    /// What the fleet counts as ours.
+    counted: usize,
+    lease_until: Option<Instant>,
+    /// Calls a second; 0 = no limit.
+    rate: u32,
+    booked: VecDeque<Booked>,
     in_use: usize,
+    /// The most that was in use or waiting lately.
+    peak: usize,
+    used_at: Option<Instant>,
+    /// What the latest beat asked for; `None` = the next one says it.
+    asked: Option<LaneAsk>,
+    ask_again_at: Option<Instant>,
+    /// Others have the permits: what has none goes to the table, from where they are doled.
+    refused: bool,
+    /// More is due in the table than there was room for.
+    more_due: bool,
     backlog_until: Option<Instant>,
     circuit: Circuit,
-    doled: HashMap<TaskKey, Instant>,
     /// Tasks without a permit, oldest first.
     pub(crate) waiting: VecDeque<TaskKey>,
 }
 
 impl Lane {
-    /// Applies the directory's limits, split by the number of live processes.
-    pub(crate) fn limits(&mut self, concurrency: u32, rate_per_second: u32, processes: u32) {
-        let share = concurrency.div_ceil(processes.max(1)).max(1);
-        self.limit = usize::try_from(share).unwrap_or(usize::MAX);
-        let second = Duration::from_secs(1).saturating_mul(processes.max(1));
-        self.gap = second.checked_div(rate_per_second).unwrap_or_default();
+    /// Applies the directory's limit.
+    pub(crate) fn limit(&mut self, concurrency: u32) {
+        self.limit = usize::try_from(concurrency).unwrap_or(usize::MAX);
     }
 
     /// Takes a permit if there is one.
     pub(crate) fn take_permit(&mut self, now: Instant) -> bool {
-        if self.in_use >= self.permits() {
+        if self.in_use >= self.permits(now) || !self.take_call(now) {
             return false;
         }
-        if !self.gap.is_zero() {
-            let next_call = self.next_call.map_or(now, |at| at.max(now));
-            if next_call - now > BURST {
-                return false;
-            }
-            self.next_call = Some(next_call + self.gap);
-        }
         self.in_use += 1;
+        self.peak = self.peak.max(self.in_use);
+        self.used_at = Some(now);
         true
+    }
+
+    /// Takes a booked call, where the lane has a rate.
+    fn take_call(&mut self, now: Instant) -> bool {
+        if self.rate == 0 {
+            return true;
+        }
+        self.drop_late(now);
+        let Some(booked) = self.booked.front_mut().filter(|booked| booked.next <= now) else {
+            return false;
+        };
+        booked.next += booked.gap;
+        booked.left -= 1;
+        true
+    }
+
+    fn drop_late(&mut self, now: Instant) {
+        while let Some(booked) = self.booked.front_mut() {
+            while booked.left > 0 && booked.next + LATE_MAX < now {
+                booked.next += booked.gap;
+                booked.left -= 1;
+            }
+            if booked.left > 0 {
+                break;
+            }
+            self.booked.pop_front();
+        }
+    }
+
+    fn booked_calls(&self) -> usize {
+        let left = self.booked.iter().map(|booked| booked.left).sum::<u32>();
+        usize::try_from(left).unwrap_or(usize::MAX)
     }
 
     /// Gives a permit back.
@@ -87,22 +147,15 @@ impl Lane {
         self.in_use = self.in_use.saturating_sub(1);
     }
 
-    /// What the clock may dole out: enough to keep the lane busy until its next look.
+    /// What the clock may dole out: permits that nobody here waits for.
     pub(crate) fn room(&mut self, now: Instant) -> u32 {
-        self.doled.retain(|_, at| now - *at < DOLED_FOR);
-        let wanted = self.permits().saturating_mul(2);
-        let held = self.in_use + self.waiting.len() + self.doled.len();
-        u32::try_from(wanted.saturating_sub(held)).unwrap_or(u32::MAX)
-    }
-
-    /// Remembers what the clock doled out; when it filled the room, more is waiting.
-    pub(crate) fn doled(&mut self, key: TaskKey, now: Instant) {
-        self.doled.insert(key, now);
-    }
-
-    /// The hint of a doled task came back.
-    pub(crate) fn came_back(&mut self, key: &TaskKey) {
-        self.doled.remove(key);
+        self.drop_late(now);
+        let held = self.in_use + self.waiting.len();
+        let mut room = self.permits(now).saturating_sub(held);
+        if self.rate > 0 {
+            room = room.min(self.booked_calls().saturating_sub(self.waiting.len()));
+        }
+        u32::try_from(room).unwrap_or(u32::MAX)
     }
 
     /// The lane has due rows that wait in the table: fresh hints go behind them.
@@ -110,29 +163,153 @@ impl Lane {
         self.backlog_until = Some(now + BACKLOG_FOR);
     }
 
-    /// True while fresh hints are to be put back.
-    pub(crate) fn is_backlogged(&self, now: Instant) -> bool {
-        self.circuit.open_until.is_some() || self.backlog_until.is_some_and(|until| now < until)
-    }
-
-    /// Calls that may be under way now.
-    fn permits(&self) -> usize {
-        match (self.circuit.open_until, self.circuit.ramp) {
-            (Some(_), _) => self.limit.min(OPEN_PERMITS),
-            (None, Some(ramp)) => self.limit.min(ramp),
-            (None, None) => self.limit,
+    /// Whether more was due in the table than there was room for.
+    pub(crate) fn looked_at(&mut self, more_due: bool, now: Instant) {
+        self.more_due = more_due;
+        if more_due {
+            self.has_backlog(now);
+        } else {
+            self.refused = false;
         }
     }
 
-    /// Asks the circuit before a call.
-    pub(crate) fn gate(&mut self, now: Instant) -> Gate {
+    /// True while more is due than there was room for, and there is room.
+    pub(crate) fn wants_tasks(&mut self, now: Instant) -> bool {
+        self.more_due && self.room(now) > 0
+    }
+
+    /// True while fresh hints are to be put back.
+    pub(crate) fn is_backlogged(&self, now: Instant) -> bool {
+        self.refused
+            || self.circuit.open_until.is_some()
+            || self.backlog_until.is_some_and(|until| now < until)
+    }
+
+    /// What a beat asks for; until the answer the lane uses no more than it says. At the stop it only
+    /// gives back.
+    pub(crate) fn ask(
+        &mut self,
+        lane: LaneId,
+        now: Instant,
+        (regular, stopping): (bool, bool),
+    ) -> Option<LaneAsk> {
+        let busy = self.in_use + self.waiting.len();
+        let more = if self.more_due { self.leased.max(BACKLOG_NEED) } else { 0 };
+        // While the circuit is open one permit of all processes is for a probe, and for a trickle of
+        // tasks that may have come to their end without asking. The rest stays in the table.
+        let probe = self.circuit.open_until.is_some();
+        let need = match (stopping, probe) {
+            (true, _) => 0,
+            (false, true) => (busy + more).min(1),
+            (false, false) => busy + more,
+        };
+        let recent = self.used_at.is_some_and(|at| now - at < KEPT_FOR);
+        let spare = if recent && !stopping && !probe { self.peak.max(need) + 1 - need } else { 0 };
+        self.peak = if regular { busy.max(self.peak / 2) } else { busy.max(self.peak) };
+        self.leased = self.permits_leased(now).min(need + spare);
+        let held = self.leased.max(self.in_use);
+        self.counted = held;
+        let rate = usize::try_from(self.rate).unwrap_or(usize::MAX);
+        let more_calls = if self.more_due { rate.max(1) } else { 0 };
+        let calls = (self.waiting.len() + more_calls).saturating_sub(self.booked_calls());
+        let ask = LaneAsk {
+            lane,
+            held: size(held),
+            need: size(need),
+            spare: size(spare),
+            calls: if stopping { 0 } else { size(calls) },
+            probe,
+        };
+        let nothing = held == 0 && need == 0 && spare == 0;
+        self.asked = (!nothing).then_some(ask);
+        self.asked
+    }
+
+    /// What the beat that asked has brought; the lease runs from before it left.
+    pub(crate) fn leased(&mut self, lease: Option<&LaneLease>, until: Instant, now: Instant) {
+        let Some(ask) = self.asked else { return };
+        let leased = lease.map_or(0, |lease| lease.permits);
+        self.leased = usize::try_from(leased).unwrap_or(usize::MAX);
+        self.counted = self.counted.max(self.leased);
+        self.lease_until = Some(until);
+        let mut short = leased < ask.need;
+        if let Some(lease) = lease {
+            self.rate = lease.rate_per_second;
+            if let Some(gap) = Duration::from_secs(1).checked_div(self.rate) {
+                short |= lease.calls < ask.calls;
+                if lease.calls > 0 {
+                    let next = now + lease.first_call;
+                    self.booked.push_back(Booked { next, gap, left: lease.calls });
+                }
+            }
+        }
+        self.ask_again_at = short.then(|| now + ASK_AGAIN);
+        self.refused = leased == 0 && ask.need > 0;
+    }
+
+    /// Tasks that go to the table because others have the permits.
+    pub(crate) fn take_refused(&mut self, now: Instant) -> VecDeque<TaskKey> {
+        if !self.refused {
+            return VecDeque::new();
+        }
+        self.more_due |= !self.waiting.is_empty();
+        self.has_backlog(now);
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// When a beat of its own is worth it: somebody waits for a permit or a call that may be had, or
+    /// permits are to be given back.
+    pub(crate) fn asks_at(&self, now: Instant) -> Option<Instant> {
+        if self.leased.max(self.in_use) < self.counted {
+            return Some(now);
+        }
+        let short_of_permits = self.in_use >= self.permits(now);
+        let short_of_calls = self.rate > 0 && self.booked.is_empty();
+        let waits = !self.waiting.is_empty() && (short_of_permits || short_of_calls);
+        let has_none = self.more_due && !self.refused && self.permits_leased(now) == 0;
+        (waits || has_none).then(|| self.ask_again_at.unwrap_or(now))
+    }
+
+    /// When the next booked call may begin, while somebody waits for it.
+    pub(crate) fn next_call(&self) -> Option<Instant> {
+        let waits = !self.waiting.is_empty() && self.in_use < self.leased;
+        self.booked.front().filter(|_| waits).map(|booked| booked.next)
+    }
+
+    /// True while the lease of its permits runs.
+    pub(crate) fn is_leased(&self, now: Instant) -> bool {
+        self.lease_until.is_some_and(|until| now < until)
+    }
+
+    fn permits_leased(&self, now: Instant) -> usize {
+        if self.is_leased(now) { self.leased } else { 0 }
+    }
+
+    /// Calls that may be under way now.
+    fn permits(&self, now: Instant) -> usize {
+        let leased = self.permits_leased(now);
+        match (self.circuit.open_until, self.circuit.ramp) {
+            (Some(_), _) => leased.min(1),
+            (None, Some(ramp)) => leased.min(ramp),
+            (None, None) => leased,
+        }
+    }
+
+    /// Asks for the lease before a call, and for the circuit if anybody is to be asked.
+    pub(crate) fn gate(&mut self, now: Instant, asks: bool) -> Gate {
+        let Some(until) = self.lease_until.filter(|until| !asks || now < *until) else {
+            return Gate::LeaseOver;
+        };
+        if !asks {
+            return Gate::Go(until);
+        }
         match self.circuit.open_until {
-            None => Gate::Go,
+            None => Gate::Go(until),
             Some(until) if now < until => Gate::HeldBack(until - now),
             Some(_) if self.circuit.probing => Gate::HeldBack(Duration::from_secs(1)),
             Some(_) => {
                 self.circuit.probing = true;
-                Gate::Go
+                Gate::Go(until)
             }
         }
     }
@@ -142,128 +319,41 @@ impl Lane {
         self.circuit.probing = false;
     }
 
-    /// Tells the circuit how a call ended; true when that opened it.
+    /// Tells the circuit how a call ended, and what became of it.
     pub(crate) fn call_ended(
         &mut self,
         failed: bool,
         now: Instant,
         failures_max: u32,
         open_for: Duration,
-    ) -> bool {
+    ) -> Option<Change> {
         let circuit = &mut self.circuit;
         if !failed {
-            let was_open = circuit.open_until.is_some();
-            let ramp = if was_open { Some(RAMP_BEGIN) } else { circuit.ramp.map(|at| at + 1) };
+            let closed = circuit.opened_at.map(|at| Change::Closed(now - at));
+            let ramp =
+                if closed.is_some() { Some(RAMP_BEGIN) } else { circuit.ramp.map(|at| at + 1) };
             let limit = self.limit;
             *circuit = Circuit { ramp: ramp.filter(|at| *at < limit), ..Circuit::default() };
-            return false;
+            return closed;
         }
         circuit.ramp = circuit.ramp.map(|at| (at / 2).max(1));
         circuit.failures = circuit.failures.saturating_add(1);
         let was_probe = std::mem::take(&mut circuit.probing);
-        let opens = was_probe || (circuit.open_until.is_none() && circuit.failures >= failures_max);
-        if opens {
-            let doubled = circuit.open_for.saturating_mul(2).min(OPEN_MAX);
-            circuit.open_for = doubled.max(open_for);
-            circuit.open_until = Some(now + circuit.open_for);
+        let was_open = circuit.open_until.is_some();
+        if !was_probe && (was_open || circuit.failures < failures_max) {
+            return None;
         }
-        opens
+        let doubled = circuit.open_for.saturating_mul(2).min(OPEN_MAX);
+        circuit.open_for = doubled.max(open_for);
+        circuit.open_until = Some(now + circuit.open_for);
+        circuit.opened_at.get_or_insert(now);
+        (!was_open).then_some(Change::Opened)
     }
+}
+
+fn size(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
-mod tests {
-    use fleet_domain::{PurchaseId, TaskKind};
-
-    use super::*;
-
-    fn lane(concurrency: u32, rate: u32, processes: u32) -> Lane {
-        let mut lane = Lane::default();
-        lane.limits(concurrency, rate, processes);
-        lane
-    }
-
-    #[test]
-    fn permits_are_split_by_the_live_processes_and_never_none() {
-        let now = Instant::now();
-        let mut shared = lane(5, 0, 2);
-        assert_eq!((0..9).filter(|_| shared.take_permit(now)).count(), 3);
-        let mut crowded = lane(1, 0, 50);
-        assert!(crowded.take_permit(now) && !crowded.take_permit(now));
-        crowded.release();
-        assert!(crowded.take_permit(now));
-    }
-
-    #[test]
-    fn a_rate_is_kept_over_any_second() {
-        let mut now = Instant::now();
-        let mut limited = lane(1000, 100, 1);
-        let mut taken = 0;
-        for _ in 0..200 {
-            now += Duration::from_millis(10);
-            while limited.take_permit(now) {
-                taken += 1;
-                limited.release();
-            }
-        }
-        assert!((190..=212).contains(&taken), "{taken} in two seconds");
-    }
-
-    #[test]
-    fn a_circuit_opens_lets_one_probe_pass_and_closes_on_success() {
-        let now = Instant::now();
-        let second = Duration::from_secs(1);
-        let mut lane = lane(9, 0, 1);
-        assert!(!lane.call_ended(true, now, 2, second));
-        assert!(lane.call_ended(true, now, 2, second));
-        assert_eq!(lane.gate(now), Gate::HeldBack(second));
-        assert_eq!(lane.gate(now + second), Gate::Go);
-        assert!(matches!(lane.gate(now + second), Gate::HeldBack(_)), "one probe at a time");
-        assert!(lane.call_ended(true, now + second, 2, second));
-        assert_eq!(lane.gate(now + second), Gate::HeldBack(2 * second), "open for twice as long");
-        assert_eq!(lane.gate(now + 3 * second), Gate::Go);
-        lane.call_ended(false, now + 3 * second, 2, second);
-        assert_eq!(lane.gate(now + 3 * second), Gate::Go);
-    }
-
-    #[test]
-    fn a_lane_that_was_dead_gets_a_trickle_then_grows_with_each_success() {
-        let now = Instant::now();
-        let second = Duration::from_secs(1);
-        let mut lane = lane(6, 0, 1);
-        let permits = |lane: &mut Lane| {
-            let taken = (0..99).filter(|_| lane.take_permit(now)).count();
-            (0..taken).for_each(|_| lane.release());
-            taken
-        };
-        lane.call_ended(true, now, 1, second);
-        assert_eq!((permits(&mut lane), lane.room(now)), (2, 4));
-        assert!(lane.is_backlogged(now), "fresh hints go to the table");
-        assert_eq!(lane.gate(now + second), Gate::Go);
-        lane.call_ended(false, now + second, 1, second);
-        assert!(!lane.is_backlogged(now + second));
-        let mut seen = vec![permits(&mut lane)];
-        for _ in 0..5 {
-            lane.call_ended(false, now + second, 3, second);
-            seen.push(permits(&mut lane));
-        }
-        assert_eq!(seen, [2, 3, 4, 5, 6, 6]);
-        lane.call_ended(true, now, 1, second);
-        lane.gate(now + second);
-        lane.call_ended(false, now + second, 9, second);
-        lane.call_ended(false, now + second, 9, second);
-        lane.call_ended(true, now + second, 9, second);
-        assert_eq!(permits(&mut lane), 1, "a failure on the way halves it");
-    }
-
-    #[test]
-    fn what_was_doled_out_takes_room_until_it_comes_back_or_went_elsewhere() {
-        let now = Instant::now();
-        let mut lane = lane(2, 0, 1);
-        let key = TaskKey { purchase: PurchaseId::generate(), kind: TaskKind::Settle, slot: 0 };
-        assert_eq!(lane.room(now), 4);
-        lane.doled(key, now);
-        assert_eq!(lane.room(now), 3);
-        assert_eq!(lane.room(now + Duration::from_secs(2)), 4);
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@
     reason = "instants, durations and small counters; money is never added up here"
 )]
 
+mod beat;
 mod claimer;
 mod clock;
 mod commit;

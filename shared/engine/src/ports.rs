@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use fleet_contracts::JobHint;
 use fleet_domain::{
     ClaimGroup, ClaimVerdict, Commit, CommitVerdict, Directory, FactOutcome, Free, Heartbeat, Job,
-    NewFact, TaskKey, TaskKind, Tick, TickReport,
+    LaneLease, NewFact, TaskKey, TaskKind, Tick, TickReport,
 };
 use tokio::sync::watch;
 
@@ -63,9 +63,12 @@ pub trait TaskStore: Send + Sync + 'static {
     /// One look of the clock.
     fn tick(&self, tick: &Tick) -> impl Future<Output = Result<TickReport, StoreFault>> + Send;
 
-    /// Tells the others what this process has seen; returns the number of live processes of the
-    /// kind, at least 1.
-    fn beat(&self, beat: &Heartbeat) -> impl Future<Output = Result<u32, StoreFault>> + Send;
+    /// Tells the others what this process has seen, and leases permits: what it may use of each lane
+    /// from then on.
+    fn beat(
+        &self,
+        beat: &Heartbeat,
+    ) -> impl Future<Output = Result<Vec<LaneLease>, StoreFault>> + Send;
 }
 
 /// A batch of hints that was published.

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::claimer::Claimer;
 use crate::commit::{self, size};
 use crate::window::Window;
-use crate::{DirectoryWatch, EngineSettings, HintSink, ReceivedHint, Step, TaskStore, clock};
+use crate::{DirectoryWatch, EngineSettings, HintSink, ReceivedHint, Step, TaskStore, beat, clock};
 
 /// What an engine works with.
 #[derive(Debug)]
@@ -40,6 +40,10 @@ pub(crate) struct Shared<T, H> {
     pub(crate) directory: DirectoryWatch,
     pub(crate) settings: EngineSettings,
     pub(crate) changed: Notify,
+    /// Somebody waits for a permit, or a permit is to be given back.
+    pub(crate) asks: Notify,
+    /// There is room for what waits in the table.
+    pub(crate) looks: Notify,
     window: Mutex<Window>,
     publishing: TaskTracker,
 }
@@ -47,6 +51,13 @@ pub(crate) struct Shared<T, H> {
 impl<T: TaskStore, H: HintSink> Shared<T, H> {
     pub(crate) fn window(&self) -> MutexGuard<'_, Window> {
         self.window.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A permit is free: for whoever waits here, for what waits in the table, or to be given back.
+    pub(crate) fn permit_released(&self) {
+        self.changed.notify_one();
+        self.looks.notify_one();
+        self.asks.notify_one();
     }
 
     /// Publishes beside everything else. What is not confirmed is left to the clock. `done` names
@@ -76,16 +87,19 @@ impl<S: Step, T: TaskStore, H: HintSink> Engine<S, T, H> {
             directory: self.directory,
             settings: self.settings,
             changed: Notify::new(),
+            asks: Notify::new(),
+            looks: Notify::new(),
             window: Mutex::new(Window::new(S::KIND, self.settings)),
             publishing: TaskTracker::new(),
         });
         let directory = shared.directory.borrow().clone();
-        shared.window().configure(&directory, 1, Instant::now());
+        shared.window().configure(&directory);
         let (decide, decided) = mpsc::channel(self.settings.window_tasks.max(1));
         let tracker = TaskTracker::new();
+        let step = Arc::new(self.step);
         let claimer = Claimer {
             shared: Arc::clone(&shared),
-            step: Arc::new(self.step),
+            step: Arc::clone(&step),
             decide,
             tracker: tracker.clone(),
             alone: Arc::new(tokio::sync::RwLock::new(())),
@@ -99,9 +113,15 @@ impl<S: Step, T: TaskStore, H: HintSink> Engine<S, T, H> {
             tracker.close();
             tracker.wait().await;
         };
-        let beating = clock::run(Arc::clone(&shared), stop.clone());
+        let done = CancellationToken::new();
+        let longest_call = |directory: &fleet_domain::Directory| step.longest_call(directory);
+        let beating = beat::run(Arc::clone(&shared), longest_call, stop.clone(), done.clone());
+        let working = async {
+            tokio::join!(work, committer, clock::run(Arc::clone(&shared), stop.clone()));
+            done.cancel();
+        };
         let ended = async {
-            tokio::join!(work, committer, beating);
+            tokio::join!(working, beating);
             commits.close();
             commits.wait().await;
             shared.publishing.close();
@@ -150,6 +170,12 @@ async fn read_hints<T: TaskStore, H: HintSink>(
             }
         }
         shared.changed.notify_one();
+        shared.asks.notify_one();
     }
-    shared.window().drop_unclaimed();
+    let doled = shared.window().drop_unclaimed();
+    for keys in doled.chunks(shared.settings.group_max) {
+        if let Err(error) = shared.store.put_back(keys).await {
+            tracing::warn!(error = %error, "tasks could not be put back; the clock finds them");
+        }
+    }
 }

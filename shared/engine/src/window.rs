@@ -9,10 +9,12 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use fleet_domain::{ClaimAsk, ClaimToken, Directory, DueTask, LaneId, TaskKey, TaskKind};
+use fleet_domain::{
+    ClaimAsk, ClaimToken, Directory, LaneAsk, LaneId, LaneLease, TaskKey, TaskKind, TickReport,
+};
 use tokio::time::Instant;
 
-use crate::lane::{Gate, Lane};
+use crate::lane::{Change, Gate, Lane};
 use crate::{EngineSettings, ReceivedHint};
 
 /// How long a locked row is asked for again before the clock gets it.
@@ -51,7 +53,6 @@ struct Message {
 pub(crate) struct Window {
     settings: EngineSettings,
     kind: TaskKind,
-    processes: u32,
     /// In an order of their own, whatever the process: one seed gives one history.
     lanes: BTreeMap<LaneId, Lane>,
     tasks: HashMap<TaskKey, Entry>,
@@ -67,7 +68,6 @@ impl Window {
         Self {
             settings,
             kind,
-            processes: 1,
             lanes: BTreeMap::new(),
             tasks: HashMap::new(),
             ready: VecDeque::new(),
@@ -78,14 +78,11 @@ impl Window {
         }
     }
 
-    /// Applies the directory's lanes and the number of live processes.
-    pub(crate) fn configure(&mut self, directory: &Directory, processes: u32, now: Instant) {
-        self.processes = processes;
+    /// Applies the directory's lanes.
+    pub(crate) fn configure(&mut self, directory: &Directory) {
         for lane in directory.lanes.values().filter(|lane| lane.kind == self.kind) {
-            let state = self.lanes.entry(lane.id).or_default();
-            state.limits(lane.concurrency, lane.rate_per_second, processes);
+            self.lanes.entry(lane.id).or_default().limit(lane.concurrency);
         }
-        self.promote_all(now);
     }
 
     /// True while more hints may be read.
@@ -101,7 +98,7 @@ impl Window {
         self.next_message = self.next_message.wrapping_add(1);
         self.messages.insert(message, Message { left: hint.tasks.len(), ack: Some(received.ack) });
         for task in hint.tasks {
-            self.receive_task(task, hint.paced, Some(message), now);
+            self.receive_task(task, false, Some(message), now);
         }
     }
 
@@ -121,13 +118,7 @@ impl Window {
             }
             return;
         }
-        // A lane that the directory does not know yet gets one permit until it does.
-        let lane = self.lanes.entry(lane_id).or_insert_with(|| {
-            let mut lane = Lane::default();
-            lane.limits(1, 0, 1);
-            lane
-        });
-        lane.came_back(&key);
+        let lane = self.lanes.entry(lane_id).or_default();
         // At least one may wait, however small the window is.
         let cap = (self.settings.window_tasks / 4).max(1);
         let crowded = lane.waiting.len() >= cap && self.lanes.len() > 1;
@@ -177,13 +168,21 @@ impl Window {
         self.ready.len()
     }
 
-    /// The next group of claims, each with a permit and a new token.
-    pub(crate) fn next_group(&mut self) -> Vec<ClaimAsk> {
+    /// The next group of claims, each with a permit and a new token. A permit whose lease is over is
+    /// none: its task waits for the next.
+    pub(crate) fn next_group(&mut self, now: Instant) -> Vec<ClaimAsk> {
         let count = self.ready.len().min(self.settings.group_max);
         let keys: Vec<TaskKey> = self.ready.drain(..count).collect();
         let mut asks = Vec::with_capacity(keys.len());
         for key in keys {
             let Some(entry) = self.tasks.get_mut(&key) else { continue };
+            if let Some(lane) = self.lanes.get_mut(&entry.lane).filter(|lane| !lane.is_leased(now))
+            {
+                lane.release();
+                lane.waiting.push_back(key);
+                entry.place = Place::Waiting;
+                continue;
+            }
             entry.place = Place::Claiming;
             asks.push(ClaimAsk { key, lane: entry.lane, token: ClaimToken::generate() });
         }
@@ -266,9 +265,9 @@ impl Window {
         }
     }
 
-    /// Asks a lane's circuit before a call.
-    pub(crate) fn gate(&mut self, lane: LaneId, now: Instant) -> Gate {
-        self.lanes.get_mut(&lane).map_or(Gate::Go, |lane| lane.gate(now))
+    /// Asks for a lane's lease before a call, and for its circuit if anybody is to be asked.
+    pub(crate) fn gate(&mut self, lane: LaneId, now: Instant, asks: bool) -> Gate {
+        self.lanes.get_mut(&lane).map_or(Gate::LeaseOver, |lane| lane.gate(now, asks))
     }
 
     /// A lane's gate was passed and no call was made.
@@ -278,11 +277,15 @@ impl Window {
         }
     }
 
-    /// Tells a lane's circuit how a call ended; true when that opened it.
-    pub(crate) fn call_ended(&mut self, lane: LaneId, failed: bool, now: Instant) -> bool {
+    /// Tells a lane's circuit how a call ended, and what became of it.
+    pub(crate) fn call_ended(
+        &mut self,
+        lane: LaneId,
+        failed: bool,
+        now: Instant,
+    ) -> Option<Change> {
         let (max, open) = (self.settings.circuit_failures, self.settings.circuit_open);
-        let lane = self.lanes.get_mut(&lane);
-        lane.is_some_and(|lane| lane.call_ended(failed, now, max, open))
+        self.lanes.get_mut(&lane)?.call_ended(failed, now, max, open)
     }
 
     /// What the clock may dole out, per lane.
@@ -290,26 +293,52 @@ impl Window {
         self.lanes.iter_mut().map(|(id, lane)| (*id, lane.room(now))).collect()
     }
 
-    /// What the clock doled out. A lane whose room was filled has more waiting in the table; true
-    /// when there is such a lane.
-    pub(crate) fn doled(&mut self, due: &[DueTask], room: &[(LaneId, u32)], now: Instant) -> bool {
-        let mut taken: HashMap<LaneId, u32> = HashMap::new();
-        for task in due {
-            let count = taken.entry(task.lane).or_default();
-            *count = count.saturating_add(1);
-            if let Some(lane) = self.lanes.get_mut(&task.lane) {
-                lane.doled(task.key, now);
+    /// Takes in what the clock doled out to this process; true while a lane with room has more due.
+    pub(crate) fn doled(&mut self, report: &TickReport, now: Instant) -> bool {
+        for (id, lane) in &mut self.lanes {
+            lane.looked_at(report.more.contains(id), now);
+        }
+        for task in &report.due {
+            self.receive_task((task.key, task.lane), true, None, now);
+        }
+        self.lanes.values_mut().any(|lane| lane.wants_tasks(now))
+    }
+
+    /// What a beat asks for of every lane.
+    pub(crate) fn asks(&mut self, now: Instant, what: (bool, bool)) -> Vec<LaneAsk> {
+        let lanes = self.lanes.iter_mut();
+        lanes.filter_map(|(id, lane)| lane.ask(*id, now, what)).collect()
+    }
+
+    /// What a beat has brought. What has no permit while others have them goes to the table.
+    pub(crate) fn leased(&mut self, leases: &[LaneLease], until: Instant, now: Instant) {
+        let mut refused = Vec::new();
+        for (id, lane) in &mut self.lanes {
+            lane.leased(leases.iter().find(|lease| lease.lane == *id), until, now);
+            refused.extend(lane.take_refused(now));
+        }
+        for key in refused {
+            if let Some(entry) = self.tasks.get_mut(&key) {
+                entry.place = Place::Returning;
+                self.returning.push(key);
             }
         }
-        let mut more = false;
-        for (id, room) in room {
-            let full = *room > 0 && taken.get(id).is_some_and(|count| count >= room);
-            if let (true, Some(lane)) = (full, self.lanes.get_mut(id)) {
-                lane.has_backlog(now);
-                more = true;
-            }
-        }
-        more
+        self.promote_all(now);
+    }
+
+    /// When the next beat is worth it before its time.
+    pub(crate) fn asks_at(&self, now: Instant) -> Option<Instant> {
+        self.lanes.values().filter_map(|lane| lane.asks_at(now)).min()
+    }
+
+    /// True while a lane with room has more due in the table.
+    pub(crate) fn wants_tasks(&mut self, now: Instant) -> bool {
+        self.lanes.values_mut().any(|lane| lane.wants_tasks(now))
+    }
+
+    /// When the next booked call may begin that somebody waits for.
+    pub(crate) fn next_call(&self) -> Option<Instant> {
+        self.lanes.values().filter_map(Lane::next_call).min()
     }
 
     /// The newest `published_at` received, and the tasks that are received and not claimed.
@@ -323,14 +352,24 @@ impl Window {
         self.tasks.values().filter(|entry| entry.place == Place::Running).count()
     }
 
-    /// Forgets what is not claimed: its messages go back to the broker.
-    pub(crate) fn drop_unclaimed(&mut self) {
-        self.ready.clear();
+    /// Forgets what is not claimed: its messages go back to the broker. What has none, because the
+    /// clock doled it out, is to be put back.
+    pub(crate) fn drop_unclaimed(&mut self) -> Vec<TaskKey> {
+        for key in self.ready.drain(..) {
+            let lane = self.tasks.get(&key).and_then(|entry| self.lanes.get_mut(&entry.lane));
+            lane.into_iter().for_each(Lane::release);
+        }
         self.returning.clear();
         for lane in self.lanes.values_mut() {
             lane.waiting.clear();
         }
-        self.tasks.retain(|_, entry| matches!(entry.place, Place::Running | Place::Claiming));
+        let is_ours = |entry: &Entry| matches!(entry.place, Place::Running | Place::Claiming);
+        let left = self.tasks.iter().filter(|(_, entry)| !is_ours(entry));
+        let doled = left.filter(|(_, entry)| entry.messages.is_empty());
+        let mut doled: Vec<TaskKey> = doled.map(|(key, _)| *key).collect();
+        doled.sort_unstable();
+        self.tasks.retain(|_, entry| is_ours(entry));
+        doled
     }
 
     fn settle(&mut self, message: Option<u64>) {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use chrono::Utc;
 use fleet_domain::{
-    ClaimGroup, ClaimVerdict, Commit, FactOutcome, Free, Heartbeat, Job, NewFact, TaskKey,
-    TaskKind, Tick, TickReport,
+    ClaimGroup, ClaimVerdict, Commit, FactOutcome, Free, Heartbeat, Job, LaneId, LaneLease,
+    NewFact, TaskKey, TaskKind, Tick, TickReport,
 };
 use fleet_engine::{Committed, StoreFault, TaskStore};
 use fleet_store::{Keyring, Store, StoreError, StoreSettings, schema_fingerprint};
@@ -181,13 +181,54 @@ async fn drop_old(admin: &mut PgConnection) {
 pub struct PostgresTasks {
     store: Store,
     process: Uuid,
+    /// Of its database, for what no store writes.
+    url: Option<SecretString>,
 }
 
 impl PostgresTasks {
     /// The store of a new process.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self { store, process: Uuid::now_v7() }
+        Self { store, process: Uuid::now_v7(), url: None }
+    }
+
+    /// The store of a new process on a test's database.
+    #[must_use]
+    pub fn of(database: &TestDatabase) -> Self {
+        Self { url: Some(database.url()), ..Self::new(database.store()) }
+    }
+
+    /// The same store as another process sees it.
+    #[must_use]
+    pub fn another_process(&self) -> Self {
+        Self { process: Uuid::now_v7(), ..self.clone() }
+    }
+
+    /// Sets what a lane allows, under a number of the test's own.
+    ///
+    /// # Errors
+    /// When it is not made of a test's database, or the server does not answer.
+    pub async fn set_lane(
+        &self,
+        lane: LaneId,
+        kind: TaskKind,
+        concurrency: u32,
+        rate: u32,
+    ) -> Result<()> {
+        let mut connection = connect(self.url.as_ref().context("no database of a test")?).await?;
+        let sql = "insert into lane (lane, kind, owner, concurrency, rate_per_second)
+                   overriding system value values ($1, $2, $1::text, $3, $4)
+                   on conflict (lane) do update
+                   set concurrency = excluded.concurrency,
+                       rate_per_second = excluded.rate_per_second";
+        sqlx::query(sql)
+            .bind(lane.0)
+            .bind(kind.code())
+            .bind(i32::try_from(concurrency)?)
+            .bind(i32::try_from(rate)?)
+            .execute(&mut connection)
+            .await?;
+        Ok(())
     }
 
     /// The store itself.
@@ -233,7 +274,7 @@ impl TaskStore for PostgresTasks {
         self.store.tick(tick).await.map_err(fault)
     }
 
-    async fn beat(&self, beat: &Heartbeat) -> Result<u32, StoreFault> {
+    async fn beat(&self, beat: &Heartbeat) -> Result<Vec<LaneLease>, StoreFault> {
         self.store.beat(self.process, beat).await.map_err(fault)
     }
 }

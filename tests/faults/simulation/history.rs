@@ -80,6 +80,7 @@ async fn live(world: &Arc<World>) {
         if short_plans { &[1, 1] } else { &[1, 1, 1, 2, 2, 2, 3, 3, 4, 4, 5, 5, 5, 5] };
     let directory = Arc::new(directory(&world.knobs, world.validates, delays));
     let ids = order(world, &directory);
+    world.memory.set_lanes(&directory);
     let (tell, watch) = watch::channel(Arc::clone(&directory));
     for slot in 0..world.knobs.processes {
         tokio::spawn(keep_running(

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use fleet_contracts::JobHint;
 use fleet_domain::{
-    ClaimGroup, ClaimVerdict, Commit, FactOutcome, Free, Heartbeat, Job, NewFact, TaskKey,
-    TaskKind, Tick, TickReport,
+    ClaimGroup, ClaimVerdict, Commit, FactOutcome, Free, Heartbeat, Job, LaneLease, NewFact,
+    TaskKey, TaskKind, Tick, TickReport,
 };
 use fleet_engine::{Committed, HintSink, Published, StoreFault, TaskStore};
 use fleet_testkit::MemoryStore;
@@ -258,7 +258,7 @@ impl TaskStore for Process {
         Ok(report)
     }
 
-    async fn beat(&self, beat: &Heartbeat) -> Result<u32, StoreFault> {
+    async fn beat(&self, beat: &Heartbeat) -> Result<Vec<LaneLease>, StoreFault> {
         self.pass("beat").await;
         self.store.beat(beat).await
     }

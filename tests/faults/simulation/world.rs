@@ -200,7 +200,7 @@ impl World {
 
     pub(super) fn publish_one(&self, key: TaskKey, lane: LaneId, at: DateTime<Utc>) {
         let tasks = vec![(key, lane)];
-        self.publish(JobHint { kind: key.kind, published_at: at, paced: false, tasks });
+        self.publish(JobHint { kind: key.kind, published_at: at, tasks });
     }
 }
 

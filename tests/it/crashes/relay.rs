@@ -5,7 +5,7 @@ use fleet_simulator::{Action, Behaviour};
 use fleet_testkit::TestFleet;
 use fleet_testkit::fleet::purchase;
 
-use super::{asked, calls, ended, killed_at, target, without};
+use super::{asked, calls, ended, killed_at, killed_at_hit, target, without};
 
 /// Dies at a point of the dispensing; its vend is refused twice for now where the clock has to act.
 async fn published_again(fleet: &TestFleet, point: &str, code: &str, vends: usize) {
@@ -19,7 +19,7 @@ async fn published_again(fleet: &TestFleet, point: &str, code: &str, vends: usiz
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a6_what_a_dead_clock_had_taken_and_not_published_is_published_by_another() {
+async fn a6_what_a_dead_clock_had_taken_is_taken_by_another() {
     let fleet = without("dispensing").start().await;
     published_again(&fleet, "dispense/clock.after", "9202", 3).await;
     published_again(&fleet, "dispense/commit.after", "0000", 1).await;
@@ -37,7 +37,7 @@ async fn a7_a_hint_that_was_published_and_not_confirmed_may_come_twice_and_acts_
 async fn a8_a_hint_that_was_confirmed_acts_once_whatever_became_of_its_publisher() {
     let fleet = without("dispensing").start().await;
     published_again(&fleet, "dispense/publish.after", "0000", 1).await;
-    published_again(&fleet, "dispense/clock.published", "9202", 3).await;
+    published_again(&fleet, "dispense/clock.handed", "9202", 3).await;
     fleet.assert_all_ended().await;
 }
 
@@ -58,15 +58,13 @@ async fn a9_a_batch_of_hints_that_was_cut_in_two_acts_once_as_a_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a31_a_clock_that_dies_before_in_or_after_its_publishing_leads_to_duplicate_hints_at_most()
-{
+async fn a31_what_a_clock_has_handed_to_its_engine_is_done_by_another_when_both_die() {
     let fleet = without("result-delivery").start().await;
-    // All that this program publishes is its clock's.
-    for point in ["deliver/clock.after", "broker/publish.sent", "deliver/clock.published"] {
+    for point in ["deliver/clock.after:1", "deliver/clock.handed:1", "deliver/claim.before:2"] {
         let body = purchase("0000");
         let results = vec![Behaviour::status(503), Behaviour::ok()];
         fleet.simulator().script(target(&body), Action::Result, results);
-        let id = killed_at(&fleet, "result-delivery", point, &body).await;
+        let id = killed_at_hit(&fleet, "result-delivery", point, &body).await;
         ended(&fleet, "result-delivery", id, (Success, point)).await;
         assert_eq!(calls(&fleet, id, Action::Result).len(), 2, "{point}: one of them refused");
     }

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::Utc;
 use fleet_contracts::JobHint;
-use fleet_domain::{Lane as LaneRow, PurchaseId};
+use fleet_domain::{DueTask, Lane as LaneRow, PurchaseId};
 
 use super::*;
 
@@ -16,8 +16,32 @@ struct Bench {
     now: Instant,
 }
 
+fn lease(lane: LaneId, permits: u32) -> LaneLease {
+    let first_call = Duration::ZERO;
+    LaneLease { lane, permits, rate_per_second: 0, calls: 0, first_call }
+}
+
 impl Bench {
+    /// With all permits of its lanes, for an hour.
     fn new(window_tasks: usize, concurrency: u32) -> Self {
+        let mut bench = Self::without_permits(window_tasks, concurrency);
+        let more = TickReport { more: vec![SLOW, FAST], ..TickReport::default() };
+        bench.window.doled(&more, bench.now);
+        bench.leased(concurrency);
+        bench.window.doled(&TickReport::default(), bench.now);
+        // It is long ago that anything waited in the table.
+        bench.now += Duration::from_secs(5);
+        bench
+    }
+
+    /// A beat that brings so many permits of each lane.
+    fn leased(&mut self, permits: u32) {
+        self.window.asks(self.now, (true, false));
+        let until = self.now + Duration::from_secs(3_600);
+        self.window.leased(&[lease(SLOW, permits), lease(FAST, permits)], until, self.now);
+    }
+
+    fn without_permits(window_tasks: usize, concurrency: u32) -> Self {
         let settings = EngineSettings { window_tasks, ..EngineSettings::default() };
         let mut directory = Directory::default();
         for id in [SLOW, FAST] {
@@ -28,21 +52,21 @@ impl Bench {
         }
         let mut window = Window::new(TaskKind::Dispense, settings);
         let now = Instant::now();
-        window.configure(&directory, 1, now);
+        window.configure(&directory);
         Self { window, acked: Arc::default(), now }
     }
 
-    fn hint(&mut self, lane: LaneId, count: usize, paced: bool) -> Vec<TaskKey> {
+    fn hint(&mut self, lane: LaneId, count: usize) -> Vec<TaskKey> {
         let new =
             |_| TaskKey { purchase: PurchaseId::generate(), kind: TaskKind::Dispense, slot: 0 };
         let keys: Vec<TaskKey> = (0..count).map(new).collect();
-        self.receive(&keys, lane, paced);
+        self.receive(&keys, lane);
         keys
     }
 
-    fn receive(&mut self, keys: &[TaskKey], lane: LaneId, paced: bool) {
+    fn receive(&mut self, keys: &[TaskKey], lane: LaneId) {
         let tasks = keys.iter().map(|key| (*key, lane)).collect();
-        let hint = JobHint { kind: TaskKind::Dispense, published_at: Utc::now(), paced, tasks };
+        let hint = JobHint { kind: TaskKind::Dispense, published_at: Utc::now(), tasks };
         let acked = Arc::clone(&self.acked);
         let ack = Box::new(move || {
             acked.fetch_add(1, Ordering::Relaxed);
@@ -58,18 +82,18 @@ impl Bench {
 #[test]
 fn a_task_is_asked_for_only_with_its_lanes_permit() {
     let mut bench = Bench::new(100, 2);
-    bench.hint(SLOW, 5, false);
-    assert_eq!(bench.window.next_group().len(), 2);
-    assert!(bench.window.next_group().is_empty());
+    bench.hint(SLOW, 5);
+    assert_eq!(bench.window.next_group(bench.now).len(), 2);
+    assert!(bench.window.next_group(bench.now).is_empty());
     bench.window.release(SLOW, bench.now);
-    assert_eq!(bench.window.next_group().len(), 1);
+    assert_eq!(bench.window.next_group(bench.now).len(), 1);
 }
 
 #[test]
 fn a_message_is_acknowledged_once_every_task_of_it_got_a_verdict() {
     let mut bench = Bench::new(100, 9);
-    let keys = bench.hint(FAST, 3, false);
-    bench.window.next_group();
+    let keys = bench.hint(FAST, 3);
+    bench.window.next_group(bench.now);
     bench.window.claimed(&keys[0]);
     bench.window.dismissed(&keys[1], bench.now);
     assert_eq!(bench.acks(), 0);
@@ -83,63 +107,113 @@ fn a_message_is_acknowledged_once_every_task_of_it_got_a_verdict() {
 #[test]
 fn a_second_hint_of_a_running_task_is_looked_at_when_its_commit_is_done() {
     let mut bench = Bench::new(100, 9);
-    let keys = bench.hint(FAST, 1, false);
-    bench.window.next_group();
+    let keys = bench.hint(FAST, 1);
+    bench.window.next_group(bench.now);
     bench.window.claimed(&keys[0]);
-    bench.receive(&keys, FAST, false);
-    assert_eq!((bench.acks(), bench.window.next_group().len()), (2, 0));
+    bench.receive(&keys, FAST);
+    assert_eq!((bench.acks(), bench.window.next_group(bench.now).len()), (2, 0));
     bench.window.release(FAST, bench.now);
     bench.window.finished(&keys[0], bench.now);
-    assert_eq!(bench.window.next_group().len(), 1);
+    assert_eq!(bench.window.next_group(bench.now).len(), 1);
 }
 
 #[test]
 fn a_slow_lane_never_fills_the_window() {
     let mut bench = Bench::new(40, 1);
-    bench.hint(SLOW, 32, false);
+    bench.hint(SLOW, 32);
     assert_eq!(bench.window.take_returning().len(), 21, "1 has the permit, 10 wait");
-    bench.hint(FAST, 1, false);
-    let lanes: Vec<_> = bench.window.next_group().iter().map(|ask| ask.lane).collect();
+    bench.hint(FAST, 1);
+    let lanes: Vec<_> = bench.window.next_group(bench.now).iter().map(|ask| ask.lane).collect();
     assert_eq!(lanes, [SLOW, FAST]);
 }
 
+fn due(count: usize) -> Vec<DueTask> {
+    let new = |_| TaskKey { purchase: PurchaseId::generate(), kind: TaskKind::Dispense, slot: 0 };
+    (0..count).map(new).map(|key| DueTask { key, lane: SLOW }).collect()
+}
+
 #[test]
-fn fresh_hints_go_behind_a_backlog_and_doled_ones_do_not_bounce() {
-    let mut bench = Bench::new(40, 4);
-    let room = bench.window.rooms(bench.now);
-    let of_slow = room.iter().find(|(lane, _)| *lane == SLOW).map_or(0, |(_, room)| *room);
-    let due: Vec<_> = (0..of_slow)
-        .map(|_| DueTask {
-            key: TaskKey { purchase: PurchaseId::generate(), kind: TaskKind::Dispense, slot: 0 },
-            lane: SLOW,
-        })
-        .collect();
-    assert!(bench.window.doled(&due, &room, bench.now), "the room was filled: more waits");
-    bench.hint(SLOW, 1, false);
-    assert_eq!(bench.window.take_returning().len(), 1);
-    bench.receive(&[due[0].key], SLOW, true);
-    assert_eq!(bench.window.take_returning().len(), 0);
-    assert_eq!(bench.window.next_group().len(), 1);
+fn fresh_hints_go_behind_a_backlog_and_doled_tasks_do_not() {
+    for count in [1, 2, 4] {
+        let mut bench = Bench::new(40, 4);
+        let report = TickReport { due: due(count), more: vec![SLOW], ..TickReport::default() };
+        bench.window.doled(&report, bench.now);
+        bench.hint(SLOW, 1);
+        assert_eq!(bench.window.take_returning().len(), 1);
+        assert_eq!(bench.window.next_group(bench.now).len(), count);
+    }
+}
+
+#[test]
+fn without_a_permit_a_hint_asks_then_goes_to_the_table_and_comes_back_doled() {
+    for count in [1, 3, 20] {
+        let mut bench = Bench::without_permits(100, 4);
+        let keys = bench.hint(SLOW, count);
+        assert!(bench.window.next_group(bench.now).is_empty());
+        assert!(bench.window.take_returning().is_empty(), "it may get one");
+        assert_eq!(bench.window.asks_at(bench.now), Some(bench.now));
+        bench.leased(0);
+        let mut returning = Vec::new();
+        while returning.len() < count {
+            returning.extend(bench.window.take_returning());
+        }
+        assert_eq!((returning.len(), bench.acks()), (count, 0));
+        bench.window.returned(&returning);
+        assert_eq!(bench.acks(), 1);
+        bench.hint(SLOW, 1);
+        assert_eq!(bench.window.take_returning().len(), 1, "the next ones go there at once");
+        assert_eq!(bench.window.rooms(bench.now), [(SLOW, 0), (FAST, 0)], "and stay there");
+        bench.leased(2);
+        assert_eq!(bench.window.rooms(bench.now)[0], (SLOW, 2));
+        let due = vec![DueTask { key: keys[0], lane: SLOW }];
+        bench.window.doled(&TickReport { due, ..TickReport::default() }, bench.now);
+        assert!(bench.window.take_returning().is_empty(), "never twice");
+        assert_eq!(bench.window.next_group(bench.now).len(), 1);
+    }
+}
+
+#[test]
+fn a_task_whose_permit_has_run_out_is_not_claimed() {
+    for count in [1, 2, 4] {
+        let mut bench = Bench::new(40, 4);
+        bench.hint(FAST, count);
+        let over = bench.now + Duration::from_secs(3_600);
+        assert!(bench.window.next_group(over).is_empty());
+        bench.now = over;
+        bench.leased(4);
+        assert_eq!(bench.window.next_group(over).len(), count, "the next lease brings it back");
+    }
+}
+
+#[test]
+fn what_was_doled_and_is_not_claimed_at_the_stop_is_put_back() {
+    for count in [1, 2, 4] {
+        let mut bench = Bench::new(40, 4);
+        let due = due(count);
+        bench.window.doled(&TickReport { due, ..TickReport::default() }, bench.now);
+        bench.hint(FAST, 1);
+        assert_eq!(bench.window.drop_unclaimed().len(), count, "the other one has a message");
+    }
 }
 
 #[test]
 fn a_locked_row_is_asked_for_again_for_two_seconds() {
     let mut bench = Bench::new(40, 4);
-    let keys = bench.hint(FAST, 1, false);
-    bench.window.next_group();
+    let keys = bench.hint(FAST, 1);
+    bench.window.next_group(bench.now);
     bench.window.locked(&keys[0], bench.now);
-    assert_eq!(bench.window.next_group().len(), 1);
+    assert_eq!(bench.window.next_group(bench.now).len(), 1);
     bench.window.locked(&keys[0], bench.now + LOCKED_FOR);
-    assert_eq!((bench.window.next_group().len(), bench.acks()), (0, 1));
+    assert_eq!((bench.window.next_group(bench.now).len(), bench.acks()), (0, 1));
 }
 
 #[test]
 fn what_is_not_claimed_at_the_stop_goes_back_to_the_broker() {
     let mut bench = Bench::new(40, 1);
-    let keys = bench.hint(FAST, 2, false);
-    bench.window.next_group();
+    let keys = bench.hint(FAST, 2);
+    bench.window.next_group(bench.now);
     bench.window.claimed(&keys[0]);
     bench.window.drop_unclaimed();
     assert_eq!((bench.acks(), bench.window.running()), (0, 1));
-    assert!(bench.window.next_group().is_empty());
+    assert!(bench.window.next_group(bench.now).is_empty());
 }

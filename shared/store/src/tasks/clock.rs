@@ -1,8 +1,12 @@
 //! What moves tasks without an exchange outside: put back, free, the clock, heartbeats.
 
+use std::time::Duration;
+
 use fleet_domain::{
-    DueTask, Free, Heartbeat, LaneId, PurchaseId, TaskKey, TaskKind, Tick, TickReport,
+    DueTask, Free, Heartbeat, LaneAsk, LaneId, LaneLease, PurchaseId, TaskKey, TaskKind, Tick,
+    TickReport,
 };
+use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::{check_keys, split};
@@ -73,12 +77,13 @@ impl Store {
                 report.reminded = report.reminded.saturating_add(1);
                 continue;
             }
-            report.due.push(due_task(
-                tick.kind,
-                get(row, "purchase")?,
-                get(row, "slot")?,
-                get(row, "lane")?,
-            ));
+            let (purchase, lane): (Option<Uuid>, i32) = (get(row, "purchase")?, get(row, "lane")?);
+            let Some(purchase) = purchase else {
+                report.more.push(LaneId(lane));
+                continue;
+            };
+            let slot = get(row, "slot")?;
+            report.due.push(due_task(tick.kind, purchase, slot, lane));
             if get(row, "lost")? {
                 report.lost = report.lost.saturating_add(1);
             }
@@ -86,21 +91,56 @@ impl Store {
         Ok(report)
     }
 
-    /// Tells the others what this process has seen; the number of live processes of the kind.
+    /// Tells the others what this process has seen, and leases permits; what it may use of each lane
+    /// that is known. A beat that comes in after a later one gets nothing.
     ///
     /// # Errors
-    /// [`StoreError::Retry`] while Postgres is away.
-    pub async fn beat(&self, process: Uuid, beat: &Heartbeat) -> Result<u32, StoreError> {
-        let query = sqlx::query("select fleet_beat_v1($1, $2, $3, $4, $5)")
+    /// [`StoreError::Retry`] while Postgres is away: the next beat, under a later number, says it
+    /// all again.
+    pub async fn beat(
+        &self,
+        process: Uuid,
+        beat: &Heartbeat,
+    ) -> Result<Vec<LaneLease>, StoreError> {
+        let column = |of: fn(&LaneAsk) -> u32| -> Vec<i32> {
+            beat.lanes.iter().map(|ask| i32::try_from(of(ask)).unwrap_or(i32::MAX)).collect()
+        };
+        let lanes: Vec<i32> = beat.lanes.iter().map(|ask| ask.lane.0).collect();
+        let sql = "select lane, permits, rate, calls,
+                          (extract(epoch from first_call) * 1000000)::bigint as first_micros
+                   from fleet_beat_v1($1, $2, $3, $4, $5, $6, $7 * interval '1 microsecond',
+                                      $8, $9, $10, $11, $12, $13)";
+        let query = sqlx::query(sql)
             .bind(process)
             .bind(beat.kind.code())
             .bind(self.service())
             .bind(beat.watermark)
-            .bind(i32::try_from(beat.unclaimed).unwrap_or(i32::MAX));
-        let row = self.row(query).await?.ok_or_else(no_row)?;
-        let alive: i32 = get(&row, 0)?;
-        Ok(u32::try_from(alive).unwrap_or(1))
+            .bind(i32::try_from(beat.unclaimed).unwrap_or(i32::MAX))
+            .bind(i64::try_from(beat.number).unwrap_or(i64::MAX))
+            .bind(i64::try_from(beat.calls_for.as_micros()).unwrap_or(i64::MAX))
+            .bind(lanes)
+            .bind(column(|ask| ask.held))
+            .bind(column(|ask| ask.need))
+            .bind(column(|ask| ask.spare))
+            .bind(column(|ask| ask.calls))
+            .bind(beat.lanes.iter().map(|ask| ask.probe).collect::<Vec<bool>>());
+        self.rows(query).await?.iter().map(lease).collect()
     }
+}
+
+fn lease(row: &PgRow) -> Result<LaneLease, StoreError> {
+    let count = |name: &'static str| -> Result<u32, StoreError> {
+        let count: i32 = get(row, name)?;
+        Ok(u32::try_from(count).unwrap_or(0))
+    };
+    let micros: i64 = get(row, "first_micros")?;
+    Ok(LaneLease {
+        lane: LaneId(get(row, "lane")?),
+        permits: count("permits")?,
+        rate_per_second: count("rate")?,
+        calls: count("calls")?,
+        first_call: Duration::from_micros(u64::try_from(micros).unwrap_or(0)),
+    })
 }
 
 const fn due_task(kind: TaskKind, purchase: Uuid, slot: i32, lane: i32) -> DueTask {

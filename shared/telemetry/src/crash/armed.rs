@@ -20,7 +20,7 @@ const ENGINE: &[&str] = &[
     "commit.after",
     "publish.after",
     "clock.after",
-    "clock.published",
+    "clock.handed",
 ];
 
 /// Every scope with its points; the name says what has just happened, or what comes next.

@@ -1,17 +1,15 @@
-//! Put back, free, the clock, heartbeats.
+//! Put back, free, the clock.
 
 use std::time::Duration;
 
+use crate::samples::{DELIVER_LANE, NOTIFY_LANE};
 use chrono::{DateTime, Utc};
 use fleet_domain::{
-    DeliveryState, DueTask, FollowUp, Free, Heartbeat, LaneId, PurchaseId, TaskKey, TaskKind,
-    TaskState, Tick, TickReport, delivery_kind, later,
+    DeliveryState, DueTask, FollowUp, Free, LaneId, PurchaseId, TaskKey, TaskKind, TaskState, Tick,
+    TickReport, delivery_kind, later,
 };
-use uuid::Uuid;
 
-use crate::samples::{DELIVER_LANE, NOTIFY_LANE};
-
-use super::model::{Beat, HINT_TIME, Model, REMINDER, Task};
+use super::model::{HINT_TIME, Model, REMINDER, Task};
 
 /// Rows that are read beyond a lane's room, so that those that only look due do not use it up.
 const READ_BEYOND: u32 = 16;
@@ -84,9 +82,7 @@ impl Model {
         let mut report = TickReport { ours: true, now: self.now, ..TickReport::default() };
         for (lane, room) in &tick.lane_room {
             let room = (*room).min(tick.take_max);
-            if room > 0 {
-                self.tick_lane(tick.kind, (*lane, room), &lost, &mut report);
-            }
+            self.tick_lane(tick.kind, (*lane, room), &lost, &mut report);
         }
         report
     }
@@ -119,10 +115,14 @@ impl Model {
             };
             if wants {
                 // Without room it keeps its place: it is the next to go.
-                if taken < room {
+                if taken == room {
+                    if !report.more.contains(&lane) {
+                        report.more.push(lane);
+                    }
+                } else {
                     taken = taken.saturating_add(1);
                     task.state = TaskState::Queued;
-                    task.hinted_at = Some(now);
+                    task.hinted_at = None;
                     task.due_at = later(now, HINT_TIME);
                     report.due.push(DueTask { key, lane });
                     report.lost = report.lost.saturating_add(u32::from(is_lost));
@@ -156,19 +156,6 @@ impl Model {
             watermark: alive().filter_map(|beat| beat.watermark).max(),
             idle: tick.queue_ready == Some(0) && alive().all(|beat| beat.unclaimed == 0),
         }
-    }
-
-    pub(super) fn beat(&mut self, process: Uuid, beat: &Heartbeat) -> u32 {
-        let before = self.beats.get(&(process, beat.kind)).and_then(|beat| beat.watermark);
-        let renewed =
-            Beat { at: self.now, watermark: beat.watermark.max(before), unclaimed: beat.unclaimed };
-        self.beats.insert((process, beat.kind), renewed);
-        let alive = self
-            .beats
-            .iter()
-            .filter(|((_, kind), row)| *kind == beat.kind && later(row.at, ALIVE) > self.now)
-            .count();
-        u32::try_from(alive).unwrap_or(u32::MAX).max(1)
     }
 }
 

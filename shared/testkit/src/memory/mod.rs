@@ -7,6 +7,7 @@ mod commit;
 mod facts;
 mod model;
 mod notify;
+mod permits;
 mod tokens;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,8 +16,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use fleet_contracts::NewNotification;
 use fleet_domain::{
-    ClaimGroup, ClaimVerdict, Commit, FactOutcome, Free, Heartbeat, Job, NewFact, Progress,
-    PurchaseId, TaskKey, TaskKind, TaskState, Tick, TickReport, later,
+    ClaimGroup, ClaimVerdict, Commit, Directory, FactOutcome, Free, Heartbeat, Job, LaneId,
+    LaneLease, NewFact, Progress, PurchaseId, TaskKey, TaskKind, TaskState, Tick, TickReport,
+    later,
 };
 use fleet_engine::{Committed, StoreFault, TaskStore};
 use fleet_store::{Accepted, NewPurchase, Notified, PurchaseView};
@@ -54,6 +56,18 @@ impl MemoryStore {
     pub fn advance(&self, by: Duration) {
         let mut model = self.lock();
         model.now = later(model.now, by);
+    }
+
+    /// Sets what a lane allows.
+    pub fn set_lane(&self, lane: LaneId, kind: TaskKind, concurrency: u32, rate: u32) {
+        self.lock().set_lane(lane, kind, concurrency, rate);
+    }
+
+    /// Sets what a directory's lanes allow.
+    pub fn set_lanes(&self, directory: &Directory) {
+        for lane in directory.lanes.values() {
+            self.set_lane(lane.id, lane.kind, lane.concurrency, lane.rate_per_second);
+        }
     }
 
     /// Takes purchases in.
@@ -148,7 +162,7 @@ impl TaskStore for MemoryStore {
         Ok(self.lock().tick(tick))
     }
 
-    async fn beat(&self, beat: &Heartbeat) -> Result<u32, StoreFault> {
+    async fn beat(&self, beat: &Heartbeat) -> Result<Vec<LaneLease>, StoreFault> {
         Ok(self.lock().beat(self.process, beat))
     }
 }

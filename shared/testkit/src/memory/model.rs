@@ -17,6 +17,7 @@ use fleet_store::{
 use uuid::Uuid;
 
 use super::notify::NotificationRow;
+use super::permits::{LaneRow, PermitRow};
 use super::tokens::{TokenKey, TokenRow};
 
 /// How long a published hint has before the clock looks at its task.
@@ -133,6 +134,8 @@ pub(super) struct Beat {
     pub(super) at: DateTime<Utc>,
     pub(super) watermark: Option<DateTime<Utc>>,
     pub(super) unclaimed: u32,
+    pub(super) number: u64,
+    pub(super) calls_until: DateTime<Utc>,
 }
 
 /// (source, kind, reference, status, id, meaning).
@@ -154,6 +157,8 @@ pub(super) struct Model {
     pub(super) reports: BTreeMap<PurchaseId, ReportView>,
     pub(super) tokens: BTreeMap<TokenKey, TokenRow>,
     pub(super) beats: HashMap<(Uuid, TaskKind), Beat>,
+    pub(super) lanes: BTreeMap<LaneId, LaneRow>,
+    pub(super) permits: BTreeMap<(LaneId, Uuid), PermitRow>,
 }
 
 impl Model {
@@ -171,6 +176,8 @@ impl Model {
             reports: BTreeMap::new(),
             tokens: BTreeMap::new(),
             beats: HashMap::new(),
+            lanes: BTreeMap::new(),
+            permits: BTreeMap::new(),
         }
     }
 

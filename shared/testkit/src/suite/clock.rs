@@ -16,7 +16,11 @@ fn keys(report: &TickReport) -> Vec<TaskKey> {
 }
 
 async fn beat<S: SuiteStore>(store: &S, watermark: Option<DateTime<Utc>>, unclaimed: u32) {
-    store.beat(&Heartbeat { kind: KIND, watermark, unclaimed }).await.unwrap();
+    // Later ones have higher numbers.
+    let number = u64::try_from(store.now().await.timestamp_micros()).unwrap();
+    let (calls_for, lanes) = (seconds(20), Vec::new());
+    let beat = Heartbeat { kind: KIND, watermark, unclaimed, number, calls_for, lanes };
+    store.beat(&beat).await.unwrap();
 }
 
 pub async fn a_waiting_task_is_queued_when_it_is_due_and_not_before<S: SuiteStore>(store: S) {
@@ -31,9 +35,12 @@ pub async fn a_waiting_task_is_queued_when_it_is_due_and_not_before<S: SuiteStor
     assert_eq!(report.due[0].lane, DISPENSE_LANE);
     assert_eq!(report.lost, 0);
     let task = row(&store, key).await;
-    assert_eq!((task.state, task.hinted_at), (TaskState::Queued, Some(report.now)));
+    assert_eq!((task.state, task.hinted_at), (TaskState::Queued, None));
     assert_eq!(task.due_at, later(report.now, seconds(10)));
     assert_eq!(tick(&store, KIND, 10).await.due, [], "once");
+    store.advance(seconds(11)).await;
+    let report = tick(&store, KIND, 10).await;
+    assert_eq!((keys(&report), report.lost), (vec![key], 1), "whoever took it is gone");
 }
 
 pub async fn the_clock_never_touches_a_task_that_goes_its_normal_way<S: SuiteStore>(store: S) {
@@ -98,7 +105,7 @@ pub async fn a_hint_is_lost_when_the_watermark_is_past_it<S: SuiteStore>(store: 
     beat(&store, Some(later(hinted_at, seconds(11))), 3).await;
     let report = tick_with(&store, KIND, 10, Some(7)).await;
     assert_eq!((keys(&report), report.lost), (vec![key], 1));
-    assert_eq!(row(&store, key).await.hinted_at, Some(report.now));
+    assert_eq!(row(&store, key).await.hinted_at, None, "it went to an engine");
 }
 
 pub async fn a_hint_is_lost_when_queue_and_workers_are_empty<S: SuiteStore>(store: S) {
@@ -254,13 +261,26 @@ pub async fn free_and_put_back_leave_other_claims_alone<S: SuiteStore>(store: S)
     assert_eq!(row(&store, key).await, before);
 }
 
-pub async fn processes_of_a_kind_count_each_other<S: SuiteStore>(store: S) {
-    let of = |kind| Heartbeat { kind, watermark: None, unclaimed: 0 };
-    let other = store.another_process();
-    assert_eq!(store.beat(&of(KIND)).await.unwrap(), 1);
-    assert_eq!(other.beat(&of(KIND)).await.unwrap(), 2);
-    assert_eq!(other.beat(&of(TaskKind::Settle)).await.unwrap(), 1);
-    assert_eq!(store.beat(&of(KIND)).await.unwrap(), 2);
-    store.advance(seconds(6)).await;
-    assert_eq!(store.beat(&of(KIND)).await.unwrap(), 1, "the other one is silent");
+pub async fn a_lane_without_room_tells_that_more_is_due_and_is_not_written<S: SuiteStore>(
+    store: S,
+) {
+    let mut keys = Vec::new();
+    for waiting in [1, 2, 40] {
+        while keys.len() < waiting {
+            let key = dispensing(&store).await;
+            store.put_back(&[key]).await.unwrap();
+            keys.push(key);
+        }
+        store.advance(seconds(1)).await;
+        let before = (row(&store, keys[0]).await, row(&store, keys[waiting - 1]).await);
+        let report = tick(&store, KIND, 0).await;
+        assert_eq!((report.due, report.more), (vec![], vec![DISPENSE_LANE]));
+        assert_eq!((row(&store, keys[0]).await, row(&store, keys[waiting - 1]).await), before);
+        let room = u32::try_from(waiting).unwrap();
+        let report = tick(&store, KIND, room - 1).await;
+        assert_eq!((report.due.len(), report.more), (waiting - 1, vec![DISPENSE_LANE]));
+        let report = tick(&store, KIND, room).await;
+        assert_eq!((report.due.len(), report.more), (1, vec![]));
+        store.put_back(&keys).await.unwrap();
+    }
 }

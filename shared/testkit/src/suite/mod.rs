@@ -18,6 +18,7 @@ pub mod facts;
 pub mod intake;
 pub mod money;
 pub mod notify;
+pub mod permits;
 pub mod tellers;
 pub mod tokens;
 pub mod unsigned;
@@ -52,6 +53,14 @@ pub trait SuiteStore: TaskStore + Clone {
     fn now(&self) -> impl Future<Output = DateTime<Utc>> + Send;
     /// Stores a message that a client asks for.
     fn notify(&self, new: &NewNotification) -> impl Future<Output = Notified> + Send;
+    /// Sets what a lane allows.
+    fn set_lane(
+        &self,
+        lane: LaneId,
+        kind: TaskKind,
+        concurrency: u32,
+        rate: u32,
+    ) -> impl Future<Output = ()> + Send;
     /// Moves its clock.
     fn advance(&self, by: Duration) -> impl Future<Output = ()> + Send;
     /// The same store as another process sees it.
@@ -73,6 +82,10 @@ impl SuiteStore for MemoryStore {
 
     async fn notify(&self, new: &NewNotification) -> Notified {
         Self::notify(self, new)
+    }
+
+    async fn set_lane(&self, lane: LaneId, kind: TaskKind, concurrency: u32, rate: u32) {
+        Self::set_lane(self, lane, kind, concurrency, rate);
     }
 
     async fn advance(&self, by: Duration) {
@@ -101,12 +114,16 @@ impl SuiteStore for PostgresTasks {
         self.store().notify(new).await.unwrap()
     }
 
+    async fn set_lane(&self, lane: LaneId, kind: TaskKind, concurrency: u32, rate: u32) {
+        Self::set_lane(self, lane, kind, concurrency, rate).await.unwrap();
+    }
+
     async fn advance(&self, by: Duration) {
         self.store().advance_clock(by).await.unwrap();
     }
 
     fn another_process(&self) -> Self {
-        Self::new(self.store().clone())
+        Self::another_process(self)
     }
 }
 
@@ -398,7 +415,21 @@ macro_rules! task_store_suite {
             put_back_takes_only_queued_tasks,
             free_puts_everything_back_as_it_was,
             free_and_put_back_leave_other_claims_alone,
-            processes_of_a_kind_count_each_other,
+            a_lane_without_room_tells_that_more_is_due_and_is_not_written,
+        );
+        $crate::task_store_suite!(@ $make, permits:
+            what_all_processes_use_is_never_above_the_limit,
+            what_one_does_not_use_goes_to_whoever_asks,
+            each_gets_its_share_and_the_rest_is_not_left_lying,
+            one_permit_stays_where_it_is_used_and_moves_on_when_it_is_not,
+            a_dead_process_counts_until_its_calls_have_ended,
+            what_a_process_names_no_more_is_free_at_once,
+            a_beat_that_comes_in_after_a_later_one_takes_nothing_away,
+            a_changed_limit_counts_from_the_next_beat_on,
+            permits_at_hand_are_shared_while_nobody_needs_them,
+            one_process_probes_at_a_time_and_others_keep_their_permits,
+            a_lane_that_nobody_knows_has_no_permits,
+            calls_are_booked_at_the_lanes_rate_over_all_processes,
         );
         $crate::task_store_suite!(@ $make, notify:
             a_message_is_claimed_with_what_was_frozen_and_beside_its_result,

@@ -58,8 +58,10 @@ impl Bench {
             let lane = Lane { id, kind, owner, concurrency, rate_per_second: 0 };
             directory.lanes.insert(id, lane);
         }
+        let memory = MemoryStore::new(later(DateTime::<Utc>::UNIX_EPOCH, Duration::from_secs(1)));
+        memory.set_lanes(&directory);
         Self {
-            memory: MemoryStore::new(later(DateTime::<Utc>::UNIX_EPOCH, Duration::from_secs(1))),
+            memory,
             outside: Arc::default(),
             broker: Broker::new(Arc::clone(&trace)),
             trace,
@@ -96,7 +98,7 @@ impl Bench {
             let tasks = keys.iter().map(|key| (*key, lane)).collect();
             let published_at = self.memory.now();
             let kind = TaskKind::Dispense;
-            self.broker.publish(JobHint { kind, published_at, paced: false, tasks });
+            self.broker.publish(JobHint { kind, published_at, tasks });
         }
     }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use fleet_contracts::JobHint;
 use fleet_domain::{
-    ClaimGroup, ClaimVerdict, Commit, CommitVerdict, FactOutcome, Free, Heartbeat, Job, NewFact,
-    TaskKey, TaskKind, Tick, TickReport,
+    ClaimGroup, ClaimVerdict, Commit, CommitVerdict, FactOutcome, Free, Heartbeat, Job, LaneLease,
+    NewFact, TaskKey, TaskKind, Tick, TickReport,
 };
 use fleet_engine::{Committed, HintSink, Published, StoreFault, TaskStore};
 use fleet_testkit::MemoryStore;
@@ -62,6 +62,8 @@ pub(crate) struct Faults {
     pub(crate) dies: Option<(Point, u32)>,
     pub(crate) loses_hints: bool,
     pub(crate) is_blocked: bool,
+    /// Beats do not get through.
+    pub(crate) loses_beats: bool,
 }
 
 pub(crate) struct Process {
@@ -277,8 +279,11 @@ impl TaskStore for Process {
         self.memory.tick(tick).await
     }
 
-    async fn beat(&self, beat: &Heartbeat) -> Result<u32, StoreFault> {
+    async fn beat(&self, beat: &Heartbeat) -> Result<Vec<LaneLease>, StoreFault> {
         self.while_alive().await;
+        if self.faults.lock().unwrap().loses_beats {
+            return Err(lost());
+        }
         self.memory.beat(beat).await
     }
 }

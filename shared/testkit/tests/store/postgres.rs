@@ -29,7 +29,7 @@ async fn until_blocked(database: &TestDatabase) {
 
 async fn make() -> (TestDatabase, PostgresTasks) {
     let database = TestDatabase::create().await.unwrap();
-    let store = PostgresTasks::new(database.store());
+    let store = PostgresTasks::of(&database);
     (database, store)
 }
 

@@ -185,10 +185,17 @@ async fn only_one_process_runs_the_clock_of_a_kind() {
 async fn a_beat_waits_for_no_other_process_whose_beat_is_old() {
     let database = TestDatabase::create().await.unwrap();
     let store = database.store();
-    let beat = Heartbeat { kind: KIND, watermark: None, unclaimed: 0 };
+    let of = |number| Heartbeat {
+        kind: KIND,
+        watermark: None,
+        unclaimed: 0,
+        number,
+        calls_for: Duration::from_secs(20),
+        lanes: Vec::new(),
+    };
     let processes = [Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7()];
     for process in processes {
-        store.beat(process, &beat).await.unwrap();
+        store.beat(process, &of(1)).await.unwrap();
     }
     store.advance_clock(Duration::from_secs(3_601)).await.unwrap();
     let mut other = database.connection().await.unwrap();
@@ -198,12 +205,12 @@ async fn a_beat_waits_for_no_other_process_whose_beat_is_old() {
         .execute(&mut *holder)
         .await
         .unwrap();
-    assert_eq!(store.beat(processes[2], &beat).await.unwrap(), 1);
+    store.beat(processes[2], &of(2)).await.unwrap();
     holder.rollback().await.unwrap();
     let left = "select array_agg(process order by process) from heartbeat";
     let left: Vec<Uuid> = sqlx::query_scalar(left).fetch_one(&mut other).await.unwrap();
     assert_eq!(left, [processes[0], processes[2]], "the one that was held is left");
-    assert_eq!(store.beat(processes[0], &beat).await.unwrap(), 2);
+    store.beat(processes[0], &of(2)).await.unwrap();
 }
 
 #[tokio::test]
