@@ -36,6 +36,8 @@ create table client (
     tokens_valid_from timestamptz,
     -- no purchase while a similar one is in flight
     refuse_similar boolean not null default false,
+    -- it attests that its references are numbers of its own: none is taken for a card number
+    references_are_numbers boolean not null default false,
     broker_users text[] not null default '{}',
     answer_within_ms integer not null default 5000 check (answer_within_ms between 100 and 60000),
     start_within_seconds integer not null default 600 check (start_within_seconds between 1 and 86400),

@@ -336,7 +336,8 @@ create function fleet_commit_v1(
     f_i integer[], f_kind smallint[], f_slot integer[], f_lane integer[], f_start_by timestamptz[],
     f_deadline timestamptz[],
     d_i integer[], d_slot integer[], d_channel text[], d_body bytea[],
-    l_i integer[], l_entry text[], l_amount bigint[], l_currency text[], p_own_code text[]
+    l_i integer[], l_entry text[], l_amount bigint[], l_currency text[], p_own_code text[],
+    p_case text[]
 ) returns table (idx integer, verdict smallint, db_now timestamptz)
 language plpgsql volatile set enable_seqscan = off set enable_mergejoin = off as $$
 declare
@@ -573,6 +574,13 @@ begin
 
     if p_kind = 7 then
         perform fleet_token_give_v1(p_purchase, p_token, v_verdict, p_track, p_flag, v_now);
+    end if;
+
+    -- What went well by itself and still needs a person's eyes.
+    if cardinality(array_remove(p_case, null)) > 0 then
+        perform fleet_open_case(c.purchase, c.cause, v_now)
+        from unnest(v_verdict, p_purchase, p_case) as c (verdict, purchase, cause)
+        where c.verdict = 1 and c.cause is not null;
     end if;
 
     -- Facts that came in before the task ended, most of all while a definite answer ended it, are

@@ -123,20 +123,21 @@ begin
                              signature_required, broker_users, answer_within_ms,
                              start_within_seconds, default_funding_source, ipn_account_id,
                              ipn_key_sealed, ipn_form, oauth_secret_hashes, token_required,
-                             refuse_similar, card)
+                             refuse_similar, card, references_are_numbers)
     select r.client_id, r.name, r.active, r.sandbox,
            array(select decode(h, 'hex') from unnest(r.api_key_hashes) h),
            decode(r.signature_secret_sealed, 'hex'), r.signature_required, r.broker_users,
            r.answer_within_ms, r.start_within_seconds, r.default_funding_source, r.ipn_account_id,
            decode(r.ipn_key_sealed, 'hex'), r.ipn_form,
            array(select decode(h, 'hex') from unnest(r.oauth_secret_hashes) h), r.token_required,
-           r.refuse_similar, r.card
+           r.refuse_similar, r.card, r.references_are_numbers
     from jsonb_to_recordset(p_rows -> 'clients') as r (
         client_id bigint, name text, active boolean, sandbox boolean, api_key_hashes text[],
         signature_secret_sealed text, signature_required boolean, broker_users text[],
         answer_within_ms integer, start_within_seconds integer, default_funding_source text,
         ipn_account_id text, ipn_key_sealed text, ipn_form text, oauth_secret_hashes text[],
-        token_required boolean, refuse_similar boolean, card jsonb)
+        token_required boolean, refuse_similar boolean, card jsonb,
+        references_are_numbers boolean)
     on conflict (client_id) do update
     set name = excluded.name, active = excluded.active, sandbox = excluded.sandbox,
         api_key_hashes = excluded.api_key_hashes,
@@ -148,6 +149,7 @@ begin
         ipn_account_id = excluded.ipn_account_id, ipn_key_sealed = excluded.ipn_key_sealed,
         ipn_form = excluded.ipn_form, oauth_secret_hashes = excluded.oauth_secret_hashes,
         token_required = excluded.token_required, refuse_similar = excluded.refuse_similar,
+        references_are_numbers = excluded.references_are_numbers,
         card = excluded.card;
     set constraints client_credential_of_one_client immediate;
     delete from client_channel h

@@ -28,7 +28,6 @@ fn lotto() -> Value {
     body
 }
 
-/// Of letters: some numbers look like a card's.
 fn reference() -> String {
     let letter = |_| char::from(rand::random_range(b'a'..=b'z'));
     format!("note-{}", (0..16).map(letter).collect::<String>())
@@ -448,7 +447,7 @@ async fn a_wrong_notification_names_its_field_and_stores_nothing() {
         ("message", json!(" "), "message "),
         ("message", json!(long), "message "),
         ("message", json!("null \u{0} byte"), "message "),
-        ("message", json!("card 4111 1111 1111 1111"), "message "),
+        ("clientNotificationRef", json!("4111111111111111"), "clientNotificationRef "),
     ];
     let required = [
         "clientId",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
+use fleet_contracts::{FromTold, codes, read_told};
 use fleet_domain::{Authentication, Connector, Private};
 use fleet_engine::{Attempt, CallError, Refusal, mark_sent};
 use fleet_outbound::{
@@ -14,7 +15,6 @@ use fleet_outbound::{
 };
 use secrecy::SecretString;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
 /// The sender that all steps of a process share.
@@ -216,10 +216,10 @@ impl Answer {
     ///
     /// # Errors
     /// 429 is a refusal for now; everything else that is no readable 2xx leaves the outcome unknown.
-    pub fn decision<T: DeserializeOwned>(&self) -> Result<T, CallError> {
+    pub fn decision<T: FromTold>(&self) -> Result<T, CallError> {
         if self.status == 429 {
             let refusal = Refusal {
-                code: "429".to_owned(),
+                code: codes::ASKED_TOO_OFTEN.to_owned(),
                 own_code: None,
                 retryable: true,
                 reference_used: false,
@@ -230,8 +230,8 @@ impl Answer {
         if !(200..300).contains(&self.status) {
             return Err(CallError::Unknown { cause: cause_of(self.status) });
         }
-        serde_json::from_slice(&self.body)
-            .map_err(|_error| CallError::Unknown { cause: "the reply is unreadable".to_owned() })
+        read_told(&self.body)
+            .map_err(|unreadable| CallError::Unknown { cause: unreadable.to_string() })
     }
 }
 
@@ -294,7 +294,7 @@ impl Exchange {
     ///
     /// # Errors
     /// As [`Exchange::send`] and [`Answer::decision`].
-    pub async fn send_decision<T: DeserializeOwned>(
+    pub async fn send_decision<T: FromTold>(
         &self,
         request: Request,
         attempt: Attempt,

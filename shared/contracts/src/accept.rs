@@ -8,7 +8,7 @@ use fleet_domain::{
     Scenario, SupplierAdapter, TaskKind, later,
 };
 
-use crate::{CheckedBody, Content, PurchaseBody, Rejection, channels, codes};
+use crate::{CheckedBody, Content, PurchaseBody, Rejection, channels, checked, codes};
 
 /// Minor units of a purchase at most (contracts, section 1: 12 digits).
 pub const PURCHASE_AMOUNT_MAX: i64 = 999_999_999_999;
@@ -43,6 +43,7 @@ pub fn accept(
 ) -> Result<AcceptedOrder, Rejection> {
     let (body, scenario) = (&checked.body, checked.scenario);
     let client = active_client(directory, ClientId(body.client_id))?;
+    checked::check_references(client, body)?;
     channels::check(client, body)?;
     let card = card_account(client, checked)?;
     let product = card.map_or(body.product_id, |card| card.product_id);

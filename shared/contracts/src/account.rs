@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use fleet_domain::{looks_like_a_card_number, masked};
+use fleet_domain::{holds_a_card_number, masked};
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::order::IDENTIFIER;
+use crate::told::{FromTold, Told, Unreadable};
 use crate::{codes, number, plain};
 
 /// Entries of `customerInfo` and of `accountInfo` that are passed on.
@@ -90,23 +91,22 @@ impl std::fmt::Debug for AccountQuery<'_> {
 }
 
 /// What a supplier answers, and what the client is told: the supplier's own code is mapped before.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountReply {
     /// `0000`: the account is there. `4010`: the supplier has no such service.
-    #[serde(deserialize_with = "crate::plain::code")]
     pub response_code: String,
     /// For people.
-    #[serde(default, deserialize_with = "message")]
+    #[serde(default)]
     pub response_message: String,
     /// Whose account it is.
-    #[serde(default, deserialize_with = "name", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_name: Option<String>,
     /// What else the supplier tells of the customer.
-    #[serde(default, deserialize_with = "entries", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub customer_info: BTreeMap<String, Value>,
     /// `amount`, `minimumAmount`, `arrears` in minor units, and what else the supplier tells.
-    #[serde(default, deserialize_with = "entries", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub account_info: BTreeMap<String, Value>,
 }
 
@@ -146,38 +146,33 @@ impl AccountReply {
 /// A text without control characters, cut, and hidden when it looks like a card number.
 fn clean(text: &str) -> String {
     let text = plain(text, TEXT_CHARS_MAX);
-    if looks_like_a_card_number(&text) { masked(&text) } else { text }
+    if holds_a_card_number(&text) { masked(&text) } else { text }
 }
 
-fn message<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Ok(name(deserializer)?.unwrap_or_default())
-}
-
-/// A text; anything else is none.
-fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(match Value::deserialize(deserializer)? {
-        Value::String(text) => Some(clean(&text)).filter(|text| !text.is_empty()),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            None
-        }
-    })
+impl FromTold for AccountReply {
+    fn from_told(told: &Told) -> Result<Self, Unreadable> {
+        let name = told.scalar("customerName");
+        let name = name.as_ref().and_then(Value::as_str).map(clean);
+        Ok(Self {
+            response_code: told.code("responseCode")?,
+            response_message: clean(&told.words("responseMessage")),
+            customer_name: name.filter(|name| !name.is_empty()),
+            customer_info: entries(told, "customerInfo"),
+            account_info: entries(told, "accountInfo"),
+        })
+    }
 }
 
 /// The first plain entries of an object; anything else is none.
-fn entries<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<BTreeMap<String, Value>, D::Error> {
-    let Value::Object(sent) = Value::deserialize(deserializer)? else { return Ok(BTreeMap::new()) };
-    let is_name = |name: &String| {
+fn entries(told: &Told, name: &str) -> BTreeMap<String, Value> {
+    let Ok(Some(sent)) = told.object(name) else { return BTreeMap::new() };
+    let is_name = |name: &&str| {
         name.len() <= NAME_CHARS_MAX && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
     };
-    let entry = |(name, value): (String, Value)| Some((name, scalar(value)?));
-    Ok(sent
-        .into_iter()
-        .filter(|(name, _)| is_name(name))
-        .filter_map(entry)
-        .take(ENTRIES_MAX)
-        .collect())
+    let mut names: Vec<&str> = sent.names().filter(is_name).collect();
+    names.sort_unstable();
+    let entry = |name: &str| Some((name.to_owned(), scalar(sent.scalar(name)?)?));
+    names.into_iter().filter_map(entry).take(ENTRIES_MAX).collect()
 }
 
 fn scalar(value: Value) -> Option<Value> {
@@ -185,7 +180,7 @@ fn scalar(value: Value) -> Option<Value> {
         Value::String(text) => Some(clean(&text).into()),
         Value::Number(number) => {
             let text = number.to_string();
-            Some(if looks_like_a_card_number(&text) { masked(&text).into() } else { number.into() })
+            Some(if holds_a_card_number(&text) { masked(&text).into() } else { number.into() })
         }
         Value::Bool(_) => Some(value),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
@@ -199,7 +194,7 @@ mod tests {
     use super::*;
 
     fn read(value: &Value) -> AccountReply {
-        serde_json::from_value(value.clone()).unwrap()
+        crate::told::read_told(value.to_string().as_bytes()).unwrap()
     }
 
     #[test]
@@ -232,7 +227,8 @@ mod tests {
             "responseCode": "0000", "customerName": 7, "customerInfo": "x", "accountInfo": [1],
         }));
         assert_eq!(reply, AccountReply::code("0000", ""));
-        assert!(serde_json::from_value::<AccountReply>(json!({ "customerName": "A" })).is_err());
+        let codeless = crate::told::read_told::<AccountReply>(br#"{"customerName":"A"}"#);
+        assert!(codeless.is_err());
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use fleet_domain::Purchase;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use crate::told::{FromTold, Told, Unreadable};
 
 /// The body of *reserve funds*.
 #[derive(Serialize, JsonSchema)]
@@ -95,21 +97,31 @@ impl<'a> RefundFunds<'a> {
 }
 
 /// A bank's answer to *reserve funds*, to the result, and to a look-up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BankReply {
     /// `0000`, or why not.
-    #[serde(deserialize_with = "crate::plain::code")]
     pub response_code: String,
     /// For people; never logged.
     #[serde(default)]
     pub response_message: String,
     /// The reservation's reference.
-    #[serde(default, deserialize_with = "crate::plain::reference")]
+    #[serde(default)]
     pub reserve_funds_txn_ref: Option<String>,
     /// Only in a look-up: what became of the reservation (`deducted`, `cancelled`).
     #[serde(default)]
     pub resolution: Option<String>,
+}
+
+impl FromTold for BankReply {
+    fn from_told(told: &Told) -> Result<Self, Unreadable> {
+        Ok(Self {
+            response_code: told.code("responseCode")?,
+            response_message: told.words("responseMessage"),
+            reserve_funds_txn_ref: told.reference("reserveFundsTxnRef"),
+            resolution: told.reference("resolution"),
+        })
+    }
 }
 
 impl BankReply {

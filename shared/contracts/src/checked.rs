@@ -1,8 +1,9 @@
 //! What a body says of itself, before any rule of today is asked, and what a retry of it is compared
 //! by. Only what is refused here cannot be a purchase that was accepted before.
 
-use fleet_domain::looks_like_a_card_number;
-use fleet_domain::{Client, Currency, FundingType, Private, Scenario, bare};
+use fleet_domain::{
+    Client, Currency, FundingType, Private, Scenario, bare, holds_a_card_number, is_a_card_number,
+};
 
 use crate::timestamp::is_iso_8601;
 use crate::{PurchaseBody, Rejection, TextOrNumber, check_any_amount};
@@ -189,30 +190,75 @@ pub fn identifier(field: &str, text: &str) -> Result<String, Rejection> {
     Ok(kept)
 }
 
+/// What a text may be mistaken for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Words for people, in which anything may stand.
+    Free,
+    /// A name of its sender's own.
+    Reference,
+    /// Never a card: it is kept under seal.
+    Account,
+}
+
+/// A body's texts with the most characters of each.
+fn texts(body: &PurchaseBody) -> [(&'static str, Option<&String>, usize, Kind); 16] {
+    use Kind::{Account, Free, Reference};
+    let fraud = body.fraud.as_ref();
+    // A card payment's is its `order_info`.
+    let by_card = body.paid_by == Some(FundingType::CardPayment);
+    let order = if by_card { Free } else { Reference };
+    [
+        ("clientTxnRef", Some(&body.client_txn_ref), 64, order),
+        ("accountIdentifier", body.account_identifier.as_ref(), 64, Account),
+        ("authCode", body.auth_code.as_ref(), 64, Reference),
+        ("channelName", body.channel_name.as_ref(), 64, Free),
+        ("channelSessionId", body.channel_session_id.as_ref(), 64, Reference),
+        ("reserveFundsTxnRef", body.reserve_funds_txn_ref.as_ref(), 64, Reference),
+        ("timestamp", body.timestamp.as_ref(), 64, Reference),
+        ("fraud.token", fraud.and_then(|f| f.token.as_ref()), 512, Reference),
+        ("fraud.userIp", fraud.and_then(|f| f.user_ip.as_ref()), 64, Reference),
+        ("fraud.userAgent", fraud.and_then(|f| f.user_agent.as_ref()), 1024, Free),
+        (
+            "fraud.validateTimestamp",
+            fraud.and_then(|f| f.validate_timestamp.as_ref()),
+            64,
+            Reference,
+        ),
+        ("fraud.pricePoint", fraud.and_then(|f| f.price_point.as_ref()), 64, Free),
+        ("fraud.billingFrequency", fraud.and_then(|f| f.billing_frequency.as_ref()), 64, Free),
+        ("fraud.shortcode", fraud.and_then(|f| f.shortcode.as_ref()), 64, Reference),
+        ("fraud.externalUserId", fraud.and_then(|f| f.external_user_id.as_ref()), 128, Reference),
+        (
+            "fraud.externalProductId",
+            fraud.and_then(|f| f.external_product_id.as_ref()),
+            128,
+            Reference,
+        ),
+    ]
+}
+
+/// Refuses a reference that is a card number, unless the client's references are numbers.
+///
+/// # Errors
+/// [`Rejection`] that names the field.
+pub(crate) fn check_references(client: &Client, body: &PurchaseBody) -> Result<(), Rejection> {
+    if client.references_are_numbers {
+        return Ok(());
+    }
+    let is_card = |text: Option<&String>| text.is_some_and(|text| is_a_card_number(text));
+    let mut references = texts(body).into_iter().filter(|(.., kind)| *kind == Kind::Reference);
+    match references.find(|(_, text, ..)| is_card(*text)) {
+        Some((field, ..)) => Err(Rejection::card(field)),
+        None => Ok(()),
+    }
+}
+
 fn check_texts(body: &PurchaseBody) -> Result<(), Rejection> {
     if body.client_txn_ref.is_empty() {
         return Err(Rejection::field("clientTxnRef", "is empty"));
     }
-    let fraud = body.fraud.as_ref();
-    let texts = [
-        ("clientTxnRef", Some(&body.client_txn_ref), 64),
-        ("accountIdentifier", body.account_identifier.as_ref(), 64),
-        ("authCode", body.auth_code.as_ref(), 64),
-        ("channelName", body.channel_name.as_ref(), 64),
-        ("channelSessionId", body.channel_session_id.as_ref(), 64),
-        ("reserveFundsTxnRef", body.reserve_funds_txn_ref.as_ref(), 64),
-        ("timestamp", body.timestamp.as_ref(), 64),
-        ("fraud.token", fraud.and_then(|f| f.token.as_ref()), 512),
-        ("fraud.userIp", fraud.and_then(|f| f.user_ip.as_ref()), 64),
-        ("fraud.userAgent", fraud.and_then(|f| f.user_agent.as_ref()), 1024),
-        ("fraud.validateTimestamp", fraud.and_then(|f| f.validate_timestamp.as_ref()), 64),
-        ("fraud.pricePoint", fraud.and_then(|f| f.price_point.as_ref()), 64),
-        ("fraud.billingFrequency", fraud.and_then(|f| f.billing_frequency.as_ref()), 64),
-        ("fraud.shortcode", fraud.and_then(|f| f.shortcode.as_ref()), 64),
-        ("fraud.externalUserId", fraud.and_then(|f| f.external_user_id.as_ref()), 128),
-        ("fraud.externalProductId", fraud.and_then(|f| f.external_product_id.as_ref()), 128),
-    ];
-    for (field, text, max) in texts {
+    for (field, text, max, kind) in texts(body) {
         let Some(text) = text else { continue };
         if text.chars().count() > max {
             return Err(Rejection::field(field, &format!("is longer than {max} characters")));
@@ -220,9 +266,8 @@ fn check_texts(body: &PurchaseBody) -> Result<(), Rejection> {
         if text.chars().any(char::is_control) {
             return Err(Rejection::field(field, "has control characters"));
         }
-        // References that reach other systems' logs must not smuggle a card number along.
-        if field != "accountIdentifier" && looks_like_a_card_number(text) {
-            return Err(Rejection::field(field, "looks like a card number, which is not allowed"));
+        if kind == Kind::Free && holds_a_card_number(text) {
+            return Err(Rejection::card(field));
         }
     }
     if let Some(timestamp) = &body.timestamp

@@ -34,6 +34,8 @@ pub const WRONG_MSISDN: &str = "9010";
 pub const OPERATOR_NOT_IDENTIFIED: &str = "9020";
 /// MNO lookup: not found out in time.
 pub const LOOKUP_TIMEOUT: &str = "9030";
+/// Of ours, and never told to anybody: HTTP 429, the other side did not look at the request.
+pub const ASKED_TOO_OFTEN: &str = "asked_too_often";
 /// Malformed; the message names the field.
 pub const BAD_FORMAT: &str = "4000";
 
@@ -102,6 +104,37 @@ pub fn is_read_from(party: Party, code: &str) -> bool {
     }
 }
 
+/// What clients are told of funds that were refused for this reason: a code of the tables, never a
+/// transport's status nor a word of the source's own.
+#[must_use]
+pub fn told_of_funds(reason: &str) -> &str {
+    match reason {
+        UNEXPECTED | INSUFFICIENT_FUNDS | "2020" | "2030" | ABOVE_MAX | BELOW_MIN | INVALID_FEE
+        | INTERNAL_TIMEOUT | SOURCE_BLACKLISTED | "2080" | UNKNOWN | BAD_FORMAT => reason,
+        ASKED_TOO_OFTEN => INTERNAL_TIMEOUT,
+        _ => UNKNOWN,
+    }
+}
+
+/// What clients are told of goods that were refused for this reason, as [`told_of_funds`].
+#[must_use]
+pub fn told_of_goods(reason: &str) -> &str {
+    match reason {
+        SUPPLIER_COULD_NOT
+        | "2210"
+        | "2213"
+        | "2214"
+        | VOLUMES_EXCEEDED
+        | "2226"
+        | "2236"
+        | "2239"
+        | "2240"
+        | TOO_MANY_TRANSACTIONS => reason,
+        ASKED_TOO_OFTEN => VOLUMES_EXCEEDED,
+        _ => SUPPLIER_COULD_NOT,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +146,22 @@ mod tests {
         }
         for code in ["", "9999", "2060", "2090", "0001"] {
             assert_eq!(bank_meaning(code), BankMeaning::Again, "{code}");
+        }
+    }
+
+    #[test]
+    fn clients_are_told_codes_of_the_tables_only() {
+        for (reason, funds, goods) in [
+            ("2010", "2010", "2201"),
+            ("2213", "2090", "2213"),
+            ("2225", "2090", "2225"),
+            ("2242", "2090", "2242"),
+            (ASKED_TOO_OFTEN, "2060", "2225"),
+            ("429", "2090", "2201"),
+            ("VAS_BARRED", "2090", "2201"),
+            ("0000", "2090", "2201"),
+        ] {
+            assert_eq!((told_of_funds(reason), told_of_goods(reason)), (funds, goods), "{reason}");
         }
     }
 

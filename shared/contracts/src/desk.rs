@@ -4,8 +4,8 @@ use fleet_domain::{
     DeskToken, Directory, DispenseState, FailureReason, FraudDetails, Purchase, PurchaseStatus,
     TokenVerdict,
 };
-use serde::Deserialize;
-use serde::de::Error as _;
+
+use crate::told::{FromTold, Told, Unreadable};
 
 /// What is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,26 +68,26 @@ fn reason(directory: &Directory, purchase: &Purchase) -> FailureReason {
 }
 
 /// The desk's answer.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeskReply {
     /// Truthy (`true`, `1`, `"1"`, `"True"`) means delivered; 0 inside HTTP 200 is an error.
-    #[serde(deserialize_with = "truthy")]
     pub success: bool,
     /// For people; never logged.
-    #[serde(default)]
     pub message: String,
 }
 
-fn truthy<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    let value = serde_json::Value::deserialize(deserializer)?;
-    Ok(match value {
-        serde_json::Value::Bool(yes) => yes,
-        serde_json::Value::Number(number) => number.as_i64() == Some(1),
-        serde_json::Value::String(text) => matches!(text.as_str(), "1" | "true" | "True"),
-        serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => {
-            false
-        }
-    })
+impl FromTold for DeskReply {
+    fn from_told(told: &Told) -> Result<Self, Unreadable> {
+        Ok(Self {
+            success: match told.yes_or_no("success") {
+                Ok(yes) => yes,
+                Err(error) if told.names().all(|name| name != "success") => return Err(error),
+                // What is not clearly a yes was not taken.
+                Err(_) => false,
+            },
+            message: told.words("message"),
+        })
+    }
 }
 
 /// The fields of a token's validation, without `api_key`. A repeat carries the same timestamp: the
@@ -105,17 +105,24 @@ pub fn validate_fields(token: &DeskToken, fraud: &FraudDetails) -> Vec<(&'static
 }
 
 /// The desk's word on a token. What is not clearly a yes or a no is unreadable, never either.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValidateReply {
     /// True, false, 1 or 0, also as text.
-    #[serde(deserialize_with = "yes_or_no")]
     pub is_valid: bool,
     /// The bits of what speaks against it.
-    #[serde(default, deserialize_with = "crate::number::optional")]
     pub threat_code: Option<i64>,
     /// Their names, joined by `#!|`.
-    #[serde(default)]
     pub threat_flags: Option<String>,
+}
+
+impl FromTold for ValidateReply {
+    fn from_told(told: &Told) -> Result<Self, Unreadable> {
+        Ok(Self {
+            is_valid: told.yes_or_no("is_valid")?,
+            threat_code: told.minor("threat_code").unwrap_or_default(),
+            threat_flags: Some(told.words("threat_flags")).filter(|text| !text.is_empty()),
+        })
+    }
 }
 
 impl From<ValidateReply> for TokenVerdict {
@@ -133,23 +140,14 @@ fn is_flag(c: &char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '#' | '!' | '|')
 }
 
-fn yes_or_no<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    let value = serde_json::Value::deserialize(deserializer)?;
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    match text.as_str() {
-        "true" | "True" | "1" => Ok(true),
-        "false" | "False" | "0" => Ok(false),
-        _ => Err(D::Error::custom("neither yes nor no")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::told::read_told;
 
     #[test]
     fn a_token_is_valid_or_not_or_the_answer_is_unreadable() {
-        let read = |text: &str| serde_json::from_str::<ValidateReply>(text);
+        let read = |text: &str| read_told::<ValidateReply>(text.as_bytes());
         let reply = read(r#"{"is_valid":0,"threat_code":"520","threat_flags":"A#!|B"}"#).unwrap();
         assert_eq!((reply.is_valid, reply.threat_code), (false, Some(520)));
         assert!(read(r#"{"is_valid":"True"}"#).unwrap().is_valid);
@@ -160,7 +158,7 @@ mod tests {
 
     #[test]
     fn zero_inside_a_200_is_an_error() {
-        let read = |text: &str| serde_json::from_str::<DeskReply>(text).map(|reply| reply.success);
+        let read = |text: &str| read_told::<DeskReply>(text.as_bytes()).map(|reply| reply.success);
         for text in [r#"{"success":true}"#, r#"{"success":1}"#, r#"{"success":"True"}"#] {
             assert!(read(text).unwrap(), "{text}");
         }

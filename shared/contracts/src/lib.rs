@@ -29,8 +29,10 @@ mod reply;
 mod result;
 mod sale;
 mod schemas;
+mod strict;
 mod supplier;
 mod timestamp;
+mod told;
 mod unknown;
 mod yaml;
 
@@ -89,4 +91,5 @@ pub use sale::{
 };
 pub use schemas::{files, json_schemas};
 pub use supplier::{VendReply, VendRequest};
+pub use told::{FromTold, Told, Unreadable, read_told, text_of};
 pub use unknown::unknown_fields;

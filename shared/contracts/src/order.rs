@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::plain::PLAIN;
-use crate::{number, object};
+use crate::{number, object, strict};
 
 /// The most bytes that a request or a message may have.
 pub const BODY_BYTES_MAX: usize = 65_536;
@@ -198,6 +198,9 @@ impl From<FraudBlock> for FraudDetails {
     }
 }
 
+/// What is wrong with a field that holds card data.
+const CARD_NUMBER: &str = "looks like a card number, which is not allowed";
+
 /// Why a body is no purchase: the code, the field, and what to do about it. Never the value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -219,6 +222,18 @@ impl Rejection {
             field: Some(field.to_owned()),
             message: format!("{field} {problem}"),
         }
+    }
+
+    /// A card number where none may be. Whoever keeps what it stood in keeps that without its content.
+    #[must_use]
+    pub fn card(field: &str) -> Self {
+        Self::field(field, CARD_NUMBER)
+    }
+
+    /// Whether what was refused holds card data.
+    #[must_use]
+    pub fn is_of_a_card(&self) -> bool {
+        self.message.ends_with(CARD_NUMBER)
     }
 
     /// Another code.
@@ -310,6 +325,7 @@ fn read<T: serde::de::DeserializeOwned>(
     if body.len() > BODY_BYTES_MAX {
         return Err(Rejection::field("body", "is longer than 65536 bytes"));
     }
+    strict::check(body)?;
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(&mut deserializer, &mut track);

@@ -2,7 +2,9 @@
 
 use fleet_domain::{Job, Private};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use crate::told::{FromTold, Told, Unreadable, read_told};
 
 /// The body of a vend.
 #[derive(Serialize, JsonSchema)]
@@ -42,28 +44,45 @@ impl<'a> VendRequest<'a> {
 }
 
 /// A supplier's answer to a vend, to a look-up, and in a confirmation.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VendReply {
     /// The vend that it speaks of; only confirmations must name it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vend_ref: Option<String>,
     /// `0000`, pending, or why not.
-    #[serde(deserialize_with = "crate::plain::code")]
     pub response_code: String,
     /// For people; never logged.
     #[serde(default)]
     pub response_message: String,
     /// The supplier's reference.
-    #[serde(default, deserialize_with = "crate::plain::reference")]
+    #[serde(default)]
     pub supplier_ref: Option<String>,
     /// The voucher, where the product has one.
     #[serde(default)]
     pub token: Option<String>,
     /// Minor units.
-    #[serde(default, deserialize_with = "crate::number::optional")]
+    #[serde(default)]
     #[schemars(schema_with = "crate::number::optional_schema")]
     pub vend_amount: Option<i64>,
+    /// A `vendAmount` was there that is none.
+    #[serde(skip)]
+    pub odd_amount: bool,
+}
+
+impl FromTold for VendReply {
+    fn from_told(told: &Told) -> Result<Self, Unreadable> {
+        let vend_amount = told.minor("vendAmount");
+        Ok(Self {
+            vend_ref: told.text("vendRef").ok().flatten(),
+            response_code: told.code("responseCode")?,
+            response_message: told.words("responseMessage"),
+            supplier_ref: told.reference("supplierRef"),
+            token: told.text("token")?,
+            odd_amount: vend_amount.is_err(),
+            vend_amount: vend_amount.unwrap_or_default(),
+        })
+    }
 }
 
 impl std::fmt::Debug for VendReply {
@@ -79,12 +98,9 @@ impl VendReply {
     /// Reads a confirmation.
     ///
     /// # Errors
-    /// serde's, for anything but an object of these fields.
-    pub fn from_bytes(body: &[u8]) -> Result<Self, serde_json::Error> {
-        let mut deserializer = serde_json::Deserializer::from_slice(body);
-        let reply = crate::object::without(&[], &mut deserializer)?;
-        deserializer.end()?;
-        Ok(reply)
+    /// [`Unreadable`] for what leaves open whether it was vended, or what.
+    pub fn from_bytes(body: &[u8]) -> Result<Self, Unreadable> {
+        read_told(body)
     }
 
     /// What it tells besides the words that its fact is found by: its own code, which several may map

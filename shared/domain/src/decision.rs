@@ -236,6 +236,8 @@ pub struct Decision {
     pub ledger: Vec<(LedgerEntry, Money)>,
     /// The journal's word for what happened (`dispensed`, `refused`, `answer_lost`, …).
     pub outcome: &'static str,
+    /// What a person must look at although the task goes on or ends by itself: one case of this cause.
+    pub case: Option<String>,
     /// The journal's detail: a code or a cause, never personal data; ≤ 500 characters.
     pub detail: String,
 }
@@ -254,6 +256,7 @@ impl Decision {
             deliveries: Vec::new(),
             ledger: Vec::new(),
             outcome,
+            case: None,
             detail: String::new(),
         }
     }

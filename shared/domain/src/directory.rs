@@ -37,6 +37,8 @@ pub struct Client {
     pub tokens_valid_from: Option<DateTime<Utc>>,
     /// Refuse a purchase while a similar one of this client is in flight.
     pub refuse_similar: bool,
+    /// Its references are numbers of its own, and never card numbers: it says so.
+    pub references_are_numbers: bool,
     /// The broker users that may enqueue for this client.
     pub broker_users: Vec<String>,
     /// How long Reserve and Transact may wait for the bank.
@@ -106,7 +108,7 @@ pub struct Product {
     pub id: ProductId,
     /// For people.
     pub name: String,
-    /// `airtime`, `electricity`, `bill`, `lotto`, `data` (`productTypeName`).
+    /// A [`ProductType`](crate::ProductType)'s word (`productTypeName`); of an old row perhaps another.
     pub product_type: String,
     /// `productTypeId`.
     pub product_type_id: i64,

@@ -5,6 +5,7 @@ mod adapter;
 mod address;
 mod authentication;
 mod callers;
+mod card;
 mod decision;
 mod desk;
 mod directory;
@@ -15,6 +16,7 @@ mod money;
 mod notify;
 mod numbering;
 mod personal;
+mod product;
 mod purchase;
 mod task;
 mod task_ops;
@@ -30,6 +32,7 @@ pub use authentication::{
     API_KEY_HEADER, AuthenticateBy, Authentication, AuthenticationOf, ClientIdentity,
 };
 pub use callers::{CallerRules, CallerSignature, Callers};
+pub use card::{holds_a_card_number, is_a_card_number};
 pub use decision::{
     Answer, Change, Commit, Decision, FollowUp, LedgerEntry, NewDelivery, Next, TokenVerdict, Tries,
 };
@@ -48,7 +51,8 @@ pub use notify::{
     MESSAGE_SLOTS, NOTIFICATION_SLOTS, NotifyChannel, NotifyEvent, NotifyRules, delivery_kind,
 };
 pub use numbering::{Country, NUMBER_DIGITS_MAX, Numbering, Operator};
-pub use personal::{Private, bare, looks_like_a_card_number, masked};
+pub use personal::{Private, bare, masked};
+pub use product::ProductType;
 pub use purchase::{
     DELIVER_FOR, Delivery, DeskToken, FraudDetails, Job, Order, OrderDetails, Progress, Purchase,
 };

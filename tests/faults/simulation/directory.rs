@@ -100,6 +100,7 @@ fn client() -> Client {
         token_required: false,
         tokens_valid_from: None,
         refuse_similar: false,
+        references_are_numbers: false,
         broker_users: Vec::new(),
         answer_within: CALL,
         start_within: Duration::from_secs(600),

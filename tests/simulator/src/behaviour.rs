@@ -126,6 +126,10 @@ pub enum AnswerKind {
     /// The truthful answer, with NUL and BEL behind its references, and 500 letters behind a
     /// supplier's.
     DirtyReferences,
+    /// 200 with these bytes.
+    Bytes(Vec<u8>),
+    /// The truthful answer behind a byte order mark, with these fields in place of its own.
+    Odd(serde_json::Map<String, serde_json::Value>),
     /// 200 with a body that is no JSON.
     Garbage,
     /// A redirect to a path that must never be called.
@@ -222,8 +226,9 @@ impl AnswerKind {
     pub(crate) fn code(&self) -> Option<&str> {
         match self {
             Self::Code(code) => Some(code),
-            Self::DirtyReferences => Some("0000"),
+            Self::DirtyReferences | Self::Odd(_) => Some("0000"),
             Self::Status { .. }
+            | Self::Bytes(_)
             | Self::Garbage
             | Self::Redirect
             | Self::Hang

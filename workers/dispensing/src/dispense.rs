@@ -71,7 +71,7 @@ impl Step for Dispense {
         if fact.kind != "vend" || !is_ours || !order.is_told_by(Self::KIND, &fact.source) {
             return None;
         }
-        let reply: VendReply = serde_json::from_str(fact.body.expose()).ok()?;
+        let reply = VendReply::from_bytes(fact.body.expose().as_bytes()).ok()?;
         let connector = suppliers::connector(directory, job).ok()?;
         let learnt = suppliers::learnt(connector, reply);
         let is_current = fact.reference == order.vend_ref(job.task.ref_no);
@@ -162,7 +162,9 @@ fn silent_state(connector: &Connector, job: &Job) -> Change {
 
 fn dispensed(directory: &Directory, job: &Job, reply: &VendReply) -> Decision {
     let order = &job.purchase.order;
-    let vend_amount = reply.vend_amount.or(Some(order.purchase_amount));
+    let odd = odd_amount(job, reply);
+    let told = reply.vend_amount.filter(|_| odd.is_none());
+    let vend_amount = told.or(Some(order.purchase_amount));
     let outcome = Outcome {
         code: codes::OK.to_owned(),
         vend_amount,
@@ -183,7 +185,23 @@ fn dispensed(directory: &Directory, job: &Job, reply: &VendReply) -> Decision {
         settle_as: settle_as(job, SettleAs::Capture),
     };
     decision.outcome = "dispensed";
+    if reply.odd_amount {
+        "vendAmount is left out: it is no amount".clone_into(&mut decision.detail);
+    }
+    decision.case = odd.map(|odd| format!("{} told a vend amount {odd}", order.supplier));
     decision
+}
+
+/// What is wrong with the amount that the supplier says it vended. The goods are out all the same, but
+/// neither client nor bank is told such an amount before a person has looked at it.
+fn odd_amount(job: &Job, reply: &VendReply) -> Option<&'static str> {
+    match reply.vend_amount {
+        Some(amount) if amount < 0 => Some("below zero"),
+        Some(amount) if amount > job.purchase.order.purchase_amount => {
+            Some("above what was asked for")
+        }
+        Some(_) | None => None,
+    }
 }
 
 fn refused(directory: &Directory, job: &Job, refusal: Refusal) -> Decision {
@@ -231,14 +249,16 @@ fn failed(
     own_code: Option<String>,
     word: &'static str,
 ) -> Decision {
-    let outcome = Outcome::failed(code);
+    let told = codes::told_of_goods(code);
+    let own_code = own_code.or_else(|| (told != code).then(|| code.to_owned()));
+    let outcome = Outcome::failed(told);
     let mut decision = concluded(directory, job, &outcome, SettleAs::Cancel);
     if decision.next != Next::Finish {
         return decision;
     }
     decision.change = Change::Dispense {
         state: DispenseState::Failed,
-        code: Some(code.to_owned()),
+        code: Some(told.to_owned()),
         supplier_code: own_code,
         supplier_ref: None,
         vend_amount: None,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use fleet_contracts::{BankReply, codes};
+use fleet_contracts::{BankReply, codes, read_told};
 use fleet_domain::{
     Answer, Change, Decision, Directory, Fact, Job, Next, PlanClass, Private, SettleEvent, Tries,
 };
@@ -92,7 +92,7 @@ pub(crate) fn read_fact(kind: &str, job: &Job, fact: &Fact) -> Option<Learnt<Ban
     if fact.kind != kind || fact.reference != order.id.to_string() || !is_told {
         return None;
     }
-    let reply: BankReply = serde_json::from_str(fact.body.expose()).ok()?;
+    let reply: BankReply = read_told(fact.body.expose().as_bytes()).ok()?;
     match codes::bank_meaning(&reply.response_code) {
         codes::BankMeaning::Done => Some(Learnt::Done(reply)),
         codes::BankMeaning::Refused => Some(Learnt::Refused(sources::refusal(&reply))),

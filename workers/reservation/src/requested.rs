@@ -110,7 +110,7 @@ async fn take_in(
 
 /// Tells the publisher, if it wants to know, and keeps the message as a dead letter.
 async fn refuse(publisher: &Publisher, refused: Refused) {
-    let Refused { message, refusal: Refusal { cause, rejection } } = refused;
+    let Refused { mut message, refusal: Refusal { cause, rejection } } = refused;
     fleet_telemetry::metrics().requested(cause.name(), 1);
     let outcome = match cause {
         DeadCause::Conflict => RequestedOutcome::Conflict,
@@ -129,6 +129,10 @@ async fn refuse(publisher: &Publisher, refused: Refused) {
         reply.field.clone_from(&rejection.field);
     });
     drop(publisher.publish(told.into_iter().collect()).await);
+    if rejection.is_of_a_card() {
+        message.body.clear();
+        message.body_bytes = 0;
+    }
     dead_letter(publisher, Queue::Requested, message, cause, &rejection.message).await;
 }
 

@@ -269,6 +269,7 @@ fn gave_up(directory: &Directory, job: &Job, code: &str, outcome: &'static str) 
 
 /// No funds, no goods: the purchase ends here and the client is told.
 fn ended(directory: &Directory, job: &Job, code: &str, event: ReserveEvent) -> Decision {
+    let code = codes::told_of_funds(code);
     let outcome = Outcome::failed(code);
     let (deliveries, follow_ups) = conclude(directory, &job.purchase, &outcome, job.task.now);
     Decision {

@@ -4,9 +4,9 @@
 use fleet_domain::{ClientId, Currency, FundingType, Money, Order, Private, PurchaseStatus};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{CARD_NOT_PAID, CARD_PAID, Differs, compare, is_amount};
+use crate::told::{FromTold, Told, Unreadable};
 use crate::{PurchaseBody, REFERENCE_CHARS_MAX, Rejection, plain};
 
 /// The most bytes of a page's URL.
@@ -94,11 +94,17 @@ impl PurchaseBody {
 }
 
 /// Where the buyer is sent to.
-#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Serialize, JsonSchema)]
 #[schemars(title = "Card payment's reply, version 1")]
 pub struct CardPaymentUrl {
     /// Where the buyer pays.
     pub payment_url: String,
+}
+
+impl FromTold for CardPaymentUrl {
+    fn from_told(told: &Told) -> Result<Self, Unreadable> {
+        Ok(Self { payment_url: told.required("payment_url")? })
+    }
 }
 
 impl std::fmt::Debug for CardPaymentUrl {
@@ -207,15 +213,30 @@ impl CardCompletion {
 }
 
 /// What the source's Transaction Query says of a payment.
-#[derive(Clone, Deserialize)]
+#[derive(Clone)]
 pub struct CardTransaction {
-    #[serde(rename = "accountID")]
     account_id: String,
     transactionid: String,
-    amount: Value,
+    amount: Option<String>,
     order_info: Option<String>,
     /// How it stands.
     pub status: PurchaseStatus,
+}
+
+impl FromTold for CardTransaction {
+    fn from_told(told: &Told) -> Result<Self, Unreadable> {
+        let word = told.required("status")?;
+        let problem = "is no status of a transaction";
+        let status = serde_json::from_value(word.into())
+            .map_err(|_error| Unreadable { field: "status".to_owned(), problem })?;
+        Ok(Self {
+            account_id: told.text("accountID")?.unwrap_or_default(),
+            transactionid: told.text("transactionid")?.unwrap_or_default(),
+            amount: told.major("amount")?,
+            order_info: told.text("order_info")?,
+            status,
+        })
+    }
 }
 
 impl std::fmt::Debug for CardTransaction {
@@ -234,7 +255,7 @@ impl CardTransaction {
         compare(&[
             ("transactionid", self.transactionid == transaction_id),
             ("accountID", self.account_id == account),
-            ("amount", is_amount(&self.amount, order.reserved())),
+            ("amount", is_amount(self.amount.as_deref(), order.reserved())),
             ("order_info", named.is_none_or(|named| *named == order.id.to_string())),
         ])
     }

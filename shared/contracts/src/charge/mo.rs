@@ -2,13 +2,11 @@
 
 use fleet_domain::{MoAccount, Money, Order, Private};
 use schemars::JsonSchema;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{
-    Differs, MO_CHARGED, MO_FACT, NOTIFICATION_BYTES_MAX, alike, amount_text, compare, is_amount,
-};
-use crate::{REFERENCE_CHARS_MAX, Rejection, plain, read_body};
+use super::{Differs, MO_CHARGED, MO_FACT, NOTIFICATION_BYTES_MAX, alike, compare, is_amount};
+use crate::told::{FromTold, Told, Unreadable};
+use crate::{REFERENCE_CHARS_MAX, Rejection, plain};
 
 /// The query of `POST {base}/v2.2/mo/charge`; our reference is the correlator.
 #[must_use]
@@ -31,10 +29,16 @@ pub fn check_query(mo: &MoAccount, transaction_id: &str) -> Vec<(&'static str, S
 }
 
 /// What a charge is answered: `true` means that the SMS was sent, and nothing more.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy)]
 pub struct ChargeReply {
     /// Whether the SMS was sent.
     pub success: bool,
+}
+
+impl FromTold for ChargeReply {
+    fn from_told(told: &Told) -> Result<Self, Unreadable> {
+        Ok(Self { success: told.yes_or_no("success")? })
+    }
 }
 
 /// What a notification says happened.
@@ -79,7 +83,7 @@ pub struct MoNotification {
     pub msisdn: Private,
     /// ISO 4217; errors have none.
     pub currency: String,
-    amount: Value,
+    amount: Option<String>,
 }
 
 impl std::fmt::Debug for MoNotification {
@@ -89,27 +93,27 @@ impl std::fmt::Debug for MoNotification {
 }
 
 /// The body of a notification. Unknown fields are ignored.
-#[derive(Deserialize, JsonSchema)]
+#[derive(JsonSchema)]
 #[schemars(
     title = "MO charge notification, version 1",
     extend("oneOf" = [{ "required": ["success"] }, { "required": ["error"] }])
 )]
-#[expect(missing_debug_implementations, reason = "it holds personal data and lives for one line")]
+#[expect(missing_debug_implementations, dead_code, reason = "it is the document's schema only")]
 pub struct MoNotificationBody {
     /// The buyer was charged.
-    #[schemars(with = "Told")]
+    #[schemars(with = "MoCharge")]
     #[serde(default)]
-    success: Option<Told>,
+    success: Option<MoCharge>,
     /// The buyer was not charged by this reply.
-    #[schemars(with = "Told")]
+    #[schemars(with = "MoCharge")]
     #[serde(default)]
-    error: Option<Told>,
+    error: Option<MoCharge>,
 }
 
 /// What is told.
-#[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "MoCharge")]
-struct Told {
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it is the document's schema only")]
+struct MoCharge {
     #[serde(rename = "type")]
     #[schemars(extend("enum" = ["mo_charge"]))]
     kind: String,
@@ -126,16 +130,16 @@ struct Told {
     /// Major units, as text or number; not among the errors.
     #[serde(default)]
     #[schemars(extend("type" = ["string", "number", "null"]))]
-    amount: Value,
+    amount: serde_json::Value,
     /// The charge's; `PIN_NOT_FOUND` has none.
     correlator: Option<String>,
-    transaction: ToldTransaction,
+    transaction: MoTransaction,
 }
 
 /// What happened to it.
-#[derive(Deserialize, JsonSchema)]
-#[schemars(rename = "MoTransaction")]
-struct ToldTransaction {
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it is the document's schema only")]
+struct MoTransaction {
     /// `CHARGED`, `PIN_USED`, `PIN_EXPIRED`, `PIN_NOT_FOUND`, or the operator's word for why not.
     status: String,
     /// RFC 3339.
@@ -156,20 +160,25 @@ impl MoNotification {
         if body.len() > NOTIFICATION_BYTES_MAX {
             return Err(Rejection::field("body", "is longer than 16384 bytes"));
         }
-        let wire: MoNotificationBody = read_body(body)?;
-        let (told, is_success) = match (wire.success, wire.error) {
+        let document = Told::from_bytes(body)?;
+        let (told, is_success) = match (document.object("success")?, document.object("error")?) {
             (Some(told), None) => (told, true),
             (None, Some(told)) => (told, false),
             (None, None) | (Some(_), Some(_)) => {
                 return Err(Rejection::field("body", "must have one of success and error"));
             }
         };
-        if told.kind != MO_FACT {
+        if told.required("type")? != MO_FACT {
             return Err(Rejection::field("type", "must be mo_charge"));
         }
-        let word = plain(&told.transaction.status, REFERENCE_CHARS_MAX);
-        let transaction_id = told.transaction.transaction_id.unwrap_or_default();
-        let transaction_id = plain(&transaction_id, REFERENCE_CHARS_MAX);
+        let transaction = told.object("transaction")?;
+        let transaction =
+            transaction.ok_or_else(|| Rejection::field("transaction", "is missing"))?;
+        let word = plain(&transaction.required("status")?, REFERENCE_CHARS_MAX);
+        let one = |told: &Told, name: &str| -> Result<String, Unreadable> {
+            Ok(plain(&told.text(name)?.unwrap_or_default(), REFERENCE_CHARS_MAX))
+        };
+        let transaction_id = one(&transaction, "transaction_id")?;
         let status = status(is_success, &word);
         if status == MoStatus::Charged && transaction_id.is_empty() {
             let problem = "is missing, and without it nothing can be confirmed";
@@ -178,30 +187,31 @@ impl MoNotification {
         Ok(Self {
             status,
             word,
-            correlator: plain(&told.correlator.unwrap_or_default(), REFERENCE_CHARS_MAX),
+            correlator: one(&told, "correlator")?,
             transaction_id,
-            pin: Private::new(told.transaction.pin.unwrap_or_default()),
-            timestamp: plain(&told.transaction.timestamp, REFERENCE_CHARS_MAX),
-            merchant: told.merchant,
-            campaign: told.campaign,
-            environment: told.environment,
-            msisdn: Private::new(told.msisdn),
-            amount: told.amount,
-            currency: told.currency,
+            pin: Private::new(transaction.words("pin")),
+            timestamp: plain(&transaction.words("timestamp"), REFERENCE_CHARS_MAX),
+            merchant: told.required("merchant")?,
+            campaign: told.words("campaign"),
+            environment: told.words("environment"),
+            msisdn: Private::new(told.required("msisdn")?),
+            amount: told.major("amount")?,
+            currency: told.words("currency"),
         })
     }
 
     /// The amount in major units, as it was told; errors have none.
     #[must_use]
     pub fn amount(&self) -> Option<String> {
-        amount_text(&self.amount)
+        self.amount.clone()
     }
 
     /// Whether it tells of a charge of this money; `None` when it tells of none.
     #[must_use]
     pub fn charges(&self, money: Money) -> Option<bool> {
         let tells = matches!(self.status, MoStatus::Charged | MoStatus::Unclear);
-        let same = || self.currency == money.currency.code() && is_amount(&self.amount, money);
+        let same =
+            || self.currency == money.currency.code() && is_amount(self.amount.as_deref(), money);
         tells.then(same)
     }
 
@@ -216,7 +226,7 @@ impl MoNotification {
             self.environment,
             self.msisdn.expose(),
             self.currency,
-            alike(&self.amount),
+            alike(self.amount.as_deref()),
             self.pin.expose(),
             time,
         ]);
@@ -237,7 +247,7 @@ impl MoNotification {
             ("environment", self.environment == mo.environment),
             ("msisdn", self.msisdn == order.source),
             ("currency", !with_amount || self.currency == money.currency.code()),
-            ("amount", !with_amount || is_amount(&self.amount, money)),
+            ("amount", !with_amount || is_amount(self.amount.as_deref(), money)),
         ])
     }
 }
@@ -255,15 +265,31 @@ fn status(is_success: bool, word: &str) -> MoStatus {
 }
 
 /// What the operator says of a transaction when it is asked.
-#[derive(Clone, Deserialize)]
+#[derive(Clone)]
 pub struct ChargeCheck {
     campaign: String,
     merchant: String,
     msisdn: String,
     status: String,
-    amount: Value,
+    amount: Option<String>,
     currency: String,
     environment: String,
+}
+
+impl FromTold for ChargeCheck {
+    fn from_told(told: &Told) -> Result<Self, Unreadable> {
+        let text =
+            |name: &str| -> Result<String, Unreadable> { Ok(told.text(name)?.unwrap_or_default()) };
+        Ok(Self {
+            campaign: text("campaign")?,
+            merchant: text("merchant")?,
+            msisdn: text("msisdn")?,
+            status: text("status")?,
+            amount: told.major("amount")?,
+            currency: text("currency")?,
+            environment: text("environment")?,
+        })
+    }
 }
 
 impl std::fmt::Debug for ChargeCheck {
@@ -286,7 +312,7 @@ impl ChargeCheck {
             ("environment", self.environment == mo.environment),
             ("msisdn", self.msisdn == order.source.expose()),
             ("currency", self.currency == money.currency.code()),
-            ("amount", is_amount(&self.amount, money)),
+            ("amount", is_amount(self.amount.as_deref(), money)),
         ])
     }
 }

@@ -117,9 +117,10 @@ impl FrozenIpn {
 /// Whether a 2xx answer's body acknowledges an IPN: `Success` in any case, bare or as a JSON string.
 #[must_use]
 pub fn acknowledges_ipn(body: &str) -> bool {
-    let body = body.trim();
-    let inner: Option<String> = serde_json::from_str(body).ok();
-    inner.as_deref().unwrap_or(body).trim().eq_ignore_ascii_case("success")
+    let trimmed = |text: &str| crate::text_of(text.as_bytes());
+    let body = trimmed(body);
+    let inner: Option<String> = serde_json::from_str(&body).ok();
+    trimmed(&inner.unwrap_or(body)).eq_ignore_ascii_case("success")
 }
 
 /// The reply of Transaction Query: the IPN's fields and the status.

@@ -7,7 +7,7 @@ mod template;
 use chrono::{DateTime, Utc};
 use fleet_domain::{
     Directory, FollowUp, LaneId, MESSAGE_SLOTS, NewDelivery, NotifyChannel, NotifyEvent, Private,
-    Purchase, PurchaseId, TaskKind, bare, later,
+    ProductType, Purchase, PurchaseId, TaskKind, bare, later,
 };
 use serde::{Deserialize, Serialize};
 
@@ -104,7 +104,8 @@ pub(crate) fn messages(
     let (slot, event, destination) = if outcome.code == crate::codes::OK {
         // A meter's or an account's number may look like a stranger's phone. Who bought for it is
         // told in the recipient's place.
-        let is_phone = !matches!(product.product_type.as_str(), "electricity" | "bill");
+        let is_phone =
+            ProductType::from_name(&product.product_type).is_some_and(ProductType::targets_a_phone);
         let target = msisdn(order.target.expose()).filter(|_| is_phone);
         (MESSAGE_SLOTS, NotifyEvent::RecipientSuccess, target.or_else(buyer)?)
     } else {

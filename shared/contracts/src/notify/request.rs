@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use fleet_domain::{
     Client, ClientId, Directory, FollowUp, NOTIFICATION_SLOTS, NotifyChannel, Private, PurchaseId,
-    looks_like_a_card_number,
+    is_a_card_number,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -137,6 +137,9 @@ pub fn accept_notification(
         return Err(Rejection::field("clientId", "is not the client of this API key"));
     }
     text("clientNotificationRef", &body.client_notification_ref, 64, false)?;
+    if is_a_card_number(&body.client_notification_ref) && !client.references_are_numbers {
+        return Err(Rejection::card("clientNotificationRef"));
+    }
     if let Some(source) = &body.source_identifier {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | ' ' | '_');
         if source.is_empty() || source.len() > 32 || !source.chars().all(allowed) {
@@ -205,9 +208,6 @@ fn text(field: &str, text: &str, most: usize, lines: bool) -> Result<(), Rejecti
     }
     if text.chars().any(|c| c.is_control() && !(lines && matches!(c, '\n' | '\r' | '\t'))) {
         return Err(Rejection::field(field, "has control characters"));
-    }
-    if looks_like_a_card_number(text) {
-        return Err(Rejection::field(field, "looks like a card number, which is not allowed"));
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! loops and escapes that nobody needs here, and a voucher that looks like a placeholder stays what
 //! it is.
 
-use fleet_domain::{Money, NotifyEvent, Purchase, looks_like_a_card_number};
+use fleet_domain::{Money, NotifyEvent, Purchase, holds_a_card_number};
 
 use crate::{Outcome, plain};
 
@@ -87,7 +87,7 @@ pub fn check_template(event: NotifyEvent, text: &str) -> Result<(), String> {
     if text.chars().any(|c| c.is_control() && c != '\n') {
         return Err("text has control characters".to_owned());
     }
-    if looks_like_a_card_number(text) {
+    if holds_a_card_number(text) {
         return Err("text looks like it holds a card number".to_owned());
     }
     for name in pieces(text).filter_map(|(_, name)| name) {

@@ -7,6 +7,7 @@
 )]
 
 mod signature;
+mod status;
 
 use fleet_domain::{Money, Private};
 use schemars::JsonSchema;
@@ -232,18 +233,11 @@ pub struct MappingReply {
 }
 
 /// What the card gateway says of a sale when it is asked.
-#[derive(Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone)]
 pub struct SaleStatus {
-    #[serde(default)]
     pub state: String,
-    /// A text or a number.
-    #[serde(default)]
     pub order_id: Option<TextOrNumber>,
-    #[serde(default)]
     pub transaction: Option<SaleTransaction>,
-    /// A text or a number.
-    #[serde(default)]
     pub error_code: Option<TextOrNumber>,
 }
 
@@ -367,7 +361,7 @@ impl SaleCallback {
     /// What it tells besides the words that its fact is found by.
     #[must_use]
     pub fn meaning(&self) -> Private {
-        Private::new(alike(&self.amount.as_str().into()))
+        Private::new(alike(Some(&self.amount)))
     }
 
     /// The status of its fact.

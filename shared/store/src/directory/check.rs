@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use fleet_domain::{
     API_KEY_BYTES_MAX, AddressPolicy, Blocked, Client, ClientId, Connector, Currency, DeskRules,
-    Directory, MsisdnForm, NotifyChannel, Party, ResultChannel, TaskKind,
+    Directory, MsisdnForm, NotifyChannel, Party, ProductType, ResultChannel, TaskKind,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -406,7 +406,10 @@ impl Check {
         let name = format!("product {}", row.product_id);
         self.range(&name, "product_id", row.product_id, 1..=i64::MAX);
         self.text(&name, "name", &row.name);
-        self.text(&name, "product_type", &row.product_type);
+        if ProductType::from_name(&row.product_type).is_none() {
+            let known = ProductType::ALL.map(ProductType::name).join(", ");
+            self.say(&name, &format!("product_type must be one of {known}"));
+        }
         self.range(&name, "product_type_id", row.product_type_id, 0..=i64::MAX);
         self.range(&name, "vendor_id", row.vendor_id, 0..=i64::MAX);
         for (field, text) in [

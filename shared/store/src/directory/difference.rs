@@ -388,7 +388,8 @@ fn client_json(keyring: &Keyring, client: &Client) -> Value {
         "ipn_key_sealed": sealed(keyring, CLIENT_IPN_KEY, row, &key),
         "ipn_form": ipn.map(|ipn| ipn.form.name()), "card": client.card,
         "oauth_secret_hashes": secrets, "token_required": client.token_required,
-        "refuse_similar": client.refuse_similar, "notify": notify_json(&client.notify),
+        "refuse_similar": client.refuse_similar,
+        "references_are_numbers": client.references_are_numbers, "notify": notify_json(&client.notify),
     })
 }
 
@@ -419,6 +420,7 @@ fn wanted_client(row: &ClientRow, before: Option<&Client>) -> Client {
         // What was revoked stays revoked, whatever is imported.
         tokens_valid_from: before.and_then(|before| before.tokens_valid_from),
         refuse_similar: row.refuse_similar,
+        references_are_numbers: row.references_are_numbers,
         broker_users: row.broker_users.clone(),
         answer_within: Duration::from_millis(number(row.answer_within_ms)),
         start_within: Duration::from_secs(number(row.start_within_seconds)),

@@ -68,6 +68,7 @@ pub(super) fn client(directory: &Directory, client: &Client) -> ClientRow {
         oauth_secrets: None,
         token_required: client.token_required,
         refuse_similar: client.refuse_similar,
+        references_are_numbers: client.references_are_numbers,
         broker_users: client.broker_users.clone(),
         answer_within_ms: milliseconds(client.answer_within),
         start_within_seconds: seconds(client.start_within),

@@ -114,6 +114,9 @@ pub struct ClientRow {
     /// Refuse a purchase while a similar one (source, target, product, amount) is in flight.
     #[serde(default)]
     pub refuse_similar: bool,
+    /// Its references are numbers of its own, never card numbers: then none is taken for one.
+    #[serde(default)]
+    pub references_are_numbers: bool,
     /// Broker users that may enqueue for it.
     #[serde(default)]
     pub broker_users: Vec<String>,
@@ -312,7 +315,7 @@ pub struct ProductRow {
     pub product_id: i64,
     /// For people.
     pub name: String,
-    /// `airtime`, `electricity`, `bill`, `lotto`, `data` (`productTypeName`).
+    /// A product type's word (`productTypeName`).
     pub product_type: String,
     /// `productTypeId`; 0 = none.
     #[serde(default)]

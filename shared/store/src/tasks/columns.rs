@@ -25,6 +25,7 @@ pub(super) struct CommitColumns {
     pub(super) new_reference: Vec<bool>,
     pub(super) outcome: Vec<&'static str>,
     pub(super) detail: Vec<String>,
+    pub(super) case: Vec<Option<String>>,
     pub(super) park_class: Vec<Option<&'static str>>,
     pub(super) park_cause: Vec<Option<String>>,
     pub(super) risk_minor: Vec<Option<i64>>,
@@ -135,6 +136,7 @@ impl CommitColumns {
         self.new_reference.push(decision.new_reference);
         self.outcome.push(decision.outcome);
         self.detail.push(shortened(&decision.detail));
+        self.case.push(decision.case.as_deref().map(shortened));
     }
 }
 

@@ -83,7 +83,8 @@ impl Store {
             .bind(made.entry)
             .bind(made.entry_amount)
             .bind(made.entry_currency)
-            .bind(own_code);
+            .bind(own_code)
+            .bind(c.case);
         let rows = self.rows(query).await?;
         if rows.len() != group.len() {
             return Err(StoreError::Unreadable("a commit without a verdict".to_owned()));

@@ -74,8 +74,7 @@ pub const REQUIRED_FIELDS: [&str; 8] = [
     "targetIdentifier",
 ];
 
-/// A client's reference. Among thousands of random numbers some would look like card numbers, which
-/// are refused.
+/// A client's reference.
 fn reference() -> String {
     let letter = |_| char::from(rand::random_range(b'a'..=b'z'));
     format!("order-{}", (0..16).map(letter).collect::<String>())

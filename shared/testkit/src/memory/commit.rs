@@ -132,6 +132,9 @@ impl Model {
                 let decision = &commit.decision;
                 let words = (decision.outcome, decision.detail.as_str());
                 self.write_journal(key, Some(commit.token), ref_no, words);
+                if let Some(cause) = &decision.case {
+                    self.open_case(key.purchase, cause);
+                }
                 if (one.moved || commit.signals > 0) && decision.next == Next::Finish {
                     self.compare_facts(key);
                 }

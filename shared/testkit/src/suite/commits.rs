@@ -303,3 +303,22 @@ pub async fn every_commit_writes_one_journal_row_with_its_reference_number<S: Su
     assert_eq!(SETTLE_LANE, lane_of(TaskKind::Settle));
     assert_eq!(SettleState::NotStarted, store.show(key.purchase).await.purchase.progress.settle);
 }
+
+pub async fn a_case_is_opened_by_the_commit_that_says_so_and_once<S: SuiteStore>(store: S) {
+    let key = dispensing(&store).await;
+    let job = claimed(&store, key).await;
+    let mut one = dispensed(&job);
+    one.decision.case = Some("the supplier told a vend amount below zero".to_owned());
+    assert_eq!(commit(&store, one.clone()).await, CommitVerdict::Done);
+    assert_eq!(commit(&store, one).await, CommitVerdict::Already);
+    let view = store.show(key.purchase).await;
+    let cases: Vec<_> = view.tasks.iter().filter(|task| task.key.kind == TaskKind::Case).collect();
+    assert_eq!(cases.len(), 1, "{cases:?}");
+    assert_eq!(cases[0].state, TaskState::Parked);
+    let mut late = dispensed(&job);
+    late.token = ClaimToken(uuid::Uuid::now_v7());
+    late.decision.case = Some("another".to_owned());
+    assert_eq!(commit(&store, late).await, CommitVerdict::LateGone);
+    let view = store.show(key.purchase).await;
+    assert_eq!(view.tasks.iter().filter(|task| task.key.kind == TaskKind::Case).count(), 1);
+}

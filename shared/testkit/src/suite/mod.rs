@@ -359,6 +359,7 @@ macro_rules! task_store_suite {
             a_delivery_counts_only_attempts_that_were_sent,
             a_report_row_keeps_what_was_reported,
             a_parked_task_tells_its_class_cause_and_money,
+            a_case_is_opened_by_the_commit_that_says_so_and_once,
             a_task_to_be_done_at_once_is_queued_again,
             every_commit_writes_one_journal_row_with_its_reference_number,
         );

@@ -45,6 +45,18 @@ pub(super) async fn send(connection: &Connection, kind: &AnswerKind, reply: Repl
                 None => (status, "simulated").into_response(),
             }
         }
+        AnswerKind::Bytes(bytes) => {
+            let json = [(header::CONTENT_TYPE, "application/json")];
+            (json, bytes.clone()).into_response()
+        }
+        AnswerKind::Odd(fields) => {
+            let mut body = reply.body;
+            if let Some(body) = body.as_object_mut() {
+                body.extend(fields.clone());
+            }
+            let json = [(header::CONTENT_TYPE, "application/json")];
+            (json, format!("\u{feff} {body}\r\n")).into_response()
+        }
         AnswerKind::Garbage => {
             let json = [(header::CONTENT_TYPE, "application/json")];
             (json, "<html>{\"responseCode\": \"00").into_response()

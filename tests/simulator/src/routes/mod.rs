@@ -198,11 +198,12 @@ async fn confirm(world: &World, visit: &Visit, behaviour: &Behaviour) {
 fn told(visit: &Visit, answer: &AnswerKind, reply: &Reply) -> Told {
     match answer {
         AnswerKind::Code(_) if reply.status == 404 && visit.action.is_look_up() => Told::NotFound,
-        AnswerKind::Code(_) | AnswerKind::DirtyReferences => {
+        AnswerKind::Code(_) | AnswerKind::DirtyReferences | AnswerKind::Odd(_) => {
             reply.response_code().map_or(Told::Nothing, told_by_code)
         }
         AnswerKind::Status { status: 429, .. } if visit.action == Action::Vend => Told::Refused,
         AnswerKind::Status { .. }
+        | AnswerKind::Bytes(_)
         | AnswerKind::Garbage
         | AnswerKind::Redirect
         | AnswerKind::Hang

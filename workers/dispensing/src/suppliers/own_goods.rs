@@ -13,5 +13,6 @@ pub(super) fn handed_over(job: &Job) -> VendReply {
         supplier_ref: None,
         token: None,
         vend_amount: Some(order.purchase_amount),
+        odd_amount: false,
     }
 }

@@ -2,7 +2,7 @@
 //! inside a 200 is an error.
 
 use fleet_boot::{Answer, Exchange, Request};
-use fleet_contracts::{DeskReply, ValidateReply};
+use fleet_contracts::{DeskReply, FromTold, ValidateReply};
 use fleet_domain::Connector;
 use fleet_engine::{Attempt, CallError, Refusal};
 
@@ -41,7 +41,7 @@ fn api_key(connector: &Connector) -> (&'static str, String) {
 }
 
 /// A 2xx is read; 5xx and 429 are refusals for now, everything else for good.
-fn decision<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T, CallError> {
+fn decision<T: FromTold>(answer: &Answer) -> Result<T, CallError> {
     match answer.status {
         200..=299 => answer.decision(),
         429 | 500..=599 => Err(refused(answer, answer.status.to_string(), true)),

@@ -1,7 +1,7 @@
 //! Why an operator decides something, and who says so.
 
 use fleet_contracts::{REFERENCE_CHARS_MAX, plain};
-use fleet_domain::looks_like_a_card_number;
+use fleet_domain::holds_a_card_number;
 
 use crate::Failure;
 
@@ -28,7 +28,7 @@ impl Why {
         if reason.chars().any(char::is_control) {
             return refused("--reason has control characters");
         }
-        if looks_like_a_card_number(reason) {
+        if holds_a_card_number(reason) {
             return refused("--reason looks like a card number");
         }
         Ok(reason)
@@ -51,7 +51,7 @@ impl Who {
     /// The name as it may be kept.
     pub(super) fn name(&self) -> Result<String, Failure> {
         let name = self.actor.clone().unwrap_or_else(system_user);
-        if looks_like_a_card_number(&name) {
+        if holds_a_card_number(&name) {
             return Err(Failure::Refused("--actor looks like a card number".to_owned()));
         }
         let name = plain(name.trim(), REFERENCE_CHARS_MAX);

@@ -7,7 +7,7 @@ use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use fleet_contracts::openapi::{Content, Document, Operation, Parameter};
-use fleet_contracts::{MO_FACT, MoNotification, MoNotificationBody};
+use fleet_contracts::{MO_FACT, MoNotification, MoNotificationBody, text_of};
 use fleet_domain::{Connector, NewFact, Private, TaskKey, told_by};
 use serde_json::json;
 
@@ -67,7 +67,7 @@ pub(crate) async fn notification(
         external_id: told.transaction_id,
         reference: told.correlator,
         status: told.word,
-        body: Private::new(String::from_utf8_lossy(&body).into_owned()),
+        body: Private::new(text_of(&body)),
     };
     keep(&gateway, &fact).await
 }

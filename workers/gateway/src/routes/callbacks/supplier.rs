@@ -5,7 +5,7 @@ use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use fleet_contracts::openapi::{Content, Document, Operation, Parameter, SIGNATURE};
-use fleet_contracts::{REFERENCE_CHARS_MAX, Rejection, VendReply, plain};
+use fleet_contracts::{REFERENCE_CHARS_MAX, Rejection, VendReply, plain, text_of};
 use fleet_domain::{
     Connector, NewFact, Private, PurchaseId, SUPPLIER_CALLBACK, TaskKey, TaskKind, told_by,
 };
@@ -77,7 +77,7 @@ pub(crate) async fn supplier(
             .to_owned(),
         meaning: reply.meaning(),
         external_id: reply.supplier_ref.unwrap_or_default(),
-        body: Private::new(String::from_utf8_lossy(&body).into_owned()),
+        body: Private::new(text_of(&body)),
     };
     keep(&gateway, &fact).await
 }
