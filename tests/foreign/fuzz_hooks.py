@@ -55,6 +55,10 @@ def bought(body, chance):
         body.pop(name, None)
     if isinstance(body.get("additionalData"), dict):
         body["additionalData"].pop("fundingSource", None)
+    # What this client has set up of it.
+    for place in (body, body.get("additionalData")):
+        if isinstance(place, dict) and place.get("deliver"):
+            place["deliver"] = ["transact_result"]
 
 
 def look_up(case, chance):

@@ -191,3 +191,25 @@ async fn a_secret_that_a_party_does_not_accept_moves_nothing_and_shows_and_the_n
     let rules = fleet.simulator().summary().violations_by_rule;
     assert_eq!(rules.keys().copied().collect::<Vec<_>>(), ["credentials"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_waits_while_its_provider_does_not_accept_how_we_authenticate() {
+    let fleet = impatient().plan(TaskKind::Notify, PlanClass::NotDone, &[1; 40]).start().await;
+    let fresh = Wanted::Signature("another secret of messages".to_owned());
+    fleet.simulator().want("sms", fresh.clone());
+    let id = fleet.reserve_and_transact(&order("0000")).await.accepted();
+    let refused = async || {
+        let journal = fleet.purchase(id).await.journal.into_iter();
+        journal.filter(|row| row.kind == TaskKind::Notify).count() >= 3
+    };
+    fleet.until("the provider to refuse us three times", refused).await;
+    assert_eq!(fleet.count(id, EffectKind::Message), 0, "nobody was told");
+    let mut sample = fleet_testkit::fleet::sample(fleet.simulator_url("").trim_end_matches('/'));
+    let row = connector(&mut sample, "sample-sms");
+    set(row, &fresh);
+    import(&fleet, row.clone()).await;
+    let told = async || fleet.count(id, EffectKind::Message) == 1;
+    fleet.until("the message to be taken", told).await;
+    let rules = fleet.simulator().summary().violations_by_rule;
+    assert_eq!(rules.keys().copied().collect::<Vec<_>>(), ["credentials"]);
+}

@@ -179,9 +179,16 @@ async fn keys_signatures_and_bodies_are_checked_before_anything_is_stored() {
     let signature = fleet_outbound::hmac_sha256_base64("sample-signature-1002", text.as_bytes());
     let request = fleet.http().post(fleet.url(TRANSACT)).header("x-api-key", key_of(1001));
     fleet.send(request.header("signature", signature).body(text)).await.accepted();
-    let (open, close) = ("[".repeat(10_000), "]".repeat(10_000));
-    let deep = purchase("0000").to_string().replacen('{', &format!("{{\"x\":{open}{close},"), 1);
-    send(&fleet, deep).await.accepted();
+    let deep = |levels: usize| {
+        let (open, close) = ("[".repeat(levels), "]".repeat(levels));
+        purchase("0000").to_string().replacen('{', &format!("{{\"x\":{open}{close},"), 1)
+    };
+    // Deeper than anybody looks for a key that stands there twice.
+    for levels in [128, 1_000, 10_000] {
+        let refused = send(&fleet, deep(levels)).await;
+        assert_eq!((refused.status, refused.code().as_str()), (400, "4000"), "{levels}");
+    }
+    send(&fleet, deep(100)).await.accepted();
     fleet.transact(&changed("clientId", json!(1002))).await.accepted();
     assert_eq!(stored(&fleet).await, 4);
 }

@@ -202,7 +202,7 @@ mod tests {
         let card = 4_111_111_111_111_111_u64;
         let many: BTreeMap<String, u32> = (0..100).map(|n| (format!("entry{n:03}"), n)).collect();
         let reply = read(&json!({
-            "responseCode": "00\u{0}00", "responseMessage": "pay with 4111 1111 1111 1111",
+            "responseCode": "0000", "responseMessage": "pay with 4111 1111 1111 1111",
             "customerName": format!("A\u{7}da\r\n{}", "x".repeat(1_000)),
             "customerInfo": {
                 "card": card.to_string(), "number": card, "bad name": 1, "<b>": 1, "deep": { "a": 1 },
@@ -227,6 +227,8 @@ mod tests {
             "responseCode": "0000", "customerName": 7, "customerInfo": "x", "accountInfo": [1],
         }));
         assert_eq!(reply, AccountReply::code("0000", ""));
+        let damaged = read(&json!({ "responseCode": "00\u{0}00" }));
+        assert_ne!(damaged.response_code, "0000", "cleaned into another code");
         let codeless = crate::told::read_told::<AccountReply>(br#"{"customerName":"A"}"#);
         assert!(codeless.is_err());
     }

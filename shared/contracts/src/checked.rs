@@ -6,7 +6,7 @@ use fleet_domain::{
 };
 
 use crate::timestamp::is_iso_8601;
-use crate::{PurchaseBody, Rejection, TextOrNumber, check_any_amount};
+use crate::{PurchaseBody, Rejection, TextOrNumber, channels, check_any_amount};
 
 /// A body that is a purchase by its form.
 #[derive(Debug, Clone)]
@@ -283,5 +283,5 @@ fn check_texts(body: &PurchaseBody) -> Result<(), Rejection> {
             return Err(Rejection::field(field, "has more than 8 names or one over 64 characters"));
         }
     }
-    Ok(())
+    channels::check_names(body)
 }

@@ -87,7 +87,10 @@ pub struct PurchaseBody {
     pub funding_source: Option<FundingSource>,
     /// Channels of the result besides the configured ones.
     #[serde(default)]
-    #[schemars(length(max = 8), inner(length(max = 64)))]
+    #[schemars(
+        length(max = 8),
+        extend("items" = { "type": "string", "enum": ["transact_result", "ipn", "card_get"] })
+    )]
     pub deliver: Option<Vec<String>>,
     /// Channels of messages to buyer and recipient: `sms`, `email`.
     #[serde(default)]

@@ -110,6 +110,9 @@ pub struct MoNotificationBody {
     error: Option<MoCharge>,
 }
 
+/// A word that is there.
+const FILLED: &str = "^[ -~]*[A-Za-z0-9][ -~]*$";
+
 /// What is told.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "it is the document's schema only")]
@@ -117,12 +120,14 @@ struct MoCharge {
     #[serde(rename = "type")]
     #[schemars(extend("enum" = ["mo_charge"]))]
     kind: String,
+    #[schemars(regex(pattern = FILLED))]
     merchant: String,
     #[serde(default)]
     campaign: String,
     /// `production` or `test`.
     #[serde(default)]
     environment: String,
+    #[schemars(regex(pattern = FILLED))]
     msisdn: String,
     /// ISO 4217; not among the errors.
     #[serde(default)]
@@ -141,6 +146,7 @@ struct MoCharge {
 #[expect(dead_code, reason = "it is the document's schema only")]
 struct MoTransaction {
     /// `CHARGED`, `PIN_USED`, `PIN_EXPIRED`, `PIN_NOT_FOUND`, or the operator's word for why not.
+    #[schemars(regex(pattern = FILLED))]
     status: String,
     /// RFC 3339.
     #[serde(default)]

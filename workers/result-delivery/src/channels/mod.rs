@@ -38,7 +38,8 @@ pub fn provider<'d>(directory: &'d Directory, job: &Job) -> Result<&'d Connector
 /// Sends one message; any 2xx takes it.
 ///
 /// # Errors
-/// `Refused` for good with any other 4xx; for now with 429 and what means the same.
+/// `Refused` for good with any other 4xx; for now with 429 and what means the same, and while it does
+/// not accept how we authenticate.
 pub async fn notify(
     exchange: &Exchange,
     directory: &Directory,
@@ -57,7 +58,8 @@ pub async fn notify(
     let answer = exchange.send(Request::post(provider, "messages").json(&body), attempt).await?;
     match answer.status {
         200..300 => Ok(Acknowledged(answer.status)),
-        408 | 425 | 429 => Err(refused(&answer)),
+        // 401 and 403: it does not accept how we authenticate, which our row decides, not the message.
+        401 | 403 | 408 | 425 | 429 => Err(refused(&answer)),
         400..500 => Err(CallError::Refused { refusal: refusal(&answer, false) }),
         status => Err(CallError::Unknown { cause: status.to_string() }),
     }
