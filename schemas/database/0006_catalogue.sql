@@ -44,17 +44,19 @@ create table ported_number (
 -- One row for each row of an import that changed something. Secrets and personal data are not in it:
 -- that they changed is.
 create table directory_history (
-    change bigint generated always as identity primary key,
+    change bigint generated always as identity,
     at timestamptz not null default fleet_now(),
     version bigint not null,
     actor text not null check (length(actor) between 1 and 64),
     section text not null,
     key text not null,
     change_kind text not null check (change_kind in ('added', 'changed')),
-    fields jsonb not null
+    fields jsonb not null,
+    -- No index begins with the number: walking all changes back for those of one section would read
+    -- all others.
+    primary key (section, change)
 );
 create index directory_history_by_key on directory_history (section, key, change);
-create index directory_history_by_section on directory_history (section, change);
 
 -- The catalogue's part of an import: rows that differ from what is there.
 create function fleet_import_catalogue_v1(p_rows jsonb) returns void

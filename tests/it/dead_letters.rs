@@ -148,10 +148,9 @@ async fn what_is_no_purchase_is_kept_as_it_came_with_its_cause_and_nothing_stops
         let kept = named(&letters, name);
         assert_eq!(kept.row.cause, *cause, "{name}: {}", kept.row.detail);
         assert!(kept.row.detail.starts_with(detail), "{name}: {}", kept.row.detail);
-        assert!(
-            kept.body.as_ref() == Ok(&sent.body),
-            "{name}: the body is not the one that was sent"
-        );
+        // A card number is not kept, and so neither is what it stands in.
+        let body = if detail.contains("card number") { [].as_slice() } else { &sent.body };
+        assert!(kept.body.as_deref() == Ok(body), "{name}: the body is not the one that was sent");
         assert_eq!(kept.row.queue, "fleet.requested", "{name}");
         assert_eq!(kept.headers["app"], "number 7", "{name}");
         let id = sent.message_id.as_deref().filter(|id| !id.is_empty());

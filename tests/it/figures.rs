@@ -12,6 +12,7 @@ use fleet_testkit::fleet::{Letter, connector, purchase};
 use serde_json::json;
 use tokio::time::Instant;
 
+use crate::setups::rename_adapter;
 use crate::unknown::{at_plain, impatient, target};
 
 /// Gauges of what is in the database.
@@ -24,8 +25,9 @@ const OF_THE_DATABASE: [&str; 7] = [
     "fleet_parked_tasks",
     "fleet_unfinished_seconds",
 ];
-/// Gauges of a process that has more to do than its supplier takes.
-const OF_DISPENSING: [&str; 2] = ["fleet_in_flight_tasks", "fleet_unclaimed_tasks"];
+/// Gauges of a process that has more to do than its supplier takes, and a lane that it cannot serve.
+const OF_DISPENSING: [&str; 3] =
+    ["fleet_in_flight_tasks", "fleet_lane_hindered", "fleet_unclaimed_tasks"];
 /// Two looks at the database, and some more on a machine that is busy.
 const SOON: Duration = Duration::from_secs(15);
 
@@ -137,6 +139,8 @@ async fn every_figure_moves_and_what_is_gone_is_shown_as_none() {
         .await;
     fleet.allow_log("unsettled holds are past half of their time");
     fleet.allow_log("invariant is broken");
+    fleet.allow_log("the lane's tasks cannot be started");
+    rename_adapter(&fleet, "sandbox-supplier", "vent").await;
     let (dispensing, mut running) = (fleet.index_of("dispensing"), vec![0, 1, 2, 3]);
     drive(&fleet).await;
     let parked = park(&fleet).await;
@@ -219,7 +223,8 @@ async fn requests_are_counted_by_route_and_purchases_by_how_they_came_and_ended(
         ("method=\"POST\",route=\"/transact/4.0\",status=\"2xx\"", "2"),
         ("method=\"POST\",route=\"/transact/4.0\",status=\"4xx\"", "2"),
         ("method=\"GET\",route=\"/api/transactions/{id}\",status=\"4xx\"", "1"),
-        ("method=\"GET\",route=\"none\",status=\"4xx\"", "1"),
+        // One asked whether the gateway serves yet.
+        ("method=\"GET\",route=\"none\",status=\"4xx\"", "2"),
         ("method=\"other\",route=\"/transact/4.0\",status=\"4xx\"", "1"),
         ("outcome=\"created\",way_in=\"http\"", "1"),
         ("outcome=\"repeated\",way_in=\"http\"", "1"),

@@ -151,7 +151,7 @@ async fn a_dead_supplier_is_probed_by_one_process_at_a_time() {
     for (processes, failures) in [(3, 2), (2, 3), (4, 1)] {
         let fleet = fleet(processes, 32, 0)
             .latency(200, 200)
-            .plan(TaskKind::Dispense, PlanClass::Unknown, &[1; 600])
+            .plan(TaskKind::Dispense, PlanClass::Unknown, &[1; 200])
             .setting("engine.circuit_failures", failures)
             .setting("engine.circuit_open_ms", 500)
             .start()

@@ -473,6 +473,9 @@ async fn a_wrong_notification_names_its_field_and_stores_nothing() {
         let mut body = notification(another, "a text that is fine");
         body["clientId"] = client.into();
         body["channelId"] = channel.into();
+        if channel == 9 {
+            body["destinationIdentifier"] = "ada@example.test".into();
+        }
         let answer = notify(&fleet, &body).await;
         assert_eq!(answer.status, 400);
         assert_eq!(answer.message(), "channelId names a channel not configured");

@@ -9,7 +9,7 @@ use fleet_testkit::fleet::{client, purchase};
 const CROWD: usize = 10;
 
 /// Writes into a connector's row what no import would take: a row of another build.
-async fn rename_adapter(fleet: &TestFleet, connector: &str, adapter: &str) {
+pub(crate) async fn rename_adapter(fleet: &TestFleet, connector: &str, adapter: &str) {
     let mut connection = fleet.database().connection().await.unwrap();
     let sql = "with renamed as (update connector set adapter = $2 where name = $1)
                update directory_version set version = version + 1";

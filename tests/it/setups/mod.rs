@@ -6,6 +6,8 @@ mod imports;
 mod keys;
 mod settings;
 
+pub(crate) use hindered::rename_adapter;
+
 /// Settings of a program with one key changed.
 fn with(mut settings: toml::Table, key: &str, value: impl Into<toml::Value>) -> toml::Table {
     let (section, name) = key.split_once('.').unwrap();
