@@ -111,8 +111,8 @@ async fn an_amount_that_cannot_be_is_told_to_nobody_but_a_person() {
     ] {
         let fields = json!({ "vendAmount": amount });
         let id = told(&fleet, Action::Vend, Behaviour::effect_then(odd(&fields))).await;
-        let view = fleet.wait_final(id).await;
-        assert_eq!(view.purchase.status(), PurchaseStatus::Success, "the goods are out: {amount}");
+        // The goods are out; the case stays for a person.
+        let view = fleet.wait_status(id, PurchaseStatus::Success).await;
         assert_eq!(view.purchase.progress.vend_amount, Some(1500), "{amount}");
         assert_eq!(result_of(&fleet, id).await["vendAmount"], 1500, "{amount}");
         assert_eq!(cases(&view), [cause], "{amount}");

@@ -16,7 +16,7 @@ async fn a_refused_connection_means_not_sent() {
 
 #[tokio::test]
 async fn a_name_without_an_address_means_not_sent() {
-    let sent = outbound().send(post("http://no-such-host.invalid/".to_owned())).await;
+    let sent = outbound().send(post("https://no-such-host.invalid/".to_owned())).await;
     assert_eq!(sent, Err(SendError::NotSent { cause: Cause::Name }));
 }
 
