@@ -83,9 +83,10 @@ async fn a_supplier_that_speaks_of_anothers_purchase_wakes_nothing_and_opens_no_
     let refused = buy(&fleet, Behaviour::refuses("2213")).await;
     assert_eq!(fleet.wait_final(done).await.purchase.status(), PurchaseStatus::Success);
     assert_eq!(fleet.wait_final(refused).await.purchase.status(), PurchaseStatus::Failed);
+    // It waits for its look-up first, which this supplier does not answer, and then to be told.
     let waits = async || {
-        let task = task(&fleet, open, TaskKind::Dispense).await;
-        task.is_some_and(|task| task.state == TaskState::Waiting)
+        let view = fleet.purchase(open).await;
+        view.journal.iter().any(|row| row.outcome == "cannot_be_looked_up")
     };
     fleet.until("the vend to wait for its confirmation", waits).await;
     let waiting = task(&fleet, open, TaskKind::Dispense).await.unwrap();
