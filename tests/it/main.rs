@@ -19,6 +19,7 @@ mod callbacks;
 mod card_numbers;
 mod card_payment;
 mod card_sale;
+mod cases;
 mod charge_first;
 mod crashes;
 mod crowds;

@@ -1,0 +1,1 @@
+//! What other parties answer and tell us.

@@ -1,0 +1,4 @@
+//! Inputs from the field, by number: what other fleets met, three forms of each.
+
+mod answers;
+mod requests;
