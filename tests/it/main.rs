@@ -20,6 +20,7 @@ mod card_numbers;
 mod card_payment;
 mod card_sale;
 mod cases;
+mod certificates;
 mod charge_first;
 mod crashes;
 mod crowds;

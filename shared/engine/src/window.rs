@@ -312,9 +312,11 @@ impl Window {
 
     /// What a beat has brought. What has no permit while others have them goes to the table.
     pub(crate) fn leased(&mut self, leases: &[LaneLease], until: Instant, now: Instant) {
+        let leases: HashMap<LaneId, &LaneLease> =
+            leases.iter().map(|lease| (lease.lane, lease)).collect();
         let mut refused = Vec::new();
         for (id, lane) in &mut self.lanes {
-            lane.leased(leases.iter().find(|lease| lease.lane == *id), until, now);
+            lane.leased(leases.get(id).copied(), until, now);
             refused.extend(lane.take_refused(now));
         }
         for key in refused {

@@ -96,8 +96,7 @@ impl Cause {
     }
 
     fn of_io(error: &io::Error, naming: bool, connecting: bool) -> Self {
-        let inner = error.get_ref();
-        if inner.is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>) {
+        if is_of_tls(error) {
             return Self::Tls;
         }
         match (naming, connecting) {
@@ -106,4 +105,11 @@ impl Cause {
             (false, false) => Self::Broken(error.kind()),
         }
     }
+}
+
+/// Whether TLS is what failed. Transports wrap one error of input and output into another, and the
+/// source of such a one is its content's source: the content itself has to be asked for.
+fn is_of_tls(error: &io::Error) -> bool {
+    let Some(inner) = error.get_ref() else { return false };
+    inner.is::<rustls::Error>() || inner.downcast_ref::<io::Error>().is_some_and(is_of_tls)
 }

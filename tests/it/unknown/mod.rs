@@ -13,9 +13,9 @@ use fleet_testkit::fleet::{Builder, purchase};
 use serde_json::Value;
 
 /// A party has this long to answer: the simulator's late effect comes later than that.
-const CALL_DEADLINE_MS: i64 = 1_500;
+pub(crate) const CALL_DEADLINE_MS: i64 = 1_500;
 /// "Not found" is believed this long after the last possible send.
-const SETTLE_SECONDS: i64 = 5;
+pub(crate) const SETTLE_SECONDS: i64 = 5;
 
 /// A fleet that gives up a call soon and asks again each second. Its circuits stay closed: the
 /// simulator fails on purpose.

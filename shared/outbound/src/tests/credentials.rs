@@ -102,7 +102,7 @@ fn a_certificate_has_one_client_that_a_new_one_replaces_and_few_are_kept() {
         get("bank", &one.certificate, &one.key).unwrap();
         assert_eq!(clients.count(), 1);
     }
-    let chain = format!("{}{}", first.certificate, authority.certificate());
+    let chain = format!("{}{}", first.certificate, authority.own().certificate);
     get("bank", &chain, &first.key).unwrap();
     for (certificate, key) in
         [(&first.certificate, &second.key), (&first.key, &first.key), (&chain, &chain)]

@@ -23,6 +23,7 @@ mod logs;
 mod process;
 mod proxy;
 mod tap;
+mod tls;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -42,6 +43,7 @@ pub use directory::{client, connector, sample};
 pub use http::{HttpAnswer, REQUIRED_FIELDS, RESERVE_AND_TRANSACT, TRANSACT, key_of, purchase};
 pub use proxy::TcpProxy;
 pub use tap::Tap;
+pub use tls::TlsProxy;
 
 use process::{Extra, Process};
 

@@ -332,7 +332,7 @@ async fn a_certificate_that_the_sender_cannot_load_is_refused() {
     // With those that sign it, in whatever order of sections.
     let authority = Authority::new("An authority").unwrap();
     let leaf = authority.issue("fleet").unwrap();
-    let chain = format!("{}{}", leaf.certificate, authority.certificate());
+    let chain = format!("{}{}", leaf.certificate, authority.own().certificate);
     apply(&store, by_certificate(&chain, &leaf.key)).await;
 }
 
