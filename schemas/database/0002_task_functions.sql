@@ -838,7 +838,7 @@ begin
     ), leased as (
         insert into lane_permit as m (lane, process, kind, permits, need, probe)
         select c.lane, p_process, p_kind, c.permits, c.need, c.probe from counted c
-        where c.permits > 0 or c.need > 0
+        where c.permits > 0 or c.need > 0 or c.probe
         on conflict on constraint lane_permit_pkey do update
         set permits = excluded.permits, need = excluded.need, probe = excluded.probe
         where (m.permits, m.need, m.probe)
@@ -846,6 +846,7 @@ begin
     ), given_back as (
         delete from lane_permit m using counted c
         where m.lane = c.lane and m.process = p_process and c.permits <= 0 and c.need <= 0
+              and not c.probe
     ), calls_written as (
         insert into lane_state as l (lane, next_call_at)
         select b.lane, b.first_at + b.booked * interval '1 second' / b.rate

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fleet_domain::{PlanClass, TaskKind};
+use fleet_domain::{PlanClass, PurchaseId, TaskKind};
 use fleet_simulator::{Action, Behaviour, Call, EffectKind, PartyCount};
 use fleet_testkit::TestFleet;
 use fleet_testkit::fleet::{Builder, connector, purchase};
@@ -40,12 +40,26 @@ fn numbered(mut body: Value) -> Value {
     body
 }
 
-async fn accept(fleet: &TestFleet, count: usize) {
+async fn accept(fleet: &TestFleet, count: usize) -> Vec<PurchaseId> {
     stream::iter(0..count)
-        .for_each_concurrent(16, async |_| {
-            let _id = fleet.transact(&numbered(purchase("0000"))).await.accepted();
-        })
-        .await;
+        .map(async |_| fleet.transact(&numbered(purchase("0000"))).await.accepted())
+        .buffer_unordered(16)
+        .collect()
+        .await
+}
+
+/// Waits until one of these purchases is said to wait for this.
+async fn says(fleet: &TestFleet, ids: &[PurchaseId], cause: &str) {
+    let said = async || {
+        for id in ids {
+            let shown = fleet.operator(&["purchase", "show", &id.to_string()]).await;
+            if shown["tasks"].to_string().contains(cause) {
+                return true;
+            }
+        }
+        false
+    };
+    fleet.until_within(LONG, cause, said).await;
 }
 
 fn supplier(fleet: &TestFleet) -> PartyCount {
@@ -74,7 +88,9 @@ async fn counted(fleet: &TestFleet) -> (i64, i64) {
 async fn calls_under_way_are_never_more_than_the_row_allows_and_as_many() {
     for (concurrency, processes, purchases) in [(4, 3, 60), (2, 3, 30), (1, 10, 20)] {
         let fleet = fleet(processes, concurrency, 0).latency(40, 80).start().await;
-        accept(&fleet, purchases).await;
+        let ids = accept(&fleet, purchases).await;
+        let cause = format!("{concurrency} of {concurrency} calls to {SUPPLIER} are taken");
+        says(&fleet, &ids[purchases - 8..], &cause).await;
         until_vended(&fleet, purchases).await;
         let seen = supplier(&fleet).concurrency_max;
         let allowed = u64::try_from(concurrency).unwrap();
@@ -89,7 +105,7 @@ async fn a_rate_holds_over_all_processes() {
     for (rate, processes) in [(10, 3), (20, 3), (5, 2)] {
         let fleet = fleet(processes, 64, rate).latency(0, 0).start().await;
         let wanted = usize::try_from(rate * 5).unwrap();
-        accept(&fleet, wanted + 10).await;
+        drop(accept(&fleet, wanted + 10).await);
         fleet.until_within(LONG, "five seconds of calls", async || vends(&fleet) >= wanted).await;
         let calls = fleet.simulator().calls();
         let mut at: Vec<_> = calls.iter().filter(|call| &*call.party == SUPPLIER).collect();
@@ -112,7 +128,7 @@ async fn a_killed_processs_permits_come_back_once_its_calls_are_over() {
         let fleet = fleet(1, concurrency, 0).latency(900, 1_000).start().await;
         fleet.allow_log("\"level\":\"WARN\"");
         let first = usize::try_from(concurrency).unwrap() * 4;
-        accept(&fleet, first).await;
+        drop(accept(&fleet, first).await);
         let busy = u64::try_from(concurrency).unwrap();
         fleet.until_within(LONG, "its calls", async || supplier(&fleet).concurrency == busy).await;
         let second = fleet.start_worker("dispensing").await;
@@ -129,7 +145,7 @@ async fn a_killed_processs_permits_come_back_once_its_calls_are_over() {
 async fn a_process_that_stops_in_order_gives_its_permits_back_at_once() {
     for concurrency in [1, 3, 8] {
         let fleet = fleet(1, concurrency, 0).latency(300, 400).start().await;
-        accept(&fleet, 20).await;
+        drop(accept(&fleet, 20).await);
         let busy = u64::try_from(concurrency).unwrap();
         fleet.until_within(LONG, "its calls", async || supplier(&fleet).concurrency == busy).await;
         let first = fleet.index_of("dispensing");
@@ -158,15 +174,17 @@ async fn a_dead_supplier_is_probed_by_one_process_at_a_time() {
             .await;
         fleet.allow_log("circuit opened");
         fleet.allow_log("\"level\":\"WARN\"");
-        stream::iter(0..40)
-            .for_each_concurrent(16, async |_| {
+        let ids: Vec<PurchaseId> = stream::iter(0..40)
+            .map(async |_| {
                 let body = numbered(purchase("0000"));
                 let target = body["targetIdentifier"].as_str().unwrap();
                 let dead = vec![Behaviour::status(503); 500];
                 fleet.simulator().script(target, Action::Vend, dead.clone());
                 fleet.simulator().script(target, Action::VendLookUp, dead);
-                let _id = fleet.transact(&body).await.accepted();
+                fleet.transact(&body).await.accepted()
             })
+            .buffer_unordered(16)
+            .collect()
             .await;
         // All of them have seen it fail; from then on only probes come.
         let opened = || {
@@ -174,6 +192,8 @@ async fn a_dead_supplier_is_probed_by_one_process_at_a_time() {
             logs.filter(|log| log.contains("circuit opened")).count()
         };
         fleet.until_within(LONG, "all circuits open", async || opened() == processes).await;
+        let cause = format!("{SUPPLIER}'s circuit is open in {processes} of the processes");
+        says(&fleet, &ids[..3], &cause).await;
         fleet
             .until_within(LONG, "the last calls", async || supplier(&fleet).concurrency <= 1)
             .await;

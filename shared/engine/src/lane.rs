@@ -197,7 +197,7 @@ impl Lane {
         let more = if self.more_due { self.leased.max(BACKLOG_NEED) } else { 0 };
         // While the circuit is open one permit of all processes is for a probe, and for a trickle of
         // tasks that may have come to their end without asking. The rest stays in the table.
-        let probe = self.circuit.open_until.is_some();
+        let probe = self.circuit.open_until.is_some() && !stopping;
         let need = match (stopping, probe) {
             (true, _) => 0,
             (false, true) => (busy + more).min(1),
@@ -220,7 +220,8 @@ impl Lane {
             calls: if stopping { 0 } else { size(calls) },
             probe,
         };
-        let nothing = held == 0 && need == 0 && spare == 0;
+        // An open circuit is told while nobody waits for it too, so that people can see it.
+        let nothing = held == 0 && need == 0 && spare == 0 && !probe;
         self.asked = (!nothing).then_some(ask);
         self.asked
     }

@@ -28,7 +28,7 @@ pub use operations::{
     AtRisk, BacklogRow, Candidate, CandidateAsk, Count, Covers, DeadLetterFilter, DeadLetterRow,
     DeadLetterState, DeadLetterView, DeliveryFilter, DeliveryRow, DeliveryView, Discarded,
     FactDecision, FactMatch, FactView, FailingEndpoint, FleetSummary, HiddenView, HoldWatch,
-    JournalView, LedgerView, LetterDecision, LetterOutcome, Matched, MoneyRow, NewCase,
+    JournalView, LaneUse, LedgerView, LetterDecision, LetterOutcome, Matched, MoneyRow, NewCase,
     NewDeadLetter, NewReplay, ParkedCause, ParkedFilter, ParkedTask, ParkedTotals, PurchaseCount,
     PurchaseView, REPLAY_LETTERS_MAX, Recorded, ReplayEnd, ReplayLetter, ReplayView, Replayable,
     ReportView, Resend, StageTime, TaskView, TokenView, Transaction, TransactionHold,

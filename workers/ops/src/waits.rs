@@ -24,6 +24,9 @@ pub(crate) fn waits_for(
         let name = &connector.name;
         causes.push(format!("connector {name} is inactive: it takes no new purchases"));
     }
+    if task.state != TaskState::Running {
+        causes.extend(held_back(directory, view, task));
+    }
     let tried = |row: &&fleet_store::JournalView| row.kind == key.kind && row.slot == key.slot;
     if let Some(last) = view.journal.iter().rev().find(tried) {
         let at = last.at.format("%F %T");
@@ -33,4 +36,20 @@ pub(crate) fn waits_for(
         causes.push("it was not tried yet".to_owned());
     }
     causes
+}
+
+/// What of its lane keeps a task from being started now.
+fn held_back(directory: &Directory, view: &PurchaseView, task: &TaskView) -> Option<String> {
+    let (lane, used) = (directory.lanes.get(&task.lane)?, view.lanes.get(&task.lane)?);
+    if used.open > 0 {
+        return Some(format!(
+            "{}'s circuit is open in {} of the processes: its calls failed, and one at a time is \
+             tried until it answers",
+            lane.owner, used.open
+        ));
+    }
+    let all = i64::from(used.permits) >= i64::from(lane.concurrency);
+    all.then(|| {
+        format!("{} of {} calls to {} are taken", used.permits, lane.concurrency, lane.owner)
+    })
 }

@@ -144,6 +144,12 @@ fn an_open_circuit_asks_for_one_permit_and_to_probe() {
         lane.more_due = true;
         let ask = lane.ask(LaneId(1), now, REGULAR).unwrap();
         assert_eq!((ask.need, ask.spare, ask.held, ask.probe), (1, 0, 1, true));
+        // While nobody waits for it too, so that people see it; a process that stops tells nothing.
+        lane.more_due = false;
+        let ask = lane.ask(LaneId(1), now, REGULAR).unwrap();
+        assert_eq!((ask.need, ask.probe), (0, true));
+        assert!(lane.ask(LaneId(1), now, (true, true)).is_none_or(|ask| !ask.probe));
+        lane.more_due = true;
         lane.call_ended(false, now, 1, SECOND);
         let ask = lane.ask(LaneId(1), now, REGULAR).unwrap();
         assert!(ask.need > 1 && !ask.probe, "{ask:?}");

@@ -25,7 +25,7 @@ pub use replays::{
     ReplayView, Replayable, Unfit,
 };
 pub use show::{
-    DeliveryView, FactView, HiddenView, JournalView, LedgerView, PurchaseView, ReportView,
+    DeliveryView, FactView, HiddenView, JournalView, LaneUse, LedgerView, PurchaseView, ReportView,
     TaskView, TokenView,
 };
 pub use summary::{

@@ -1,6 +1,6 @@
 //! Everything about one purchase, for an operator.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use fleet_domain::{
@@ -44,6 +44,8 @@ pub struct PurchaseView {
     pub has_voucher: bool,
     /// What cannot be unsealed; it stands there empty.
     pub unreadable: Vec<SealError>,
+    /// How the lanes of the unfinished tasks are used now.
+    pub lanes: HashMap<LaneId, LaneUse>,
     /// Older rows of the journal, or facts, than those that are here exist.
     pub is_cut: bool,
 }
@@ -87,6 +89,15 @@ pub struct TaskView {
     pub park_cause: Option<String>,
     pub at_risk: Option<Money>,
     pub parked_at: Option<DateTime<Utc>>,
+}
+
+/// How live processes use a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaneUse {
+    /// Calls that may be under way by what they have leased.
+    pub permits: i32,
+    /// Processes whose circuit is open: their calls failed, and one at a time is tried.
+    pub open: i32,
 }
 
 /// A row of the journal.
@@ -191,6 +202,12 @@ impl Store {
         let Some(row) = self.row(ask(sql)).await? else { return Ok(None) };
         let tasks = "select * from task where purchase = $1 order by kind, slot";
         let journal = "select * from journal where purchase = $1 order by at desc limit 1001";
+        // By those that told within ten beats that they live.
+        let lanes = "select m.lane, sum(m.permits)::integer as permits, \
+                     count(*) filter (where m.probe)::integer as open from lane_permit m \
+                     join heartbeat h on h.process = m.process and h.kind = m.kind \
+                     where m.lane in (select t.lane from task t where t.purchase = $1) \
+                     and h.alive_at > fleet_now() - interval '10 seconds' group by m.lane";
         let ledger = "select * from ledger_entry where purchase = $1 order by step";
         let deliveries = "select * from delivery where purchase = $1 order by slot";
         let facts = "select * from fact where purchase = $1 order by fact desc limit 1001";
@@ -207,6 +224,12 @@ impl Store {
             purchase,
             way_in: get(&row, "way_in")?,
             tasks: each(&self.rows(ask(tasks)).await?, task)?,
+            lanes: each(&self.rows(ask(lanes)).await?, |row| {
+                let used = LaneUse { permits: get(row, "permits")?, open: get(row, "open")? };
+                Ok((LaneId(get(row, "lane")?), used))
+            })?
+            .into_iter()
+            .collect(),
             journal,
             ledger: each(&self.rows(ask(ledger)).await?, ledger_row)?,
             deliveries: each(&self.rows(ask(deliveries)).await?, delivery)?,

@@ -264,6 +264,7 @@ impl Model {
     pub(super) fn show(&self, id: PurchaseId) -> Option<PurchaseView> {
         let row = self.purchases.get(&id)?;
         Some(PurchaseView {
+            lanes: HashMap::new(),
             purchase: row.purchase.clone(),
             way_in: row.way_in.name().to_owned(),
             tasks: self.tasks.iter().filter(|(key, _)| key.purchase == id).map(task_view).collect(),

@@ -90,7 +90,7 @@ impl Model {
         let may = wanted.min(own.max(most.saturating_sub(of_others))).min(at_once);
         let may = may.min(most.saturating_sub(sum(|row| row.permits)));
         let permits = ask.held.max(may);
-        if permits > 0 || ask.need > 0 {
+        if permits > 0 || ask.need > 0 || ask.probe {
             let row = PermitRow { kind, permits, need: ask.need, probe: ask.probe };
             self.permits.insert((ask.lane, process), row);
         } else {
