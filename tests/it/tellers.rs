@@ -5,7 +5,7 @@ use fleet_domain::{
     AuthenticateBy, DispenseState, PurchaseId, PurchaseStatus, ReserveState, TaskKind, TaskState,
 };
 use fleet_simulator::{Action, AnswerKind, Behaviour, EffectKind};
-use fleet_store::TaskView;
+use fleet_store::{DirectoryImport, TaskView};
 use fleet_testkit::TestFleet;
 use fleet_testkit::fleet::{Builder, HttpAnswer, connector, purchase};
 use secrecy::SecretString;
@@ -220,31 +220,48 @@ async fn a_charge_that_is_told_right_after_it_was_told_wrong_is_believed_and_ser
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_confirmation_that_says_more_than_the_one_before_is_taken_and_the_same_never_twice() {
-    let fleet = impatient().start().await;
+    let own_words = |import: &mut DirectoryImport| {
+        for word in ["QUEUED", "WORKING"] {
+            connector(import, CONFIRMS.0).codes.insert(word.to_owned(), "2236".to_owned());
+        }
+    };
+    let fleet = impatient().directory(own_words).start().await;
     let pending = || Behaviour::effect_then(AnswerKind::Code("2236".to_owned()));
-    for (what, poor, more) in [
-        ("unknown code", json!({ "responseCode": "9999" }), json!({ "responseCode": "0000" })),
+    let coded = |code: &str| json!({ "responseCode": code, "supplierRef": "S-7" });
+    let with = |mut word: Value, field: &str, more: Value| {
+        word[field] = more;
+        word
+    };
+    let voucher = || json!("1234-5678-9012");
+    for (what, words) in [
         (
-            "still pending",
-            json!({ "responseCode": "2236", "supplierRef": "S-7" }),
-            json!({ "responseCode": "0000", "supplierRef": "S-7" }),
+            "unknown code",
+            vec![json!({ "responseCode": "9999" }), json!({ "responseCode": "0000" })],
+        ),
+        ("still pending", vec![coded("2236"), coded("0000")]),
+        ("done with a voucher", vec![coded("2240"), with(coded("0000"), "token", voucher())]),
+        // From here on code and reference are the same, and only what else is told differs.
+        ("two own words for one code", vec![coded("QUEUED"), coded("WORKING"), coded("0000")]),
+        (
+            "an amount that was not there",
+            vec![coded("2236"), with(coded("2236"), "vendAmount", json!(1)), coded("0000")],
         ),
         (
-            "another code of the same meaning",
-            json!({ "responseCode": "2240", "supplierRef": "S-8", "vendAmount": 1 }),
-            json!({ "responseCode": "0000", "supplierRef": "S-8", "token": "1234-5678-9012" }),
+            "a voucher that was not there",
+            vec![coded("0000"), with(coded("0000"), "token", voucher())],
         ),
     ] {
         let id = buy(&fleet, pending()).await;
         fleet.until("the vend to be out", async || fleet.count(id, EffectKind::Vend) == 1).await;
-        for told in [&poor, &poor, &more, &more] {
-            let mut told = told.clone();
-            told["vendRef"] = format!("{id}-0000").into();
-            assert_eq!(confirm_with(&fleet, CONFIRMS, &told).await.status, 200, "{what}");
+        for word in &words {
+            let told = with(word.clone(), "vendRef", format!("{id}-0000").into());
+            for _ in 0..2 {
+                assert_eq!(confirm_with(&fleet, CONFIRMS, &told).await.status, 200, "{what}");
+            }
         }
         let view = fleet.wait_final(id).await;
         assert_eq!(view.purchase.status(), PurchaseStatus::Success, "{what}");
-        assert_eq!(view.facts.len(), 2, "{what}");
+        assert_eq!(view.facts.len(), words.len(), "{what}");
         assert_eq!(fleet.count(id, EffectKind::Vend), 1, "{what}");
     }
     fleet.assert_all_ended().await;
