@@ -148,11 +148,11 @@ async fn a_client_is_told_codes_of_the_tables_and_never_a_transports_status() {
             "transactResultResponseCode"
         };
         assert_eq!(found[field], code, "{action:?}: {found}");
-        let effects = fleet.effects(id);
-        let settled = effects.iter().find(|effect| effect.kind == EffectKind::Cancel);
-        if let Some(settled) = settled {
-            assert_eq!(settled.told.as_deref().unwrap_or(code), code);
-        }
+        // The bank that holds the funds is told the same.
+        let cancelled = fleet.effects(id).into_iter().filter(|one| one.kind == EffectKind::Cancel);
+        let told: Vec<_> = cancelled.map(|one| one.told.unwrap().to_string()).collect();
+        let wanted = if action == Action::Vend { vec![code] } else { vec![] };
+        assert_eq!(told, wanted, "{action:?}");
     }
     fleet.assert_all_ended().await;
 }

@@ -314,7 +314,8 @@ impl State {
         hold.state = wanted;
         self.holds_open = self.holds_open.saturating_sub(1);
         // The buyer pays what was held; how others share it is settled between them.
-        self.effect(visit, kind, amount, None);
+        let told = Some(Arc::from(request.response_code.as_str()));
+        self.effect(visit, kind, amount, told);
         self.results.push(request.seen("bank"));
         let findings = [
             (request.reserve_amount != amount, judge::AMOUNT_DIFFERS),
