@@ -4,11 +4,15 @@ use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::time::timeout;
 
 /// Beside a program's settings: whom it trusts in place of the system's authorities, PEM.
 pub(super) const AUTHORITIES: &str = "authorities.pem";
+/// A program that is to end by itself and has not by then serves, where it should have refused to.
+const ENDS_WITHIN: Duration = Duration::from_secs(120);
 
 /// A running program, or one that was.
 #[derive(Debug)]
@@ -65,10 +69,11 @@ pub(super) async fn run_in(
     environment: &[(&str, &str)],
     arguments: &[&str],
 ) -> Output {
-    let mut command = command(name, settings);
-    command.args(arguments).envs(environment.iter().copied());
-    let ran = tokio::task::spawn_blocking(move || command.output()).await;
-    ran.expect("no panic").unwrap_or_else(|error| panic!("{name} cannot be run: {error}"))
+    let mut command = tokio::process::Command::from(command(name, settings));
+    command.args(arguments).envs(environment.iter().copied()).kill_on_drop(true);
+    let ran = timeout(ENDS_WITHIN, command.output()).await;
+    let ran = ran.unwrap_or_else(|_elapsed| panic!("{name} {arguments:?} does not end"));
+    ran.unwrap_or_else(|error| panic!("{name} cannot be run: {error}"))
 }
 
 impl Process {
