@@ -33,6 +33,7 @@ fn cases() -> Vec<(Wrong, &'static str)> {
             "database.url must be postgres://user:password@host:port/name: it begins with mysql://",
         ),
         (key("database.url", "topsecret@127.0.0.1:5432/x"), "database.url must be postgres://"),
+        (key("database.url", vec!["topsecret"]), "database.url must be a text in quotes ("),
         (key("database.url", ""), "database.url is missing (or set FLEET__DATABASE__URL)"),
         (
             key("admin.listen", 9090),
@@ -73,6 +74,10 @@ fn cases() -> Vec<(Wrong, &'static str)> {
         (key("broker.url", "http://topsecret"), "broker.url: the broker's url is no amqp"),
         (key("broker.url", ""), "broker.url is missing (or set FLEET__BROKER__URL)"),
         (key("keys.lookup", "topsecret"), "keys.lookup must be 64 hex digits (openssl rand"),
+        (
+            Variable("FLEET__KEYS__CURRENT", "topsecret"),
+            "keys.current must be 0 to 65535 (FLEET__KEYS__CURRENT)",
+        ),
         (key("keys.current", 9), "keys.current is 9, but keys.data.9 is missing"),
         (
             key("outbound.allowed_networks", vec!["10.0.0.0/99"]),
