@@ -51,6 +51,9 @@ def bought(body, chance):
     if chance.random() < 0.7:
         # Generated ones repeat, and then it is another purchase's: a conflict.
         body["clientTxnRef"] = "".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=20))
+    # Of this product it is a phone's; the document's pattern is that of all products.
+    number = f"2782{chance.randint(100, 999)}0000"
+    body["targetIdentifier"] = chance.choice(["", "+", "00"]) + number
     for name in ("feeAmount", "fundingSourceId"):
         body.pop(name, None)
     if isinstance(body.get("additionalData"), dict):

@@ -201,6 +201,10 @@ async fn keys(fleet: &TestFleet) {
     for key in ["", "wrong", "sample-key-9999", long.as_str(), "sample-key-1001,sample-key-1001"] {
         answers.push(fleet.send(post().header("x-api-key", key)).await);
     }
+    for second in ["sample-key-1001", "sample-key-1002", ""] {
+        let two = post().header("x-api-key", key_of(1001)).header("x-api-key", second);
+        answers.push(fleet.send(two).await);
+    }
     let bytes = reqwest::header::HeaderValue::from_bytes(b"\xff\xfe").unwrap();
     answers.push(fleet.send(post().header("x-api-key", bytes)).await);
     for answer in &answers {
@@ -226,9 +230,14 @@ async fn signatures(fleet: &TestFleet) {
         let answer = fleet.send(request.body(body.to_string())).await;
         assert_eq!(answer.status, 401, "{number} {sent:?}: {answer:?}");
     }
-    // Right for other bytes.
     let text = body.to_string();
     let signature = fleet_outbound::hmac_sha256_base64("sample-signature-1002", text.as_bytes());
+    // Right, and there twice.
+    let request = fleet.http().post(fleet.url(TRANSACT)).header("x-api-key", key_of(1002));
+    let request = request.header("signature", &signature).header("signature", &signature);
+    let answer = fleet.send(request.body(text.clone())).await;
+    assert_eq!(answer.status, 401, "{answer:?}");
+    // Right for other bytes.
     let request = fleet.http().post(fleet.url(TRANSACT)).header("x-api-key", key_of(1002));
     let answer = fleet.send(request.header("signature", signature).body(format!("{text} "))).await;
     assert_eq!(answer.status, 401, "{answer:?}");

@@ -46,7 +46,6 @@ mod notification;
 mod operators;
 mod pending;
 mod product_lookup;
-mod product_types;
 mod programs;
 mod purchase;
 mod replay;

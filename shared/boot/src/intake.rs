@@ -218,7 +218,7 @@ fn read(
     let earlier = Earlier {
         client: client.id,
         client_txn_ref: checked.body.client_txn_ref.clone(),
-        content: checked.content(client),
+        content: checked.content(client, None),
     };
     Ok((checked, earlier))
 }

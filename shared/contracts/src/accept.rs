@@ -49,6 +49,7 @@ pub fn accept(
     let product = card.map_or(body.product_id, |card| card.product_id);
     let (product, _) = product_for(directory, client, ProductId(product))?;
     check_currency(checked, product)?;
+    let target = checked.target_for(product)?;
     let amounts = amounts_of(directory, client, product, body.purchase_amount)?;
     if body.fee_amount.is_some_and(|sent| sent != amounts.fee_amount) {
         let problem = format!("must be {} for this product and amount", amounts.fee_amount);
@@ -76,7 +77,7 @@ pub fn accept(
         fee_amount: amounts.fee_amount,
         client_reservation: body.reserve_funds_txn_ref.clone().filter(|r| !r.is_empty()),
         source: checked.source.clone(),
-        target: checked.target.clone(),
+        target,
         account: body.account_identifier.clone().map(Into::into),
         channel_id: checked.channel_id,
         details: OrderDetails {
@@ -91,7 +92,7 @@ pub fn accept(
         None if scenario == Scenario::WeReserve => (ReserveState::Pending, first_task),
         None => (ReserveState::NotNeeded, first_task),
     };
-    let content = checked.content(client);
+    let content = checked.content(client, Some(product));
     // Buyers who pay by card are not told apart.
     let refuse_similar = client.refuse_similar && checked.funding != FundingType::CardPayment;
     Ok(AcceptedOrder { order, content, reserve, first_task, refuse_similar })
@@ -154,12 +155,12 @@ pub fn check_any_amount(amount: i64) -> Result<(), Rejection> {
 pub fn check_amount(product: &Product, amount: i64) -> Result<(), Rejection> {
     check_any_amount(amount)?;
     if amount > product.max_amount {
-        let problem = format!("is above the maximum of {}", product.max_amount);
-        return Err(Rejection::code(codes::ABOVE_MAX, "purchaseAmount", &problem));
+        let (problem, max) = ("is above the maximum of", product.max_amount);
+        return Err(Rejection::amount(codes::ABOVE_MAX, "purchaseAmount", problem, max));
     }
     if amount < product.min_amount {
-        let problem = format!("is below the minimum of {}", product.min_amount);
-        return Err(Rejection::code(codes::BELOW_MIN, "purchaseAmount", &problem));
+        let (problem, min) = ("is below the minimum of", product.min_amount);
+        return Err(Rejection::amount(codes::BELOW_MIN, "purchaseAmount", problem, min));
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::order::IDENTIFIER;
+use crate::identifier::{ACCOUNT, IDENTIFIER};
 use crate::told::{FromTold, Told, Unreadable};
 use crate::{codes, number, plain};
 
@@ -54,8 +54,8 @@ pub struct AccountValidation {
     #[serde(deserialize_with = "number::required")]
     #[schemars(schema_with = "number::schema")]
     pub product_id: i64,
-    /// The account, meter or smart card.
-    #[schemars(length(min = 1, max = 32), regex(pattern = IDENTIFIER))]
+    /// The account, meter or smart card, as it is; of a product for phones an MSISDN.
+    #[schemars(length(min = 1, max = 32), regex(pattern = ACCOUNT))]
     pub target_identifier: String,
     /// The buyer; some suppliers find the account by it.
     #[schemars(length(min = 1, max = 32), regex(pattern = IDENTIFIER))]

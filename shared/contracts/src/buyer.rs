@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::identifier::{ACCOUNT, IDENTIFIER};
 use crate::number;
-use crate::order::IDENTIFIER;
 
 /// The body of the In-Flight Transaction Check: all five fields must match.
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -16,7 +16,7 @@ pub struct InFlightCheck {
     #[schemars(length(min = 1, max = 32), regex(pattern = IDENTIFIER))]
     pub source_identifier: String,
     /// The recipient, meter or account.
-    #[schemars(length(min = 1, max = 32), regex(pattern = IDENTIFIER))]
+    #[schemars(length(min = 1, max = 32), regex(pattern = ACCOUNT))]
     pub target_identifier: String,
     /// The client.
     #[serde(deserialize_with = "number::required")]

@@ -2,11 +2,15 @@
 //! by. Only what is refused here cannot be a purchase that was accepted before.
 
 use fleet_domain::{
-    Client, Currency, FundingType, Private, Scenario, bare, holds_a_card_number, is_a_card_number,
+    Client, Currency, FundingType, Private, Product, Scenario, holds_a_card_number,
+    is_a_card_number, phone_number,
 };
 
+use crate::identifier::{account_of, check_unseen, targets_a_phone};
 use crate::timestamp::is_iso_8601;
-use crate::{PurchaseBody, Rejection, TextOrNumber, channels, check_any_amount};
+use crate::{
+    PurchaseBody, Rejection, TextOrNumber, channels, check_any_amount, source_of, target_of,
+};
 
 /// A body that is a purchase by its form.
 #[derive(Debug, Clone)]
@@ -19,7 +23,7 @@ pub struct CheckedBody {
     pub currency: Currency,
     /// The buyer, as it is kept and compared.
     pub source: Private,
-    /// The recipient, meter or account, as it is kept and compared.
+    /// The recipient, meter or account, as it was sent: its product says what it is.
     pub target: Private,
     /// How the buyer pays.
     pub funding: FundingType,
@@ -37,8 +41,11 @@ impl CheckedBody {
         let currency = Currency::from_code(&body.currency_code)
             .map_err(|error| Rejection::field("currencyCode", &error.to_string()))?;
         check_any_amount(body.purchase_amount)?;
-        let source = identifier("sourceIdentifier", &body.source_identifier)?;
-        let target = identifier("targetIdentifier", &body.target_identifier)?;
+        // A card payment's is its account, and no buyer's phone.
+        let by_card = body.paid_by == Some(FundingType::CardPayment);
+        let source_of = if by_card { account_of } else { source_of };
+        let source = source_of("sourceIdentifier", &body.source_identifier)?;
+        let target = account_of("targetIdentifier", &body.target_identifier)?;
         let channel_id = i32::try_from(body.channel_id)
             .ok()
             .filter(|channel| *channel > 0)
@@ -46,6 +53,14 @@ impl CheckedBody {
         let funding = funding_of(&body, scenario, &source)?;
         let (source, target) = (Private::new(source), Private::new(target));
         Ok(Self { body, scenario, currency, source, target, funding, channel_id })
+    }
+
+    /// The recipient, meter or account, as it is kept and compared.
+    ///
+    /// # Errors
+    /// [`Rejection`] that names the field.
+    pub fn target_for(&self, product: &Product) -> Result<Private, Rejection> {
+        target_of("targetIdentifier", self.target.expose(), product).map(Private::new)
     }
 
     /// The funding source that the body names, if it names one.
@@ -58,9 +73,10 @@ impl CheckedBody {
         source.or_else(|| self.body.funding_source_id.as_ref().map(TextOrNumber::text))
     }
 
-    /// What a retry is compared by.
+    /// What a retry is compared by. Its product says whether the target is a phone's number; without
+    /// it, either may have been stored.
     #[must_use]
-    pub fn content(&self, client: &Client) -> Content {
+    pub fn content(&self, client: &Client, product: Option<&Product>) -> Content {
         let named_source = self.named_source();
         let has_default = !matches!(self.funding, FundingType::Client | FundingType::CardPayment);
         let of_client = named_source.is_none() && has_default;
@@ -71,12 +87,20 @@ impl CheckedBody {
             &body.purchase_amount.to_string(),
             self.currency.code(),
             self.source.expose(),
-            self.target.expose(),
             self.funding.name(),
             body.reserve_funds_txn_ref.as_deref().unwrap_or_default(),
         ];
+        let as_account = Private::new(format!("account {}", self.target.expose()));
+        let number = phone_number(self.target.expose());
+        let as_number = number.map(|number| Private::new(format!("number {number}")));
+        let (target, target_otherwise) = match (as_number, product) {
+            (Some(number), Some(product)) if targets_a_phone(product) => (number, Some(as_account)),
+            (as_number, _) => (as_account, as_number),
+        };
         Content {
             rest: Private::new(joined(&rest)),
+            target,
+            target_otherwise,
             named_source,
             default_source: client.default_funding_source.clone().filter(|_| of_client),
             fee: body.fee_amount,
@@ -88,11 +112,16 @@ impl CheckedBody {
 ///
 /// Product, amounts, currency, source, target, funding source and the client's reservation; never
 /// timestamps or session fields, which a retry renews. It is what was *sent*: whatever a rule of today
-/// would make of it is not part of it.
+/// would make of it is not part of it. That a target is a phone's number is such a rule, so both forms
+/// are compared, each marked as what it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
-    /// All but the funding source and the fee.
+    /// All but the target, the funding source and the fee.
     pub rest: Private,
+    /// The target as this purchase is stored.
+    pub target: Private,
+    /// The target as an earlier one may have been stored, when its product was another kind of thing.
+    pub target_otherwise: Option<Private>,
     /// The funding source that was named.
     pub named_source: Option<String>,
     /// The one that is meant now where none is named.
@@ -116,7 +145,7 @@ impl Content {
     /// The text whose keyed hash is stored.
     #[must_use]
     pub fn text(&self) -> Private {
-        self.with_source(self.named_source.as_deref())
+        self.with(&self.target, self.named_source.as_deref())
     }
 
     /// Whether a stored purchase has this content. Naming the source that the client's purchases are
@@ -126,7 +155,10 @@ impl Content {
         if self.fee.is_some_and(|fee| fee != stored.fee_amount) {
             return false;
         }
-        let is = |source: Option<&str>| hash(&self.with_source(source)) == stored.fingerprint;
+        let targets = || [Some(&self.target), self.target_otherwise.as_ref()].into_iter().flatten();
+        let is = |source: Option<&str>| {
+            targets().any(|target| hash(&self.with(target, source)) == stored.fingerprint)
+        };
         let named = self.named_source.as_deref();
         is(named)
             || match named {
@@ -135,8 +167,9 @@ impl Content {
             }
     }
 
-    fn with_source(&self, source: Option<&str>) -> Private {
-        Private::new(joined(&[self.rest.expose(), source.unwrap_or_default()]))
+    fn with(&self, target: &Private, source: Option<&str>) -> Private {
+        let parts = [self.rest.expose(), target.expose(), source.unwrap_or_default()];
+        Private::new(joined(&parts))
     }
 }
 
@@ -175,19 +208,6 @@ fn check_msisdn(number: &str) -> Result<(), Rejection> {
         return Ok(());
     }
     Err(Rejection::field("sourceIdentifier", "must be an MSISDN of 7 to 15 digits"))
-}
-
-/// An MSISDN, meter or account number: `+`, blanks and dashes go, then 1 to 32 letters or digits.
-///
-/// # Errors
-/// [`Rejection`] that names the field.
-pub fn identifier(field: &str, text: &str) -> Result<String, Rejection> {
-    let kept = bare(text.trim_matches(' '));
-    let allowed = kept.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if kept.is_empty() || text.len() > 32 || !allowed {
-        return Err(Rejection::field(field, "must be 1 to 32 letters or digits"));
-    }
-    Ok(kept)
 }
 
 /// What a text may be mistaken for.
@@ -265,6 +285,9 @@ fn check_texts(body: &PurchaseBody) -> Result<(), Rejection> {
         }
         if text.chars().any(char::is_control) {
             return Err(Rejection::field(field, "has control characters"));
+        }
+        if kind == Kind::Account {
+            check_unseen(field, text)?;
         }
         if kind == Kind::Free && holds_a_card_number(text) {
             return Err(Rejection::card(field));

@@ -15,6 +15,7 @@ mod dead;
 mod desk;
 mod feed;
 mod hint;
+mod identifier;
 mod ipn;
 mod maybe;
 mod notify;
@@ -54,7 +55,7 @@ pub use charge::{
     MoNotificationBody, MoStatus, NOTIFICATION_BYTES_MAX, PAYMENT_PAGE_BYTES_MAX, charge_query,
     check_query, payment_page,
 };
-pub use checked::{CheckedBody, Content, StoredContent, identifier};
+pub use checked::{CheckedBody, Content, StoredContent};
 pub use dead::{
     CAUSE_HEADER, CORRELATION_HEADER, DETAIL_HEADER, DeadCause, QUEUE_HEADER, REPLY_HEADER,
     USER_HEADER,
@@ -62,6 +63,7 @@ pub use dead::{
 pub use desk::{DeskReply, Report, ValidateReply, validate_fields};
 pub use feed::{FEED_PAGE_MAX, FeedResult, ResultFeed, Statement, StatementMaker, StatementTotals};
 pub use hint::{HINT_TASKS_MAX, HINT_VERSION, HintError, JobHint, JobHintV1};
+pub use identifier::{ACCOUNT, IDENTIFIER, check_unseen, source_of, target_of};
 pub use ipn::{
     FrozenIpn, IPN, IpnBody, SignError, SignKey, TransactionReply, acknowledges_ipn,
     check_verifysign, open, verifysign,
@@ -73,8 +75,7 @@ pub use notify::{
 };
 pub use oauth::{CLIENT_CREDENTIALS, TokenRefusal, TokenReply, TokenRequest};
 pub use order::{
-    BODY_BYTES_MAX, FraudBlock, FundingSource, IDENTIFIER, PurchaseBody, Rejection, TextOrNumber,
-    read_body,
+    BODY_BYTES_MAX, FraudBlock, FundingSource, PurchaseBody, Rejection, TextOrNumber, read_body,
 };
 pub use plain::{REFERENCE_CHARS_MAX, plain};
 pub use queues::{DEAD_EXCHANGE, EXCHANGE, Queue};

@@ -9,10 +9,14 @@ pub const CLIENT_CREDENTIALS: &str = "client_credentials";
 /// The form that asks for an access token.
 #[derive(Deserialize, JsonSchema)]
 pub struct TokenRequest {
-    /// The client's number.
-    pub client_id: String,
-    /// One of its secrets.
-    pub client_secret: String,
+    /// The client's number; not needed where `Authorization: Basic` shows it.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    pub client_id: Option<String>,
+    /// One of its secrets; never beside `Authorization: Basic`.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    pub client_secret: Option<String>,
     /// `client_credentials`.
     #[schemars(extend("const" = CLIENT_CREDENTIALS))]
     pub grant_type: String,

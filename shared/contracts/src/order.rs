@@ -2,10 +2,11 @@
 //! `purchase.requested` (contracts, section 1).
 
 use chrono::{DateTime, Utc};
-use fleet_domain::{FraudDetails, FundingType, Scenario};
+use fleet_domain::{Currency, FraudDetails, FundingType, Money, Scenario};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::identifier::{ACCOUNT, IDENTIFIER};
 use crate::plain::PLAIN;
 use crate::{number, object, strict};
 
@@ -14,9 +15,6 @@ pub const BODY_BYTES_MAX: usize = 65_536;
 /// What only messages have at the top.
 pub(crate) const NOT_OVER_HTTP: [&str; 6] =
     ["v", "scenario", "fundingSource", "deliver", "notify", "fraud"];
-/// An MSISDN, meter or account number: what is left without `+`, blanks and dashes has letters, digits
-/// or `_`.
-pub const IDENTIFIER: &str = "^ *\\+?[ -]*[A-Za-z0-9_][A-Za-z0-9_ -]*$";
 
 /// The fields of a purchase. Unknown ones are ignored; integers may be numeric strings.
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -62,11 +60,13 @@ pub struct PurchaseBody {
     /// ≤ 64 characters.
     #[schemars(length(max = 64), regex(pattern = PLAIN))]
     pub channel_session_id: Option<String>,
-    /// The buyer, usually an MSISDN.
+    /// The buyer, usually an MSISDN, which is the same with `+`, with `00` and bare; another name stays
+    /// as it is.
     #[schemars(length(min = 1, max = 32), regex(pattern = IDENTIFIER))]
     pub source_identifier: String,
-    /// The recipient, meter or account.
-    #[schemars(length(min = 1, max = 32), regex(pattern = IDENTIFIER))]
+    /// The recipient, meter or account. Of a product for phones an MSISDN as above; an account's name
+    /// stays as it is.
+    #[schemars(length(min = 1, max = 32), regex(pattern = ACCOUNT))]
     pub target_identifier: String,
     /// ≤ 64 characters.
     #[schemars(length(max = 64), regex(pattern = PLAIN))]
@@ -84,6 +84,7 @@ pub struct PurchaseBody {
     pub funding_source_id: Option<TextOrNumber>,
     /// The funding source, in messages.
     #[serde(default, deserialize_with = "object::optional")]
+    #[schemars(schema_with = "object::schema::<FundingSource>")]
     pub funding_source: Option<FundingSource>,
     /// Channels of the result besides the configured ones.
     #[serde(default)]
@@ -101,8 +102,11 @@ pub struct PurchaseBody {
     pub notify: Option<Vec<String>>,
     /// What the fraud desk needs.
     #[serde(default, deserialize_with = "object::optional")]
+    #[schemars(schema_with = "object::schema::<FraudBlock>")]
     pub fraud: Option<FraudBlock>,
     /// Over HTTP: `fundingSource`, `deliver`, `notify` and `fraud` sit in here.
+    #[serde(default, deserialize_with = "object::optional")]
+    #[schemars(schema_with = "object::schema::<serde_json::Map<String, serde_json::Value>>")]
     pub additional_data: Option<serde_json::Map<String, serde_json::Value>>,
     /// How the buyer pays, where the path tells it: never told by a body.
     #[serde(skip)]
@@ -214,6 +218,8 @@ pub struct Rejection {
     pub field: Option<String>,
     /// For people.
     pub message: String,
+    /// The minor units that the message ends with, if it does: some documents speak of major units.
+    pub minor_units: Option<i64>,
 }
 
 impl Rejection {
@@ -224,7 +230,25 @@ impl Rejection {
             code: crate::codes::BAD_FORMAT,
             field: Some(field.to_owned()),
             message: format!("{field} {problem}"),
+            minor_units: None,
         }
+    }
+
+    /// An amount beyond what is allowed: `problem` ends where the limit stands.
+    #[must_use]
+    pub fn amount(code: &'static str, field: &str, problem: &str, minor_units: i64) -> Self {
+        let told = Self::code(code, field, &format!("{problem} {minor_units}"));
+        Self { minor_units: Some(minor_units), ..told }
+    }
+
+    /// The same where a document speaks of major units.
+    #[must_use]
+    pub fn in_major_units(mut self, currency: Currency) -> Self {
+        let Some(minor) = self.minor_units.take() else { return self };
+        if let Some(begin) = self.message.strip_suffix(&minor.to_string()) {
+            self.message = format!("{begin}{}", Money::new(minor, currency).for_people());
+        }
+        self
     }
 
     /// A card number where none may be. Whoever keeps what it stood in keeps that without its content.

@@ -251,6 +251,8 @@ impl Told {
     pub fn object(&self, name: &str) -> Result<Option<Self>, Unreadable> {
         match self.field(name) {
             Field::Absent => Ok(None),
+            // PHP writes an empty object so.
+            Field::Nested(text) if is_empty_list(&text) => Ok(None),
             Field::Nested(text) => {
                 let fields = fields(&text).map_err(|_error| self.problem(name, "is no object"))?;
                 Ok(Some(Self { path: format!("{}{name}.", self.path), fields }))
@@ -341,6 +343,11 @@ fn with_controls_escaped(text: &str) -> String {
         escaped.push(c);
     }
     escaped
+}
+
+fn is_empty_list(text: &str) -> bool {
+    let inner = text.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    inner.is_some_and(|inner| inner.trim().is_empty())
 }
 
 #[cfg(test)]

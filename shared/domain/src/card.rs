@@ -1,6 +1,8 @@
 //! Card numbers: no field of ours may hold one. Free text is searched for one however it is written;
 //! a reference is one only where it is nothing else.
 
+use crate::identifier::is_unseen;
+
 /// Digits of all scripts: the first character, how many follow each other, the first one's value.
 #[rustfmt::skip]
 const DIGITS: [(u32, u32, u32); 87] = [
@@ -156,12 +158,7 @@ fn may_stand_between(c: char) -> bool {
             | '\u{66c}'
     );
     let is_slash = matches!(c, '/' | '\\' | '|' | '\u{2044}' | '\u{2215}' | '\u{ff0f}');
-    let is_unseen = matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
-        | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}');
-    c.is_whitespace() || c.is_control() || is_dash || is_dot || is_slash || is_unseen
+    c.is_whitespace() || c.is_control() || is_dash || is_dot || is_slash || is_unseen(c)
 }
 
 fn has_card(run: &[u32]) -> bool {

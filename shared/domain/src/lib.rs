@@ -11,6 +11,7 @@ mod desk;
 mod directory;
 mod fact;
 mod hindrance;
+mod identifier;
 mod ids;
 mod money;
 mod notify;
@@ -23,6 +24,7 @@ mod task_ops;
 mod terms;
 mod time;
 mod tracks;
+mod truth;
 
 pub use adapter::{
     Adapter, DeskAdapter, Inquiry, Party, ResultChannel, SourceAdapter, SupplierAdapter,
@@ -45,13 +47,14 @@ pub use fact::{
     CALL, Fact, NewFact, SUPPLIER_CALLBACK, UNMATCHED_KEPT, UNSIGNED_KEPT, is_signed, told_by,
 };
 pub use hindrance::Hindrance;
+pub use identifier::{kept, phone_number, unseen};
 pub use ids::{ClaimToken, ClientId, LaneId, ProductId, PurchaseId};
 pub use money::{Currency, Money, MoneyError};
 pub use notify::{
     MESSAGE_SLOTS, NOTIFICATION_SLOTS, NotifyChannel, NotifyEvent, NotifyRules, delivery_kind,
 };
 pub use numbering::{Country, NUMBER_DIGITS_MAX, Numbering, Operator};
-pub use personal::{Private, bare, masked};
+pub use personal::{Private, masked};
 pub use product::ProductType;
 pub use purchase::{
     DELIVER_FOR, Delivery, DeskToken, FraudDetails, Job, Order, OrderDetails, Progress, Purchase,
@@ -70,3 +73,4 @@ pub use tracks::{
     PurchaseStatus, ReportState, ReserveEvent, ReserveState, Scenario, SettleAs, SettleEvent,
     SettleState, TokenState, WayIn, transition_table,
 };
+pub use truth::truth;

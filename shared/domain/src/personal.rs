@@ -51,13 +51,6 @@ pub fn masked(text: &str) -> String {
     "*".repeat(hidden).chars().chain(text.chars().skip(hidden)).collect()
 }
 
-/// An identifier as it is kept and compared: without a `+` in front, blanks and dashes.
-#[must_use]
-pub fn bare(text: &str) -> String {
-    let text = text.strip_prefix('+').unwrap_or(text);
-    text.chars().filter(|c| !matches!(c, ' ' | '-')).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -59,6 +59,8 @@ pub fn new_purchase(
         FollowUp { kind, slot: 0, lane, start_by: Some(start_by), deadline_at: Some(start_by) };
     let content = Content {
         rest: Private::new(format!("{scenario} 101 3400 ZAR")),
+        target: Private::new("27820000002"),
+        target_otherwise: None,
         named_source: None,
         default_source: None,
         fee: None,

@@ -4,75 +4,13 @@
 use fleet_testkit::TestFleet;
 use sqlx::Connection;
 
-use super::imports::{all_refused, all_taken};
+use super::imports::all_taken;
 
-fn clients(rows: &[(i64, &str)]) -> String {
+pub(crate) fn clients(rows: &[(i64, &str)]) -> String {
     let row = |(id, more): &(i64, &str)| {
         format!("[[client]]\nclient_id = {id}\nname = \"Shop {id}\"\n{more}\n")
     };
     rows.iter().map(row).collect()
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_key_or_secret_of_two_clients_is_refused_and_both_are_named() {
-    let fleet = TestFleet::builder().workers(&[]).start().await;
-    let key = "api_keys = [\"one-key-for-two\"]";
-    let secret = "oauth_secrets = [\"one-secret-for-two\"]";
-    let of_both = "api_keys: one of them is client 7002's too, and would open the doors of both";
-    let wrong = [
-        (clients(&[(7001, key), (7002, key)]), of_both),
-        (
-            clients(&[(7001, secret), (7002, secret)]),
-            "oauth_secrets: one of them is client 7002's too",
-        ),
-        // One's key as the other's secret.
-        (clients(&[(7001, "api_keys = [\"one-secret-for-two\"]"), (7002, secret)]), of_both),
-        // What is stored of the sample's clients counts as well.
-        (
-            clients(&[(7001, "api_keys = [\"sample-key-1001\"]")]),
-            "client 7001: api_keys: one of them is client 1001's too",
-        ),
-        (
-            clients(&[(7001, "oauth_secrets = [\"sample-oauth-secret-1002\"]")]),
-            "client 7001: oauth_secrets: one of them is client 1002's too",
-        ),
-        (
-            clients(&[(7001, "api_keys = [\"fresh-key-of-7001\", \"fresh-key-of-7001\"]")]),
-            "api_keys: one of them stands twice",
-        ),
-        (
-            clients(&[(7001, &format!("api_keys = [\"{}\"]", "k".repeat(129)))]),
-            "api_keys must have 12 to 128 visible ASCII characters",
-        ),
-    ];
-    all_refused(&fleet, &wrong).await;
-    // Two clients may swap their keys, and one may be given up for the other, in one import.
-    let [one, two] = ["api_keys = [\"first-key-of-7001\"]", "api_keys = [\"first-key-of-7002\"]"];
-    let none = "api_keys = []";
-    all_taken(
-        &fleet,
-        &[
-            clients(&[(7001, one), (7002, two)]),
-            clients(&[(7001, two), (7002, one)]),
-            clients(&[(7001, none), (7002, two)]),
-        ],
-    )
-    .await;
-    let [first, second] = [clients(&[(7003, key)]), clients(&[(7004, key)])];
-    let [first, second] = [first, second].map(|text| {
-        let path = std::env::temp_dir().join(format!("fleet-keys-{}.toml", uuid::Uuid::new_v4()));
-        std::fs::write(&path, text).unwrap();
-        path.display().to_string()
-    });
-    let output = fleet.run("fleet", &["client", "import", &first, &second]).await;
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{text}");
-    assert!(text.contains(&format!("{first} row 1 (line 1): client 7003: api_keys")), "{text}");
-    assert!(text.contains(&format!("{second} row 1 (line 1): client 7004: api_keys")), "{text}");
-    assert!(!text.contains("one-key-for-two"), "{text}");
-    for file in [first, second] {
-        std::fs::remove_file(file).unwrap();
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,6 +7,8 @@ mod keys;
 mod settings;
 
 pub(crate) use hindered::rename_adapter;
+pub(crate) use imports::{all_refused, all_taken, client, connector, import};
+pub(crate) use keys::clients;
 
 /// Settings of a program with one key changed.
 fn with(mut settings: toml::Table, key: &str, value: impl Into<toml::Value>) -> toml::Table {

@@ -16,6 +16,8 @@ use crate::problem::Problem;
 pub(crate) const API_KEY: &str = "ApiKey";
 /// An access token, beside the key.
 pub(crate) const BEARER: &str = "Bearer";
+/// A client's id and secret, for an access token.
+pub(crate) const CLIENT: &str = "Client";
 /// The same key where Transaction Query wants it.
 pub(crate) const RAW_KEY: &str = "RawApiKey";
 
@@ -51,10 +53,16 @@ impl Api {
             "type": "http", "scheme": "bearer",
             "description": "an access token of POST /oauth/token, beside the API key",
         });
+        let client = json!({
+            "type": "http", "scheme": "basic",
+            "description": "the client's id and one of its secrets (RFC 6749, section 2.3.1), \
+                            instead of client_id and client_secret in the form",
+        });
         let mut document = Document::new("Purchase Fleet", ABOUT)
             .scheme(API_KEY, key)
             .scheme(BEARER, bearer)
             .scheme(RAW_KEY, raw)
+            .scheme(CLIENT, client)
             .with_signatures()
             .tag("security", "access tokens")
             .tag("purchases", "ask for a purchase")

@@ -1,5 +1,6 @@
 //! Who calls: the client of an API key, whose bearer token it is, and whether it signed the body.
 
+use axum::http::header::AsHeaderName;
 use axum::http::{HeaderMap, HeaderValue, header};
 use fleet_domain::{API_KEY_BYTES_MAX, Client, ClientId, Directory};
 use fleet_outbound::verify_signature;
@@ -18,13 +19,20 @@ const SECRETS_MAX: usize = 4;
 /// Keys are 128 bits or more of chance, stored as SHA-256; every client is compared, in constant
 /// time each.
 pub(crate) fn caller<'d>(present: &'d Present, headers: &HeaderMap) -> Result<&'d Client, Problem> {
-    let key = headers.get("x-api-key").map(HeaderValue::as_bytes).unwrap_or_default();
+    let key = only(headers, "x-api-key").map(HeaderValue::as_bytes).unwrap_or_default();
     let client = client_of(present, key).ok_or(Problem::NotAuthorised)?;
     match bearer(headers)? {
         Some(token) if present.proves(token, client) => Ok(client),
         None if !client.token_required => Ok(client),
         Some(_) | None => Err(Problem::NotAuthorised),
     }
+}
+
+/// A header that stands there once. Of one that stands there twice nobody says which is meant, so it
+/// proves nothing.
+pub(crate) fn only(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&HeaderValue> {
+    let mut sent = headers.get_all(name).iter();
+    sent.next().filter(|_| sent.next().is_none())
 }
 
 /// The bearer token that a request carries. Another scheme is none.
@@ -93,7 +101,9 @@ pub(crate) fn check_signature(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<(), Problem> {
-    let sent = headers.get("signature").and_then(|value| value.to_str().ok());
+    let is_sent = headers.contains_key("signature");
+    let sent = only(headers, "signature").and_then(|value| value.to_str().ok());
+    let sent = is_sent.then(|| sent.unwrap_or_default());
     match (sent, &client.signature_secret) {
         (Some(sent), Some(secret)) if verify_signature(secret.expose(), body, sent) => Ok(()),
         (None, _) if !client.signature_required => Ok(()),

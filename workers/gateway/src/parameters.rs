@@ -1,19 +1,39 @@
-//! Parameters of look-ups: whose they are, and numbers that name their field when they are none.
+//! Parameters of look-ups: one that is there and empty is absent, everywhere; whose they are, and
+//! numbers that name their field when they are none.
 
 use std::str::FromStr;
 
-use axum::extract::Query;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequestParts, Query};
+use axum::http::Uri;
+use axum::http::request::Parts;
 use fleet_contracts::Rejection;
-use fleet_domain::Client;
+use fleet_domain::{Client, truth};
+use serde::de::DeserializeOwned;
 
 use crate::problem::Problem;
 
-/// The parameters, when they can be read at all; unknown ones are ignored.
-pub(crate) fn read<T>(parameters: Result<Query<T>, QueryRejection>) -> Result<T, Rejection> {
-    let Query(parameters) =
-        parameters.map_err(|_error| Rejection::field("query", "is not readable"))?;
-    Ok(parameters)
+/// The parameters of a request, without those that say nothing.
+pub(crate) struct Sent<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Sent<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let query = filled(parts.uri.query().unwrap_or_default());
+        let unreadable = || Problem::from(Rejection::field("query", "is not readable"));
+        let uri = Uri::try_from(format!("/?{query}")).map_err(|_error| unreadable())?;
+        let Query(read) = Query::try_from_uri(&uri).map_err(|_error| unreadable())?;
+        Ok(Self(read))
+    }
+}
+
+/// The parameters whose values are more than blanks.
+fn filled(query: &str) -> String {
+    let says_something = |pair: &&str| {
+        let value = pair.split_once('=').map_or("", |(_, value)| value);
+        !value.replace("%20", "").replace('+', "").is_empty()
+    };
+    query.split('&').filter(says_something).collect::<Vec<_>>().join("&")
 }
 
 /// Refuses a `clientId` that is missing or another client's.
@@ -26,10 +46,10 @@ pub(crate) fn check_client(client: &Client, sent: Option<&str>) -> Result<(), Re
 
 /// The same where something is looked for: nothing of another client's is found.
 pub(crate) fn own_number(client: &Client, sent: Option<&str>) -> Result<(), Problem> {
-    match sent.unwrap_or_default().parse::<i64>() {
-        Ok(id) if id == client.id.0 => Ok(()),
-        Ok(_) => Err(Problem::NotFound),
-        Err(_) => Err(Rejection::field("clientId", "is missing or no number").into()),
+    match optional::<i64>("clientId", sent) {
+        Ok(Some(id)) if id == client.id.0 => Ok(()),
+        Ok(Some(_)) => Err(Problem::NotFound),
+        Ok(None) | Err(_) => Err(Rejection::field("clientId", "is missing or no number").into()),
     }
 }
 
@@ -43,16 +63,32 @@ pub(crate) fn optional<T: FromStr>(
     field: &str,
     sent: Option<&str>,
 ) -> Result<Option<T>, Rejection> {
-    let text = sent.map(str::trim).filter(|text| !text.is_empty());
-    let read = |text: &str| text.parse().map_err(|_error| Rejection::field(field, "is no number"));
-    text.map(read).transpose()
+    let read =
+        |text: &str| text.trim().parse().map_err(|_error| Rejection::field(field, "is no number"));
+    sent.map(read).transpose()
 }
 
-/// `true` or `false`, if there is any text.
+/// Yes or no; no, if there is no text.
 pub(crate) fn flag(field: &str, sent: Option<&str>) -> Result<bool, Rejection> {
-    match sent.map(str::trim).unwrap_or_default() {
-        "true" | "1" => Ok(true),
-        "" | "false" | "0" => Ok(false),
-        _ => Err(Rejection::field(field, "must be true or false")),
+    let wrong = || Rejection::field(field, "must be true or false");
+    sent.map_or(Ok(false), |word| truth(word).ok_or_else(wrong))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_says_nothing_is_not_there() {
+        for (query, left) in [
+            ("", ""),
+            ("limit=&channelId=", ""),
+            ("limit", ""),
+            ("&&a=1&", "a=1"),
+            ("a=+%20&b=%2B", "b=%2B"),
+            ("limit=&limit=5&x==", "limit=5&x=="),
+        ] {
+            assert_eq!(filled(query), left, "{query}");
+        }
     }
 }

@@ -7,6 +7,8 @@ use axum::http::HeaderMap;
 use fleet_domain::{CallerRules, Callers, Connector};
 use fleet_outbound::verify_signature;
 
+use crate::caller::only;
+
 /// The header in which proxies say whom they were called by.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
@@ -44,7 +46,7 @@ impl PartyCall<'_> {
 
     fn is_signed(&self, rules: &CallerRules) -> bool {
         rules.signature.as_ref().is_none_or(|signature| {
-            let sent = self.headers.get(&*signature.header).and_then(|value| value.to_str().ok());
+            let sent = only(self.headers, &*signature.header).and_then(|value| value.to_str().ok());
             let secret = signature.secret.expose();
             sent.is_some_and(|sent| verify_signature(secret, self.signed, sent))
         })

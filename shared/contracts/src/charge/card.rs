@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CARD_NOT_PAID, CARD_PAID, Differs, compare, is_amount};
 use crate::told::{FromTold, Told, Unreadable};
-use crate::{PurchaseBody, REFERENCE_CHARS_MAX, Rejection, plain};
+use crate::{PURCHASE_AMOUNT_MAX, PurchaseBody, REFERENCE_CHARS_MAX, Rejection, plain};
 
 /// The most bytes of a page's URL.
 pub const PAYMENT_PAGE_BYTES_MAX: usize = 2_048;
@@ -53,8 +53,14 @@ impl CardPayment {
     pub fn money(&self) -> Result<Money, Rejection> {
         let currency = Currency::from_code(&self.currency)
             .map_err(|error| Rejection::field("currency", &error.to_string()))?;
-        Money::from_major(&self.amount, currency)
-            .map_err(|error| Rejection::field("amount", &error.to_string()))
+        let money = Money::from_major(&self.amount, currency)
+            .map_err(|error| Rejection::field("amount", &error.to_string()))?;
+        if (1..=PURCHASE_AMOUNT_MAX).contains(&money.minor) {
+            return Ok(money);
+        }
+        let [least, most] = [1, PURCHASE_AMOUNT_MAX].map(|minor| Money::new(minor, currency));
+        let problem = format!("must be {} to {}", least.for_people(), most.for_people());
+        Err(Rejection::field("amount", &problem))
     }
 }
 

@@ -1,6 +1,6 @@
 //! MO SMS charge (contracts, section 3): the request, the notification, the check.
 
-use fleet_domain::{MoAccount, Money, Order, Private};
+use fleet_domain::{MoAccount, Money, Order, Private, kept};
 use schemars::JsonSchema;
 use serde_json::json;
 
@@ -200,7 +200,7 @@ impl MoNotification {
             merchant: told.required("merchant")?,
             campaign: told.words("campaign"),
             environment: told.words("environment"),
-            msisdn: Private::new(told.required("msisdn")?),
+            msisdn: Private::new(kept(&told.required("msisdn")?)),
             amount: told.major("amount")?,
             currency: told.words("currency"),
         })
@@ -289,7 +289,7 @@ impl FromTold for ChargeCheck {
         Ok(Self {
             campaign: text("campaign")?,
             merchant: text("merchant")?,
-            msisdn: text("msisdn")?,
+            msisdn: kept(&text("msisdn")?),
             status: text("status")?,
             amount: told.major("amount")?,
             currency: text("currency")?,

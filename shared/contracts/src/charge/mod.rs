@@ -100,6 +100,8 @@ mod tests {
         let field = |result: Result<MoStatus, Rejection>| result.unwrap_err().field.unwrap();
         assert_eq!(field(change(&|v| v["error"] = v["success"].clone())), "body");
         assert_eq!(field(change(&|v| v["success"] = Value::Null)), "body");
+        assert_eq!(change(&|v| v["error"] = json!([])), Ok(MoStatus::Charged));
+        assert_eq!(field(change(&|v| v["error"] = json!([1]))), "error");
         assert_eq!(field(change(&|v| v["success"]["type"] = "sms".into())), "type");
         assert_eq!(field(change(&|v| v["success"]["msisdn"] = Value::Null)), "success.msisdn");
         let id = |v: &mut Value| v["success"]["transaction"]["transaction_id"] = Value::Null;
@@ -121,11 +123,13 @@ mod tests {
         };
         let told = meaning(&|_| {});
         let time = |v: &mut Value| v["success"]["transaction"]["timestamp"] = "later".into();
-        let same: [&dyn Fn(&mut Value); 4] = [
+        let same: [&dyn Fn(&mut Value); 6] = [
             &time,
             &|v| v["success"]["amount"] = json!(0.5),
             &|v| v["success"]["amount"] = "0.500".into(),
             &|v| v["success"]["operator"] = "another".into(),
+            &|v| v["success"]["msisdn"] = "+965 26925482".into(),
+            &|v| v["success"]["msisdn"] = "0096526925482".into(),
         ];
         for change in same {
             assert_eq!(meaning(change), told);

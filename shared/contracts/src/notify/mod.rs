@@ -7,7 +7,7 @@ mod template;
 use chrono::{DateTime, Utc};
 use fleet_domain::{
     Directory, FollowUp, LaneId, MESSAGE_SLOTS, NewDelivery, NotifyChannel, NotifyEvent, Private,
-    ProductType, Purchase, PurchaseId, TaskKind, bare, later,
+    ProductType, Purchase, PurchaseId, TaskKind, later, phone_number,
 };
 use serde::{Deserialize, Serialize};
 
@@ -123,12 +123,9 @@ pub(crate) fn messages(
     Some((delivery, send_task(slot, lane, now)))
 }
 
-/// An MSISDN in its bare form: 8 to 15 digits, the first no 0; a `+`, blanks and dashes may stand in
-/// it.
+/// A number that can be called from anywhere, in its one form: 8 to 15 digits, the first no 0.
 fn msisdn(text: &str) -> Option<String> {
-    let bare = bare(text.trim());
-    let digits = bare.bytes().all(|byte| byte.is_ascii_digit());
-    (digits && (8..=15).contains(&bare.len()) && !bare.starts_with('0')).then_some(bare)
+    phone_number(text).filter(|number| number.len() >= 8 && !number.starts_with('0'))
 }
 
 #[cfg(test)]
@@ -137,7 +134,9 @@ mod tests {
 
     #[test]
     fn a_number_that_cannot_be_called_is_no_msisdn() {
-        assert_eq!(msisdn("+27 82-123 4567").as_deref(), Some("27821234567"));
+        for yes in ["+27 82-123 4567", "0027821234567", "27821234567"] {
+            assert_eq!(msisdn(yes).as_deref(), Some("27821234567"), "{yes}");
+        }
         for no in ["", "0821234567", "1234567", "1234567890123456", "meter12345678", "+", "++27821"]
         {
             assert_eq!(msisdn(no), None, "{no}");

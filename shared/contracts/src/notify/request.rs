@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Message, SMS_CHARS_MAX, message_ref, msisdn, send_task};
 use crate::order::read_body;
-use crate::{Rejection, codes, number};
+use crate::{Rejection, check_unseen, codes, number, source_of};
 
 /// `channelId` of an SMS, as in the documents.
 pub const SMS_CHANNEL_ID: i64 = 6;
@@ -140,12 +140,8 @@ pub fn accept_notification(
     if is_a_card_number(&body.client_notification_ref) && !client.references_are_numbers {
         return Err(Rejection::card("clientNotificationRef"));
     }
-    if let Some(source) = &body.source_identifier {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | ' ' | '_');
-        if source.is_empty() || source.len() > 32 || !source.chars().all(allowed) {
-            return Err(Rejection::field("sourceIdentifier", "must be 1 to 32 letters or digits"));
-        }
-    }
+    let source = body.source_identifier.as_deref();
+    let source = source.map(|text| source_of("sourceIdentifier", text)).transpose()?;
     let purchase = body.transaction_ref.parse();
     let purchase = purchase.map_err(|_error| not_a_transaction())?;
     let channel = match body.channel_id {
@@ -159,7 +155,7 @@ pub fn accept_notification(
         channel.name().to_owned(),
         message.destination.clone(),
         message.text.clone(),
-        body.source_identifier.clone().unwrap_or_default(),
+        source.unwrap_or_default(),
     ];
     let content: String = parts.iter().map(|part| format!("{}:{part}", part.len())).collect();
     Ok(NewNotification {
@@ -182,6 +178,7 @@ fn not_a_transaction() -> Rejection {
 
 fn message(channel: NotifyChannel, body: &NotificationBody) -> Result<Message, Rejection> {
     let sent = body.destination_identifier.as_str();
+    check_unseen("destinationIdentifier", sent)?;
     let (destination, subject, most) = match channel {
         NotifyChannel::Sms => (msisdn(sent), None, SMS_CHARS_MAX),
         NotifyChannel::Email => {
@@ -214,7 +211,7 @@ fn text(field: &str, text: &str, most: usize, lines: bool) -> Result<(), Rejecti
 
 /// An address of the common form, with nothing in it that a mail's header would read as more.
 fn email(text: &str) -> Option<String> {
-    let text = text.trim();
+    let text = text.trim_matches(' ');
     let (local, domain) = text.split_once('@')?;
     let is_local = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
     let is_domain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');

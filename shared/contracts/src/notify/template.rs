@@ -137,10 +137,18 @@ pub(super) fn render(
     for (before, name) in pieces(template) {
         text.push_str(before);
         if let Some(placeholder) = name.and_then(Placeholder::from_name) {
-            text.push_str(&plain(&value(placeholder), VALUE_CHARS_MAX));
+            text.push_str(&plain(&on_one_line(&value(placeholder)), VALUE_CHARS_MAX));
         }
     }
     text
+}
+
+/// The lines of a value one after the other: a supplier may put several tokens into one voucher, and
+/// run together they would be none.
+fn on_one_line(value: &str) -> String {
+    let ends = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    let lines = value.split(ends).map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join(", ")
 }
 
 /// Why a purchase failed, for its buyer.
@@ -217,10 +225,20 @@ mod tests {
     fn a_value_is_never_read_as_a_template_and_brings_no_control_characters() {
         let hostile = outcome("0000", Some("{{reason}}\u{0}\r\n{{voucher}}"));
         let text = rendered("<{{voucher}}>", NotifyEvent::RecipientSuccess, &hostile);
-        assert_eq!(text, "<{{reason}}{{voucher}}>");
+        assert_eq!(text, "<{{reason}}, {{voucher}}>");
         let long = outcome("0000", Some(&"9".repeat(70_000)));
         let text = rendered("{{voucher}}", NotifyEvent::RecipientSuccess, &long);
         assert_eq!(text.len(), VALUE_CHARS_MAX);
+    }
+
+    #[test]
+    fn every_line_of_a_voucher_stays_apart() {
+        let [first, second] = ["11112222333344445555", "66667777888899990000"];
+        for between in ["\n", "\r\n", "\t", " \n\n ", "\u{2028}", "\u{85}", "\u{0}"] {
+            let outcome = outcome("0000", Some(&format!("{first}{between}{second}\n")));
+            let text = rendered("<{{voucher}}>", NotifyEvent::RecipientSuccess, &outcome);
+            assert_eq!(text, format!("<{first}, {second}>"), "{between:?}");
+        }
     }
 
     #[test]

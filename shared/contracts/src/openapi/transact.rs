@@ -27,8 +27,10 @@ impl JsonSchema for TransactBody {
         // What the path tells.
         extras.retain(|name, _| name != "v" && name != "scenario");
         let additional = json!({
-            "type": ["object", "null"],
-            "description": "What the documents' own fields have no place for.",
+            "type": ["object", "array", "null"],
+            "description": "What the documents' own fields have no place for; an empty list is an \
+                            empty object.",
+            "maxItems": 0,
             "properties": extras,
         });
         fields.insert("additionalData".to_owned(), additional);

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::charge::alike;
 use crate::plain::PLAIN;
-use crate::{TextOrNumber, number, openapi::TransactBody};
+use crate::{TextOrNumber, number, object, openapi::TransactBody};
 
 pub use signature::{ControlKey, Signed, same_signature};
 
@@ -117,6 +117,8 @@ pub struct CardReference {
 /// Which card pays.
 #[derive(Clone, Deserialize, JsonSchema)]
 pub struct SourceOfFunds {
+    #[serde(default, deserialize_with = "object::optional")]
+    #[schemars(schema_with = "object::schema::<CardReference>")]
     pub reference: Option<CardReference>,
 }
 
@@ -127,7 +129,8 @@ pub struct SourceOfFunds {
 pub struct CheckSale {
     pub consumer: SaleConsumer,
     pub session: CheckSession,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::optional")]
+    #[schemars(schema_with = "object::schema::<SourceOfFunds>")]
     pub source_of_funds: Option<SourceOfFunds>,
 }
 

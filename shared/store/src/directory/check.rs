@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 
+use fleet_contracts::source_of;
 use fleet_domain::{
     API_KEY_BYTES_MAX, AddressPolicy, Blocked, Client, ClientId, Connector, Currency, DeskRules,
     Directory, MsisdnForm, NotifyChannel, Party, ProductType, ResultChannel, TaskKind,
@@ -117,11 +118,6 @@ pub(super) fn template_name(row: &TemplateRow) -> String {
     format!("template of {} {}{language}{}", row.client_id, row.event.name(), row.language)
 }
 
-/// A buyer's identifier in the form in which orders hold it.
-pub(super) fn bare(source: &str) -> String {
-    fleet_domain::bare(source.trim())
-}
-
 pub(super) struct Check {
     problems: Vec<RowProblem>,
     section: &'static str,
@@ -162,11 +158,11 @@ impl Check {
         for (index, row) in import.sources.iter().enumerate() {
             self.at("source", index);
             let name = format!("source {}", index.saturating_add(1));
-            let source = bare(row.source.expose_secret());
-            let length = i64::try_from(source.chars().count());
-            self.range(&name, "source's length", length.unwrap_or(i64::MAX), 1..=32);
-            if !seen.insert(source) {
-                self.say(&name, "stands twice");
+            match source_of("source", row.source.expose_secret()) {
+                Ok(source) if !seen.insert(source.clone()) => self.say(&name, "stands twice"),
+                Ok(_) => {}
+                // No purchase could be of it.
+                Err(rejection) => self.say(&name, &rejection.message),
             }
             self.text(&name, "reason", &row.reason);
         }

@@ -6,13 +6,12 @@ use std::time::Duration;
 use fleet_contracts::{CARD_GET, IPN};
 use fleet_domain::{
     Client, ClientId, Directory, IpnAccount, Lane, NotifyChannel, NotifyRules, Party, Private,
-    TaskKind, endpoint,
+    TaskKind, endpoint, kept,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::check::bare;
 use super::connectors::{connector_json, connector_secrets, wanted_connector};
 use super::export;
 use super::load::{CLIENT_IPN_KEY, CLIENT_SECRET, Loaded, client_row};
@@ -305,7 +304,7 @@ impl Difference {
     }
 
     fn source(&mut self, keyring: &Keyring, row: &SourceRow, loaded: &Loaded) {
-        let hash = keyring.lookup_hash("source", &bare(row.source.expose_secret()));
+        let hash = keyring.lookup_hash("source", &kept(row.source.expose_secret()));
         let before = loaded.reasons.get(&hash);
         if before != Some(&row.reason) {
             self.change("a blacklisted source", before.is_none());

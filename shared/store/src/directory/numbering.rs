@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use fleet_domain::{Country, Directory, NUMBER_DIGITS_MAX, Operator};
+use fleet_domain::{Country, Directory, NUMBER_DIGITS_MAX, Operator, kept};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::check::{Check, bare};
+use super::check::Check;
 use super::difference::{Difference, Entry};
 use super::load::Loaded;
 use super::rows::DirectoryImport;
@@ -152,10 +152,10 @@ pub(super) fn check(check: &mut Check, import: &DirectoryImport, current: &Direc
     for (index, row) in import.ported.iter().enumerate() {
         check.at("ported", index);
         let name = format!("ported {}", index.saturating_add(1));
-        if !seen.insert(bare(row.number.expose_secret())) {
+        if !seen.insert(kept(row.number.expose_secret())) {
             check.say(&name, "stands twice");
         }
-        if !is_number(&bare(row.number.expose_secret()), 7) {
+        if !is_number(&kept(row.number.expose_secret()), 7) {
             check.say(&name, "number must be 7 to 15 digits, the calling code first");
         }
         if !operators.contains(row.operator.as_str()) {
@@ -252,7 +252,7 @@ impl Difference {
 fn hashed(keyring: &Keyring, import: &DirectoryImport) -> HashMap<Vec<u8>, String> {
     let hash = |number: &str| keyring.lookup_hash("ported_number", number);
     let rows = import.ported.iter();
-    rows.map(|row| (hash(&bare(row.number.expose_secret())), row.operator.clone())).collect()
+    rows.map(|row| (hash(&kept(row.number.expose_secret())), row.operator.clone())).collect()
 }
 
 impl Store {

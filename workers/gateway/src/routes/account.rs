@@ -7,8 +7,8 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use fleet_contracts::openapi::{Content, Document, Operation};
 use fleet_contracts::{
-    AccountQuery, AccountReply, AccountValidation, Rejection, check_amount, codes, identifier,
-    product_for, read_body,
+    AccountQuery, AccountReply, AccountValidation, Rejection, check_amount, codes, product_for,
+    read_body, source_of, target_of,
 };
 use fleet_domain::ProductId;
 use serde_json::json;
@@ -60,10 +60,10 @@ pub(crate) async fn validate(
     if asked.client_id != client.id.0 {
         return Err(Rejection::field("clientId", "is not the client of this API key").into());
     }
-    let target = identifier("targetIdentifier", &asked.target_identifier)?;
     let source = asked.source_identifier.as_deref();
-    let source = source.map(|text| identifier("sourceIdentifier", text)).transpose()?;
+    let source = source.map(|text| source_of("sourceIdentifier", text)).transpose()?;
     let (product, supplier) = product_for(&present, client, ProductId(asked.product_id))?;
+    let target = target_of("targetIdentifier", &asked.target_identifier, product)?;
     check_amount(product, asked.purchase_amount)?;
     let query = AccountQuery {
         product_id: product.id.0,

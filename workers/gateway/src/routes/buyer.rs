@@ -2,13 +2,14 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, QueryRejection};
-use axum::extract::{Query, State};
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, HeaderName, header};
 use fleet_contracts::openapi::{Content, Document, Operation};
 use fleet_contracts::{
     Attribute, BoughtToken, IDENTIFIER, InFlight, InFlightCheck, InFlightReply, Rejection,
-    TokensReply, UserTransaction, UserTransactionsReply, check_any_amount, identifier, read_body,
+    TokensReply, UserTransaction, UserTransactionsReply, check_any_amount, read_body, source_of,
+    target_of,
 };
 use fleet_domain::{Client, Directory, ProductId, Purchase};
 use fleet_store::{OfBuyer, Similar};
@@ -19,7 +20,7 @@ use serde_json::json;
 use crate::Gateway;
 use crate::api::by_client;
 use crate::caller::caller;
-use crate::parameters::{own_number, read};
+use crate::parameters::{Sent, optional, own_number};
 use crate::problem::{Problem, fails, whole};
 
 /// Rows of an answer when the query names no limit.
@@ -44,19 +45,18 @@ pub(crate) async fn in_flight(
     let client = caller(&present, &headers)?;
     let body = whole(body)?;
     let asked: InFlightCheck = read_body(&body)?;
-    let source = identifier("sourceIdentifier", &asked.source_identifier)?;
-    let target = identifier("targetIdentifier", &asked.target_identifier)?;
+    let source = source_of("sourceIdentifier", &asked.source_identifier)?;
     check_any_amount(asked.purchase_amount)?;
-    let product = ProductId(asked.product_id);
-    if asked.client_id != client.id.0 || !present.products.contains_key(&product) {
-        return Err(Problem::NotFound);
-    }
+    let product = present.products.get(&ProductId(asked.product_id));
+    let own = product.filter(|_product| asked.client_id == client.id.0);
+    let product = own.ok_or(Problem::NotFound)?;
+    let target = target_of("targetIdentifier", &asked.target_identifier, product)?;
     let _place = gateway.requests.try_acquire().map_err(|_none_left| Problem::Unavailable)?;
     let similar = Similar {
         client: client.id,
         source: &source,
         target: &target,
-        product,
+        product: product.id,
         purchase_amount: asked.purchase_amount,
     };
     let found = gateway.store.in_flight(similar).await?;
@@ -154,20 +154,20 @@ impl Asked {
     fn read(
         directory: &Directory,
         client: &Client,
-        parameters: Result<Query<Parameters>, QueryRejection>,
+        parameters: Result<Sent<Parameters>, Problem>,
     ) -> Result<Self, Problem> {
-        let sent = read(parameters)?;
+        let Sent(sent) = parameters?;
         own_number(client, sent.client_id.as_deref())?;
         let source = sent.source_identifier.as_deref();
         let source = source.ok_or_else(|| Rejection::field("sourceIdentifier", "is missing"))?;
-        let source = identifier("sourceIdentifier", source)?;
-        let limit = number::<u32>("limit", sent.limit.as_deref())?;
+        let source = source_of("sourceIdentifier", source)?;
+        let limit = optional::<u32>("limit", sent.limit.as_deref())?;
         if limit.is_some_and(|limit| !(1..=LIMIT_MAX).contains(&limit)) {
             return Err(Rejection::field("limit", &format!("must be 1 to {LIMIT_MAX}")).into());
         }
-        let channel = number("channelId", sent.channel_id.as_deref())?;
-        let product = number("productId", sent.product_id.as_deref())?.map(ProductId);
-        let wanted_type = number::<i64>("productTypeId", sent.product_type_id.as_deref())?;
+        let channel = optional("channelId", sent.channel_id.as_deref())?;
+        let product = optional("productId", sent.product_id.as_deref())?.map(ProductId);
+        let wanted_type = optional::<i64>("productTypeId", sent.product_type_id.as_deref())?;
         let products = match (product, wanted_type) {
             (None, None) => None,
             (product, wanted_type) => Some(
@@ -194,17 +194,12 @@ impl Asked {
     }
 }
 
-fn number<T: std::str::FromStr>(field: &str, text: Option<&str>) -> Result<Option<T>, Rejection> {
-    let parse = |text: &str| text.parse().map_err(|_error| Rejection::field(field, "is no number"));
-    text.map(parse).transpose()
-}
-
 /// GET `/userTransactionLookup/1.0`: the buyer's last purchase, or with other parameters than the
 /// required ones the latest of each product.
 pub(crate) async fn transactions(
     State(gateway): State<Gateway>,
     headers: HeaderMap,
-    parameters: Result<Query<Parameters>, QueryRejection>,
+    parameters: Result<Sent<Parameters>, Problem>,
 ) -> Result<Private<UserTransactionsReply>, Problem> {
     let present = gateway.directory.current();
     let client = caller(&present, &headers)?;
@@ -240,7 +235,7 @@ fn description(directory: &Directory, purchase: &Purchase) -> String {
 pub(crate) async fn tokens(
     State(gateway): State<Gateway>,
     headers: HeaderMap,
-    parameters: Result<Query<Parameters>, QueryRejection>,
+    parameters: Result<Sent<Parameters>, Problem>,
 ) -> Result<Private<TokensReply>, Problem> {
     let present = gateway.directory.current();
     let client = caller(&present, &headers)?;

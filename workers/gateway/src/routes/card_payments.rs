@@ -65,6 +65,7 @@ pub(crate) async fn payment(
     let body = whole(body).map_err(refused)?;
     let payment: CardPayment = read_body(&body).map_err(refused)?;
     let money = payment.money().map_err(refused)?;
+    let currency = money.currency;
     let body = PurchaseBody::by_card(client.id, &payment, money);
     let id = match take_in_one(&gateway, directory, body, Scenario::WeReserve).await {
         IntakeOutcome::Stored { id, .. } => id,
@@ -72,7 +73,9 @@ pub(crate) async fn payment(
             let text = "order_info was used before for another payment".to_owned();
             return Err(QueryProblem::Rejected(text));
         }
-        IntakeOutcome::Rejected(rejection) => return Err(refused(rejection)),
+        IntakeOutcome::Rejected(rejection) => {
+            return Err(refused(rejection.in_major_units(currency)));
+        }
         IntakeOutcome::Similar | IntakeOutcome::Unavailable => {
             return Err(QueryProblem::Unavailable);
         }

@@ -1,8 +1,7 @@
 //! Financial Terms and Product Lookup: what the present directory says to one client.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use fleet_contracts::openapi::{Content, Document, Operation};
@@ -17,7 +16,7 @@ use serde::Deserialize;
 use crate::Gateway;
 use crate::api::by_client;
 use crate::caller::caller;
-use crate::parameters::{check_client, flag, optional, read, required};
+use crate::parameters::{Sent, check_client, flag, optional, required};
 use crate::problem::{Problem, fails};
 
 /// The query of Financial Terms.
@@ -59,11 +58,11 @@ pub(crate) fn describe_financial_terms(document: &mut Document) -> Operation {
 pub(crate) async fn financial_terms(
     State(gateway): State<Gateway>,
     headers: HeaderMap,
-    parameters: Result<Query<TermsParameters>, QueryRejection>,
+    parameters: Result<Sent<TermsParameters>, Problem>,
 ) -> Result<Json<FinancialTermsReply>, Problem> {
     let directory = gateway.directory.current();
     let client = caller(&directory, &headers)?;
-    let parameters = read(parameters)?;
+    let Sent(parameters) = parameters?;
     check_client(client, parameters.client_id.as_deref())?;
     let product: i64 = required("productId", parameters.product_id.as_deref())?;
     let amount = required("purchaseAmount", parameters.purchase_amount.as_deref())?;
@@ -114,11 +113,11 @@ pub(crate) fn describe_products(document: &mut Document) -> Operation {
 pub(crate) async fn products(
     State(gateway): State<Gateway>,
     headers: HeaderMap,
-    parameters: Result<Query<ProductParameters>, QueryRejection>,
+    parameters: Result<Sent<ProductParameters>, Problem>,
 ) -> Result<Response, Problem> {
     let directory = gateway.directory.current();
     let client = caller(&directory, &headers)?;
-    let parameters = read(parameters)?;
+    let Sent(parameters) = parameters?;
     check_client(client, parameters.client_id.as_deref())?;
     let wanted = Wanted {
         id: optional("productId", parameters.product_id.as_deref())?,

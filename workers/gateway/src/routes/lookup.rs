@@ -1,8 +1,7 @@
 //! Transaction Lookup: one of three references, the caller's own purchases, the last 30 days.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};
 use fleet_contracts::openapi::{Content, Document, Operation};
@@ -14,7 +13,7 @@ use serde::Deserialize;
 
 use crate::api::by_client;
 use crate::caller::caller;
-use crate::parameters::{own_number, read};
+use crate::parameters::{Sent, own_number};
 use crate::problem::{Problem, fails};
 use crate::{Gateway, Present};
 
@@ -57,11 +56,11 @@ pub(crate) fn describe(document: &mut Document) -> Operation {
 pub(crate) async fn transaction(
     State(gateway): State<Gateway>,
     headers: HeaderMap,
-    parameters: Result<Query<Parameters>, QueryRejection>,
+    parameters: Result<Sent<Parameters>, Problem>,
 ) -> Result<Json<LookupReply>, Problem> {
     let directory = gateway.directory.current();
     let client = caller(&directory, &headers)?;
-    let parameters = read(parameters)?;
+    let Sent(parameters) = parameters?;
     own_number(client, parameters.client_id.as_deref())?;
     let Some(reference) = reference(&parameters)? else { return Err(Problem::NotFound) };
     let found = gateway.store.find_purchase(client.id, &reference).await?;

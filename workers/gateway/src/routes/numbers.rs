@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use fleet_contracts::openapi::{Content, Document, Operation};
-use fleet_contracts::{CountryPrefix, MnoReply, Rejection, TransactReply, codes};
+use fleet_contracts::{CountryPrefix, MnoReply, Rejection, TransactReply, check_unseen, codes};
 use fleet_store::{Store, StoreError};
 use schemars::{JsonSchema, json_schema};
 use serde::Deserialize;
@@ -18,7 +17,7 @@ use crate::Gateway;
 use crate::api::by_client;
 use crate::caller::caller;
 use crate::msisdn::normalise;
-use crate::parameters::{check_client, read, required};
+use crate::parameters::{Sent, check_client, required};
 use crate::problem::{Problem, fails};
 
 /// How long the one query for a ported number may take.
@@ -66,19 +65,21 @@ pub(crate) fn describe_operator(document: &mut Document) -> Operation {
 pub(crate) async fn operator(
     State(gateway): State<Gateway>,
     headers: HeaderMap,
-    parameters: Result<Query<MnoParameters>, QueryRejection>,
+    parameters: Result<Sent<MnoParameters>, Problem>,
 ) -> Result<(StatusCode, Json<MnoReply>), Problem> {
     let directory = gateway.directory.current();
     let client = caller(&directory, &headers)?;
-    let parameters = read(parameters)?;
+    let Sent(parameters) = parameters?;
     check_client(client, parameters.client_id.as_deref())?;
-    let msisdn = parameters.msisdn.filter(|msisdn| !msisdn.trim().is_empty());
-    let msisdn = msisdn.ok_or_else(|| Rejection::field("msisdn", "is missing"))?;
+    let msisdn = parameters.msisdn.ok_or_else(|| Rejection::field("msisdn", "is missing"))?;
     let code: i32 = required("countryCallingCode", parameters.country_calling_code.as_deref())?;
     let reference = Uuid::new_v4().to_string();
     let failed = |status: StatusCode, code: &str, message: &str| {
         Ok((status, Json(MnoReply::failed(reference.clone(), code, message))))
     };
+    if let Err(unseen) = check_unseen("msisdn", &msisdn) {
+        return failed(StatusCode::OK, codes::WRONG_MSISDN, &unseen.message);
+    }
     let Some(digits) = normalise(&directory.numbering, &msisdn, code) else {
         let message = "msisdn is no number of countryCallingCode";
         return failed(StatusCode::OK, codes::WRONG_MSISDN, message);
@@ -136,11 +137,12 @@ pub(crate) fn describe_country_prefixes(document: &mut Document) -> Operation {
 pub(crate) async fn country_prefixes(
     State(gateway): State<Gateway>,
     headers: HeaderMap,
-    parameters: Result<Query<PrefixParameters>, QueryRejection>,
+    parameters: Result<Sent<PrefixParameters>, Problem>,
 ) -> Result<Json<Vec<CountryPrefix>>, Problem> {
     let directory = gateway.directory.current();
     caller(&directory, &headers)?;
-    let wanted = read(parameters)?.country_code.filter(|code| !code.is_empty());
+    let Sent(parameters) = parameters?;
+    let wanted = parameters.country_code;
     if wanted
         .as_ref()
         .is_some_and(|code| code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_alphabetic()))

@@ -1,8 +1,8 @@
 //! What a client missed: the feed of its results, and a statement of each of its days. Both are
 //! signed with the client's secret, as Transact Result is.
 
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
@@ -19,6 +19,8 @@ use tokio::time::Instant;
 use crate::Gateway;
 use crate::api::by_client;
 use crate::caller::caller;
+use crate::parameters::Sent;
+use crate::problem::Problem;
 use crate::problem_json::{ProblemJson, fails_as_problem};
 
 /// The query of the feed; unknown parameters are refused.
@@ -83,13 +85,13 @@ const NOT_OVER: &str = "the statement of a day (UTC) can be had five minutes aft
 pub(crate) async fn since(
     State(gateway): State<Gateway>,
     headers: HeaderMap,
-    parameters: Result<Query<Parameters>, QueryRejection>,
+    parameters: Result<Sent<Parameters>, Problem>,
 ) -> Result<Response, ProblemJson> {
     let directory = gateway.directory.current();
     let client = caller(&directory, &headers).map_err(|_refused| ProblemJson::NotAuthorised)?;
     let _place = admit(&gateway, client)?;
     let unknown = ProblemJson::Parameter("query", "may have since and limit, once each");
-    let Query(parameters) = parameters.map_err(|_error| unknown)?;
+    let Sent(parameters) = parameters.map_err(|_unreadable| unknown)?;
     let number = |text: &str| text.parse::<i64>().ok().filter(|number| *number >= 0);
     let since = number(parameters.since.as_deref().unwrap_or("0"))
         .ok_or(ProblemJson::Parameter("since", "must be a number, 0 or more"))?;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::api::RAW_KEY;
-use crate::caller::client_of;
+use crate::caller::{client_of, only};
 use crate::{Gateway, Present};
 
 /// Why a query ends here; the body is `{"error":{"code","message"}}`, the code the HTTP status.
@@ -180,7 +180,7 @@ pub(crate) fn client_of_raw_key<'d>(
     directory: &'d Present,
     headers: &HeaderMap,
 ) -> Result<&'d Client, QueryProblem> {
-    let key = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+    let key = only(headers, header::AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
     let client = client_of(directory, key).ok_or(QueryProblem::NotAuthorised)?;
     if !gateway.queries.take(client.id, Instant::now()) {
         return Err(QueryProblem::TooMany);

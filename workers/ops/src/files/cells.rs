@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use fleet_domain::truth;
 use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{Deserializer, Error, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
@@ -90,12 +91,15 @@ impl<'de> Deserializer<'de> for Cell {
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CellError> {
-        // As spreadsheets and other languages write them, too.
-        match self.text()?.trim().to_ascii_lowercase().as_str() {
-            "true" | "1" | "yes" => visitor.visit_bool(true),
-            "false" | "0" | "no" => visitor.visit_bool(false),
-            _ => Err(CellError::custom("must be true or false")),
-        }
+        let wrong = || CellError::custom("must be true or false");
+        let text = self.text()?;
+        // As spreadsheets write them, too.
+        let told = match text.trim().to_ascii_lowercase().as_str() {
+            "yes" => Some(true),
+            "no" => Some(false),
+            _ => truth(&text),
+        };
+        visitor.visit_bool(told.ok_or_else(wrong)?)
     }
 
     number! {

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::{keep, told_of};
 use crate::Gateway;
+use crate::caller::only;
 use crate::problem::{Problem, fails, whole};
 
 /// What a supplier's confirmation is.
@@ -54,7 +55,8 @@ pub(crate) async fn supplier(
     let name = name.map(|Path(name)| name).unwrap_or_default();
     let connector = directory.connectors.get(&name).filter(|c| c.takes_confirmations());
     let secret = connector.and_then(Connector::callback_secret);
-    let sent = headers.get("signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let sent =
+        only(&headers, "signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
     // An unknown connector and a wrong signature get the same answer.
     let verified = secret.is_some_and(|secret| verify_signature(secret.expose(), &body, sent));
     if !verified {

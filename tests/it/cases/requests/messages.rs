@@ -1,5 +1,6 @@
-//! A message to a person never goes to a stranger: only what a product's type calls a phone is one.
+//! A message to a person never goes to a stranger, and shows every token apart.
 
+use fleet_simulator::{Action, AnswerKind, Behaviour};
 use fleet_store::{DirectoryImport, ImportMode};
 use fleet_testkit::TestFleet;
 use fleet_testkit::fleet::{purchase, sample};
@@ -13,9 +14,9 @@ fn with_type(fleet: &TestFleet, word: &str) -> DirectoryImport {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_import_takes_only_types_that_there_are() {
+async fn b73_an_import_takes_only_types_that_there_are() {
     let fleet = TestFleet::builder().workers(&[]).start().await;
-    for word in ["Electricity", "prepaid electricity", "tv", "Bill", ""] {
+    for word in ["Electricity", "prepaid electricity", "tv", "Bill", "airtime ", "AIRTIME", ""] {
         let refused = fleet.store().import(&with_type(&fleet, word), ImportMode::Apply).await;
         let text = refused.unwrap_err().to_string();
         let told = "product 301: product_type must be one of airtime, data, lotto, voucher, \
@@ -28,7 +29,7 @@ async fn an_import_takes_only_types_that_there_are() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_voucher_goes_to_the_buyer_where_the_target_is_not_surely_a_phone() {
+async fn b73_a_voucher_goes_to_the_buyer_where_the_target_is_not_surely_a_phone() {
     let fleet = TestFleet::start().await;
     // The last three stand in a table of old: no import takes them any more.
     for (word, is_phone) in [
@@ -73,6 +74,44 @@ async fn a_voucher_goes_to_the_buyer_where_the_target_is_not_surely_a_phone() {
         for _ in 0..3 {
             assert_eq!(told().await, is_phone, "{word}");
         }
+    }
+    fleet.assert_all_ended().await;
+}
+
+/// Tokens of a prepaid meter after its key was changed, as suppliers put them together.
+fn several() -> Vec<(String, Vec<String>)> {
+    let tokens: Vec<String> = (1..=3).map(|n| format!("{n}").repeat(20)).collect();
+    let [first, second, third] = [0, 1, 2].map(|place| tokens[place].clone());
+    let grouped = |digit: &str| vec![digit.repeat(4); 5].join(" ");
+    vec![
+        (format!("{first}\n{second}"), vec![first.clone(), second.clone()]),
+        (format!("{first}\r\n{second}\r\n{third}\r\n"), tokens.clone()),
+        (format!("{first}\t{second}"), vec![first.clone(), second.clone()]),
+        (format!("{first}\u{2028}{second}\u{85}{third}"), tokens),
+        (format!("{}\n{}", grouped("7"), grouped("8")), vec![grouped("7"), grouped("8")]),
+        (format!("{first}, {second}"), vec![first, second]),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b74_every_token_of_a_voucher_is_readable_in_the_message() {
+    let fleet = TestFleet::start().await;
+    for (voucher, tokens) in several() {
+        let mut body = purchase("0000");
+        body["productId"] = 201.into();
+        body["additionalData"] = json!({ "notify": ["sms"] });
+        let target = body["targetIdentifier"].as_str().unwrap();
+        let odd = serde_json::Map::from_iter([("token".to_owned(), json!(voucher))]);
+        let behaviour = Behaviour::effect_then(AnswerKind::Odd(odd));
+        fleet.simulator().script(target, Action::Vend, vec![behaviour]);
+        let id = fleet.reserve_and_transact(&body).await.accepted();
+        let kept = fleet.wait_final(id).await.purchase.progress.voucher.unwrap();
+        assert_eq!(kept.expose(), voucher, "the result tells it as it came");
+        let messages = fleet.simulator().messages().into_iter();
+        let mut mine = messages.filter(|message| message.reference.starts_with(&id.to_string()));
+        let text = mine.next().unwrap().text;
+        let shown = tokens.join(", ");
+        assert!(text.contains(&format!("Voucher {shown} (ref")), "{text}");
     }
     fleet.assert_all_ended().await;
 }
