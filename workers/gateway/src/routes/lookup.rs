@@ -25,10 +25,13 @@ pub(crate) struct Parameters {
     #[schemars(required, with = "i64", extend("minimum" = 1, "maximum" = i64::MAX))]
     client_id: Option<String>,
     /// Our reference.
+    #[schemars(length(min = 1))]
     raas_txn_ref: Option<String>,
     /// The client's own reference, `clientTxnRef` of the purchase.
+    #[schemars(length(min = 1))]
     client_transaction_reference: Option<String>,
     /// The reservation's reference: the client's, or the bank's.
+    #[schemars(length(min = 1))]
     reserve_funds_txn_ref: Option<String>,
 }
 
