@@ -46,6 +46,8 @@ create table client (
     ipn_key_sealed bytea,
     -- what is paid by card, and at whose page
     card jsonb,
+    -- the fraud desk of its purchases, where it has one of its own
+    desk text,
     ipn_form text check (ipn_form in ('serialised', 'raw')),
     check ((ipn_account_id is null) = (ipn_key_sealed is null)
            and (ipn_key_sealed is null) = (ipn_form is null))
@@ -122,6 +124,10 @@ create table product (
     max_amount bigint not null check (max_amount >= min_amount),
     fee_fixed bigint not null default 0 check (fee_fixed >= 0),
     fee_basis_points bigint not null default 0 check (fee_basis_points between 0 and 10000),
+    -- what an SMS charge says of it, where that is not the connector's
+    mo jsonb not null default '{}',
+    -- the fraud desk of its purchases, whoever the client is
+    desk text,
     active boolean not null default true
 );
 
@@ -192,6 +198,8 @@ create table purchase (
     -- exists, and the validate task writes it
     reserve_state text not null,
     reserve_code text,
+    -- the own word behind the code, where it has one: an invalid token's
+    reserve_word text,
     reservation text,
     hold_expires_at timestamptz,
     -- the dispense track, written by dispense tasks only

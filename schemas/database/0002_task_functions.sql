@@ -130,6 +130,13 @@ begin
     order by ask.i;
 end $$;
 
+-- Whether a fact about a charge is told in a word that no document has.
+create function fleet_is_other_word(p_type text, p_status text) returns boolean
+language sql immutable as $$
+    select p_type = 'card_payment' and p_status not in ('success', 'failed')
+           or p_type = 'mo_charge' and p_status ~ '^(success|error):'
+$$;
+
 -- What a contrary fact means for a track that has ended: null when it says nothing new. The
 -- journal knows under which number the goods went out.
 create function fleet_contradiction(
@@ -158,7 +165,14 @@ create function fleet_contradiction(
         when p_type in ('mo_charge', 'card_payment') and p_status in ('CHARGED', 'success')
              and p.reserve_state = 'charged' and p_external <> p.reservation
             then 'the buyer was charged twice, they say'
-        when p_type in ('mo_charge', 'card_payment')
+        -- It may tell of a charge that nobody knows of, or that money went back.
+        when fleet_is_other_word(p_type, p_status)
+             and (p.reserve_state in ('refused', 'failed')
+                  or p.reserve_state = 'charged'
+                     and (p_external not in ('', p.reservation)
+                          or p_type = 'card_payment' and p_status like '%:%'))
+            then 'they tell of a payment that has ended in a word of no document: ask the source'
+        when p_type in ('mo_charge', 'card_payment') and not fleet_is_other_word(p_type, p_status)
              and p_status not in ('CHARGED', 'success', 'PIN_USED', 'PIN_EXPIRED', 'PIN_NOT_FOUND')
              and p.reserve_state = 'charged'
             then 'the charge failed, they say, but the funding source had confirmed it'
@@ -470,9 +484,10 @@ begin
             reported_at = coalesce(excluded.reported_at, r.reported_at);
     elsif p_kind = 9 then
         update purchase p
-        set reserve_state = c.track, reserve_code = coalesce(c.code, p.reserve_code)
-        from unnest(v_verdict, p_purchase, p_track, p_code)
-             as c (verdict, purchase, track, code)
+        set reserve_state = c.track, reserve_code = coalesce(c.code, p.reserve_code),
+            reserve_word = coalesce(c.own_code, p.reserve_word)
+        from unnest(v_verdict, p_purchase, p_track, p_code, p_own_code)
+             as c (verdict, purchase, track, code, own_code)
         where p.purchase = c.purchase and c.verdict = 1 and c.track is not null
           and p.reserve_state = 'validating';
         perform fleet_token_validated_v1(p_purchase, v_verdict, p_flag, p_vend_amount, p_ref, v_now);
@@ -590,10 +605,15 @@ begin
         from (select distinct c.purchase,
                      fleet_contradiction(f.source, f.fact_type, f.status, f.reference,
                                          f.external_id, c.purchase) as cause
-              from unnest(v_verdict, v_moved, p_signals, p_purchase, p_slot, p_next)
-                   as c (verdict, moved, signals, purchase, slot, next)
+              from unnest(v_verdict, v_moved, p_signals, p_purchase, p_slot, p_next, p_track,
+                          p_ref)
+                   as c (verdict, moved, signals, purchase, slot, next, track, ref)
               join fact f on f.purchase = c.purchase and f.kind = p_kind and f.slot = c.slot
-              where c.verdict = 1 and (c.moved or c.signals > 0) and c.next = 1) contrary
+              where c.verdict = 1 and (c.moved or c.signals > 0) and c.next = 1
+                -- What was told in other words before it ended was asked about.
+                and not (fleet_is_other_word(f.fact_type, f.status)
+                         and (coalesce(c.track, '') in ('refused', 'failed')
+                              or f.external_id in ('', coalesce(c.ref, ''))))) contrary
         where contrary.cause is not null;
     end if;
 

@@ -123,21 +123,21 @@ begin
                              signature_required, broker_users, answer_within_ms,
                              start_within_seconds, default_funding_source, ipn_account_id,
                              ipn_key_sealed, ipn_form, oauth_secret_hashes, token_required,
-                             refuse_similar, card, references_are_numbers)
+                             refuse_similar, card, references_are_numbers, desk)
     select r.client_id, r.name, r.active, r.sandbox,
            array(select decode(h, 'hex') from unnest(r.api_key_hashes) h),
            decode(r.signature_secret_sealed, 'hex'), r.signature_required, r.broker_users,
            r.answer_within_ms, r.start_within_seconds, r.default_funding_source, r.ipn_account_id,
            decode(r.ipn_key_sealed, 'hex'), r.ipn_form,
            array(select decode(h, 'hex') from unnest(r.oauth_secret_hashes) h), r.token_required,
-           r.refuse_similar, r.card, r.references_are_numbers
+           r.refuse_similar, r.card, r.references_are_numbers, r.desk
     from jsonb_to_recordset(p_rows -> 'clients') as r (
         client_id bigint, name text, active boolean, sandbox boolean, api_key_hashes text[],
         signature_secret_sealed text, signature_required boolean, broker_users text[],
         answer_within_ms integer, start_within_seconds integer, default_funding_source text,
         ipn_account_id text, ipn_key_sealed text, ipn_form text, oauth_secret_hashes text[],
         token_required boolean, refuse_similar boolean, card jsonb,
-        references_are_numbers boolean)
+        references_are_numbers boolean, desk text)
     on conflict (client_id) do update
     set name = excluded.name, active = excluded.active, sandbox = excluded.sandbox,
         api_key_hashes = excluded.api_key_hashes,
@@ -150,7 +150,7 @@ begin
         ipn_form = excluded.ipn_form, oauth_secret_hashes = excluded.oauth_secret_hashes,
         token_required = excluded.token_required, refuse_similar = excluded.refuse_similar,
         references_are_numbers = excluded.references_are_numbers,
-        card = excluded.card;
+        card = excluded.card, desk = excluded.desk;
     set constraints client_credential_of_one_client immediate;
     delete from client_channel h
     using jsonb_to_recordset(p_rows -> 'clients') as r (client_id bigint)
@@ -202,15 +202,15 @@ begin
 
     insert into product (product_id, name, product_type, product_type_id, description,
                          short_description, vendor_id, vendor, channels, supplier, currency,
-                         min_amount, max_amount, fee_fixed, fee_basis_points, active)
+                         min_amount, max_amount, fee_fixed, fee_basis_points, mo, desk, active)
     select r.product_id, r.name, r.product_type, r.product_type_id, r.description,
            r.short_description, r.vendor_id, r.vendor, r.channels, r.supplier, r.currency,
-           r.min_amount, r.max_amount, r.fee_fixed, r.fee_basis_points, r.active
+           r.min_amount, r.max_amount, r.fee_fixed, r.fee_basis_points, r.mo, r.desk, r.active
     from jsonb_to_recordset(p_rows -> 'products') as r (
         product_id bigint, name text, product_type text, product_type_id bigint, description text,
         short_description text, vendor_id bigint, vendor text, channels integer[], supplier text,
         currency text, min_amount bigint, max_amount bigint, fee_fixed bigint,
-        fee_basis_points bigint, active boolean)
+        fee_basis_points bigint, mo jsonb, desk text, active boolean)
     on conflict (product_id) do update
     set name = excluded.name, product_type = excluded.product_type,
         product_type_id = excluded.product_type_id, description = excluded.description,
@@ -218,7 +218,8 @@ begin
         vendor = excluded.vendor, channels = excluded.channels, supplier = excluded.supplier,
         currency = excluded.currency, min_amount = excluded.min_amount,
         max_amount = excluded.max_amount, fee_fixed = excluded.fee_fixed,
-        fee_basis_points = excluded.fee_basis_points, active = excluded.active;
+        fee_basis_points = excluded.fee_basis_points, mo = excluded.mo, desk = excluded.desk,
+        active = excluded.active;
 
     insert into lane (kind, owner, concurrency, rate_per_second)
     select r.kind, r.owner, r.concurrency, r.rate_per_second

@@ -52,8 +52,8 @@ create table consumer_card (
 );
 create index consumer_card_consumer on consumer_card (client_id, consumer_hash);
 
--- Keeps the card of a paid sale. Verdicts: kept, same (told before: nothing changes), other_card (the
--- sale has another one), other_consumer (the card is somebody else's).
+-- Keeps the card of a paid sale, also one that it has told before: mapped again it pays again. Verdicts:
+-- kept, other_card (the sale has another one), other_consumer (the card is somebody else's).
 create function fleet_keep_card_v1(
     p_purchase uuid, p_card uuid, p_client bigint, p_consumer bytea, p_source text,
     p_server_hash bytea, p_server_sealed bytea, p_email_hash bytea, p_email_sealed bytea, p_bin text
@@ -64,17 +64,18 @@ declare
 begin
     select s.server_card_hash into v_of_sale from device_sale s
     where s.purchase = p_purchase for update;
-    if v_of_sale is not null then
-        return case when v_of_sale = p_server_hash then 'same' else 'other_card' end;
+    if v_of_sale <> p_server_hash then
+        return 'other_card';
     end if;
-    -- A card that is mapped again by another sale pays again, with the address of that sale.
+    -- With the address of the sale that maps it.
     insert into consumer_card as c (card, client_id, consumer_hash, funding_source,
                                     server_card_hash, server_card_sealed, email_hash, email_sealed,
                                     bin, created_at)
     values (p_card, p_client, p_consumer, p_source, p_server_hash, p_server_sealed, p_email_hash,
             p_email_sealed, p_bin, fleet_now())
     on conflict (funding_source, server_card_hash) do update
-    set disabled = false, email_hash = excluded.email_hash, email_sealed = excluded.email_sealed
+    set disabled = false, email_hash = excluded.email_hash, email_sealed = excluded.email_sealed,
+        bin = excluded.bin
     where c.client_id = excluded.client_id and c.consumer_hash = excluded.consumer_hash;
     if not found then
         return 'other_consumer';

@@ -1,5 +1,7 @@
 //! Card payment: a page for the buyer, a completion that nobody signs, and its echo to the client.
 
+mod other_words;
+mod refused;
 mod told;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! The fraud desk: reports by token, reasons, the token's week, and validation before any charge.
 
+mod desks;
+
 use std::time::Duration;
 
 use base64::Engine;
@@ -274,7 +276,7 @@ async fn a_token_is_validated_before_any_charge_and_an_invalid_one_is_never_char
     assert_eq!(token.threat_flags.as_deref(), Some("SUSPICIOUS_TOKEN#!|MSISDN_BLACKLIST"));
     assert!(view.ledger.is_empty(), "no money moved");
     assert_eq!(view.deliveries[0].state, "sent", "the client is told");
-    let reason = (false, Some("blacklisted_msisdn"));
+    let reason = (false, Some("technical_fault"));
     assert_eq!(told(&fleet.simulator().token("token-bad-s9506")), [reason]);
     // Where the desk is not to be asked, it is not: a client that holds the funds itself.
     let mut held = with_token("0000", "token-held-s9506");

@@ -212,6 +212,15 @@ impl Answer {
         std::str::from_utf8(&self.body).ok()
     }
 
+    /// A 4xx says that the other side looked at the request and did nothing. Not so 408 and 429: it did
+    /// not look, or not to the end.
+    #[must_use]
+    pub fn plain_no(&self) -> Option<PlainNo> {
+        let status = self.status;
+        let is_no = (400..500).contains(&status) && !matches!(status, 408 | 429);
+        is_no.then(|| PlainNo { status, text: cause_of(status) })
+    }
+
     /// The decision in a 2xx answer.
     ///
     /// # Errors
@@ -233,6 +242,15 @@ impl Answer {
         read_told(&self.body)
             .map_err(|unreadable| CallError::Unknown { cause: unreadable.to_string() })
     }
+}
+
+/// A plain no, in words for the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlainNo {
+    /// The HTTP status.
+    pub status: u16,
+    /// What it says.
+    pub text: String,
 }
 
 /// A status in words. Which of the two sides has to do something about a 401 shows in no other place.

@@ -18,7 +18,7 @@ mod worker;
 
 pub use adapters::{HintPublisher, StoreTasks};
 pub use directory::StoreDirectory;
-pub use exchange::{Answer, Exchange, Request};
+pub use exchange::{Answer, Exchange, PlainNo, Request};
 pub use hints::dead_letter;
 pub use intake::{Intake, IntakeOutcome, similar_in_flight};
 pub use program::{Arguments, Program, install_tls_provider, run};

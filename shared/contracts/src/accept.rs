@@ -63,6 +63,8 @@ pub fn accept(
     }
     check_channel(product, checked)?;
     let start_by = later(now, client.start_within);
+    let source = directory.connectors.get(&funding_source);
+    let mo = source.and_then(|source| source.mo_of(product));
     let order = Order {
         id: PurchaseId::generate(),
         client: client.id,
@@ -82,7 +84,8 @@ pub fn accept(
         channel_id: checked.channel_id,
         details: OrderDetails {
             agreed: Some(amounts.agreed),
-            ..details(directory, client, body, scenario)?
+            mo,
+            ..details(directory, (client, product.id), body, scenario)?
         },
         start_by,
     };
@@ -298,7 +301,7 @@ fn funding_source(
 
 fn details(
     directory: &Directory,
-    client: &Client,
+    (client, product): (&Client, ProductId),
     body: &PurchaseBody,
     scenario: Scenario,
 ) -> Result<OrderDetails, Rejection> {
@@ -309,8 +312,9 @@ fn details(
         timestamp: body.timestamp.clone(),
         deliver: body.deliver.clone().unwrap_or_default(),
         notify: body.notify.clone().unwrap_or_default(),
-        fraud: fraud(directory, client, body, scenario)?,
+        fraud: fraud(directory, (client, product), body, scenario)?,
         agreed: None,
+        mo: None,
     })
 }
 
@@ -318,7 +322,7 @@ fn details(
 /// they come from.
 fn fraud(
     directory: &Directory,
-    client: &Client,
+    (client, product): (&Client, ProductId),
     body: &PurchaseBody,
     scenario: Scenario,
 ) -> Result<Option<FraudDetails>, Rejection> {
@@ -327,7 +331,8 @@ fn fraud(
     if fraud.token.as_ref().is_none_or(String::is_empty) {
         return Ok(Some(fraud));
     }
-    let Some(desk) = directory.desk_of(client.id) else { return Ok(Some(fraud)) };
+    let desk = directory.desk_of(client.id, product);
+    let Some(desk) = desk else { return Ok(Some(fraud)) };
     fraud.desk = Some(desk.name.clone());
     let validates = desk.desk.as_ref().is_some_and(|rules| rules.validates(scenario));
     let needed = [("fraud.userIp", &fraud.user_ip), ("fraud.userAgent", &fraud.user_agent)];

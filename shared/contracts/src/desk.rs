@@ -1,8 +1,8 @@
 //! The fraud desk's transaction report and token validation (contracts, section 4).
 
 use fleet_domain::{
-    DeskToken, Directory, DispenseState, FailureReason, FraudDetails, Purchase, PurchaseStatus,
-    TokenVerdict,
+    DeskToken, Directory, DispenseState, FailureReason, FraudDetails, INVALID_TOKEN, Purchase,
+    PurchaseStatus, TokenVerdict,
 };
 
 use crate::told::{FromTold, Told, Unreadable};
@@ -58,6 +58,12 @@ impl Report {
 /// was taken for.
 fn reason(directory: &Directory, purchase: &Purchase) -> FailureReason {
     let (order, progress) = (&purchase.order, &purchase.progress);
+    // A token says nothing about the buyer's number, which the row of its code is for.
+    if progress.reserve_word.as_deref() == Some(INVALID_TOKEN) {
+        let desk = order.fraud_token().and_then(|(fraud, _)| fraud.desk.as_deref());
+        let row = directory.reason(desk.unwrap_or("*"), INVALID_TOKEN);
+        return row.unwrap_or(FailureReason::TechnicalFault);
+    }
     let (connector, codes) = if progress.dispense == DispenseState::Failed {
         (&order.supplier, [progress.supplier_code.as_ref(), progress.dispense_code.as_ref()])
     } else {
@@ -72,6 +78,8 @@ fn reason(directory: &Directory, purchase: &Purchase) -> FailureReason {
 pub struct DeskReply {
     /// Truthy (`true`, `1`, `"1"`, `"True"`) means delivered; 0 inside HTTP 200 is an error.
     pub success: bool,
+    /// Its word for it.
+    pub status: String,
     /// For people; never logged.
     pub message: String,
 }
@@ -85,6 +93,7 @@ impl FromTold for DeskReply {
                 // What is not clearly a yes was not taken.
                 Err(_) => false,
             },
+            status: told.words("status"),
             message: told.words("message"),
         })
     }

@@ -50,10 +50,10 @@ pub use buyer::{
 };
 pub use catalogue::{CountryPrefix, FinancialTermsReply, MnoReply, ProductEntry, PublicProduct};
 pub use charge::{
-    CARD_FACT, CARD_NOT_PAID, CARD_PAID, CardCompletion, CardPayment, CardPaymentUrl,
-    CardTransaction, ChargeCheck, ChargeReply, Differs, MO_CHARGED, MO_FACT, MoNotification,
-    MoNotificationBody, MoStatus, NOTIFICATION_BYTES_MAX, PAYMENT_PAGE_BYTES_MAX, charge_query,
-    check_query, payment_page,
+    CARD_FACT, CARD_NOT_PAID, CARD_PAID, CardCompletion, CardPage, CardPayment, CardPaymentUrl,
+    CardTold, CardTransaction, ChargeCheck, ChargeReply, Checked, Differs, MO_CHARGED, MO_FACT,
+    MoNotification, MoNotificationBody, MoStatus, NOTIFICATION_BYTES_MAX, PAYMENT_PAGE_BYTES_MAX,
+    charge_query, check_query, payment_page,
 };
 pub use checked::{CheckedBody, Content, StoredContent};
 pub use dead::{

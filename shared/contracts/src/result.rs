@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use fleet_domain::{
-    Directory, DispenseState, FollowUp, FundingType, LaneId, NewDelivery, Order, Private, Purchase,
-    PurchaseStatus, ResultChannel, TaskKind, later,
+    Directory, DispenseState, FollowUp, FundingType, INVALID_TOKEN, LaneId, NewDelivery, Order,
+    Private, Progress, Purchase, PurchaseStatus, ResultChannel, TaskKind, later,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -220,16 +220,21 @@ pub const REPORT_WEEK: std::time::Duration = std::time::Duration::from_secs(7 * 
 /// report task writes down that there was nothing to report.
 fn desk_lane(directory: &Directory, order: &Order) -> Option<LaneId> {
     let desk = order.fraud_token().and_then(|(fraud, _)| fraud.desk.as_deref());
-    let desk = desk.or_else(|| directory.desk_of(order.client).map(|desk| desk.name.as_str()))?;
+    let present = || directory.desk_of(order.client, order.product).map(|desk| desk.name.as_str());
+    let desk = desk.or_else(present)?;
     directory.lane_of(TaskKind::Report, desk)
 }
 
 /// The message of a reply for people.
 #[must_use]
-pub fn message_of(status: PurchaseStatus) -> &'static str {
-    match status {
+pub fn message_of(progress: &Progress) -> &'static str {
+    match progress.status() {
         PurchaseStatus::Pending => "Processing Request",
         PurchaseStatus::Success => "Success",
+        // Its code is a blacklisted source's too.
+        PurchaseStatus::Failed if progress.reserve_word.as_deref() == Some(INVALID_TOKEN) => {
+            "Failed: the fraud desk says that fraud.token is not valid"
+        }
         PurchaseStatus::Failed => "Failed",
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::{
-    ClaimToken, DeliveryState, DispenseState, LaneId, Money, ParkClass, Private, ReportState,
-    ReserveState, SentUntil, SettleAs, SettleState, TaskKey, TaskKind,
+    ClaimToken, DeliveryState, DispenseState, INVALID_TOKEN, LaneId, Money, ParkClass, Private,
+    ReportState, ReserveState, SentUntil, SettleAs, SettleState, TaskKey, TaskKind,
 };
 
 /// What becomes of the task itself.
@@ -118,6 +118,14 @@ pub struct TokenVerdict {
     pub threat_code: i64,
     /// `threat_flags`, their names joined by `#!|`; ≤ 500 characters are kept.
     pub threat_flags: String,
+}
+
+impl TokenVerdict {
+    /// What a purchase that ends by it is remembered by.
+    #[must_use]
+    pub const fn word(&self) -> Option<&'static str> {
+        if self.is_valid { None } else { Some(INVALID_TOKEN) }
+    }
 }
 
 impl Change {

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Private, Scenario};
+use crate::{ClientId, Connector, Directory, Party, Private, ProductId, Scenario};
+
+/// Why a purchase ended whose token its desk found invalid: a row of the reasons' map.
+pub const INVALID_TOKEN: &str = "invalid_token";
 
 /// In which form a desk gets the buyer's MSISDN.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +59,9 @@ pub struct DeskRules {
     pub on_unavailable: OnUnavailable,
     /// How long after acceptance the desk is asked again.
     pub validate_within: Duration,
+    /// Words of `status` or `message`, and HTTP statuses, by which the desk says that a report is to
+    /// be made again later.
+    pub later: Vec<String>,
 }
 
 impl DeskRules {
@@ -67,5 +73,31 @@ impl DeskRules {
             ValidateWhen::WeReserve => scenario == Scenario::WeReserve,
             ValidateWhen::Always => true,
         }
+    }
+    /// Whether a refusal with this word is one for now only.
+    #[must_use]
+    pub fn is_later(&self, word: &str) -> bool {
+        let word = word.trim().to_lowercase();
+        !word.is_empty() && self.later.iter().any(|known| known.trim().to_lowercase() == word)
+    }
+}
+
+impl Directory {
+    /// The fraud desk of a client's new purchases of a product: the product's own, the client's own,
+    /// or the only active one, in the sandbox for its clients. An own one that is switched off stands
+    /// for none: nobody else's desk takes its place.
+    #[must_use]
+    pub fn desk_of(&self, client: ClientId, product: ProductId) -> Option<&Connector> {
+        let client = self.clients.get(&client);
+        let sandbox = client.is_some_and(|client| client.sandbox);
+        let fits = |c: &&Connector| c.party == Party::Desk && c.active && c.sandbox == sandbox;
+        let own = self.products.get(&product).and_then(|product| product.desk.as_deref());
+        let own = own.or_else(|| client.and_then(|client| client.desk.as_deref()));
+        if let Some(own) = own {
+            return self.connectors.get(own).filter(fits);
+        }
+        let mut all = self.connectors.values().filter(fits);
+        let first = all.next();
+        first.filter(|_| all.next().is_none())
     }
 }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Adapter, Authentication, ClientId, Currency, DeskAdapter, DeskRules, FailureReason,
-    FundingType, Inquiry, LaneId, NotifyChannel, NotifyEvent, NotifyRules, Numbering, Party,
-    Private, ProductId, SourceAdapter, SupplierAdapter, TaskKind, Terms,
+    FundingType, Inquiry, LaneId, MoAccount, MoOfProduct, NotifyChannel, NotifyEvent, NotifyRules,
+    Numbering, Party, Private, ProductId, SourceAdapter, SupplierAdapter, TaskKind, Terms,
 };
 
 /// A client of ours.
@@ -55,6 +55,8 @@ pub struct Client {
     pub card: Option<CardAccount>,
     /// What goes to buyers and recipients, and by whom.
     pub notify: NotifyRules,
+    /// The fraud desk of its purchases, where it has one of its own.
+    pub desk: Option<String>,
 }
 
 /// A client's account for card payments (contracts, section 2).
@@ -132,6 +134,10 @@ pub struct Product {
     pub max_amount: i64,
     /// The fee that a request must carry.
     pub fee: FeeRule,
+    /// What an SMS charge says of it, where that is not the connector's.
+    pub mo: MoOfProduct,
+    /// The fraud desk of its purchases, whoever the client is.
+    pub desk: Option<String>,
     /// Refused when false.
     pub active: bool,
 }
@@ -199,23 +205,6 @@ pub struct Connector {
     pub active: bool,
     /// No real money, no real goods: for clients of the sandbox only.
     pub sandbox: bool,
-}
-
-/// What an operator's SMS charge says of us (contracts, section 3). The connector's secret is the
-/// password.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MoAccount {
-    /// `campaign:<hex>`: the service.
-    pub campaign: String,
-    /// `partner:<uuid>`: the merchant.
-    pub merchant: String,
-    /// `production` or `test`: charges of any other are not believed.
-    pub environment: String,
-    /// The user of Basic auth.
-    pub user: String,
-    /// What stands on the customer's bill.
-    pub description: String,
 }
 
 impl Connector {
@@ -442,15 +431,6 @@ impl Directory {
             self.plans.iter().find(|p| p.kind == kind && p.class == class && p.owner == name)
         };
         of(owner).or_else(|| of("*"))
-    }
-
-    /// The fraud desk that a client's new purchases report to: the first active one by name, in the
-    /// sandbox for its clients.
-    #[must_use]
-    pub fn desk_of(&self, client: ClientId) -> Option<&Connector> {
-        let sandbox = self.clients.get(&client).is_some_and(|client| client.sandbox);
-        let fits = |c: &&Connector| c.party == Party::Desk && c.active && c.sandbox == sandbox;
-        self.connectors.values().filter(fits).min_by(|a, b| a.name.cmp(&b.name))
     }
 
     /// The fraud desk's reason for a connector's code: its own row, then that of `*`.

@@ -6,6 +6,7 @@ mod address;
 mod authentication;
 mod callers;
 mod card;
+mod charge;
 mod decision;
 mod desk;
 mod directory;
@@ -35,13 +36,14 @@ pub use authentication::{
 };
 pub use callers::{CallerRules, CallerSignature, Callers};
 pub use card::{holds_a_card_number, is_a_card_number};
+pub use charge::{MoAccount, MoOfProduct};
 pub use decision::{
     Answer, Change, Commit, Decision, FollowUp, LedgerEntry, NewDelivery, Next, TokenVerdict, Tries,
 };
-pub use desk::{DeskRules, MsisdnForm, OnUnavailable, ValidateWhen};
+pub use desk::{DeskRules, INVALID_TOKEN, MsisdnForm, OnUnavailable, ValidateWhen};
 pub use directory::{
     API_KEY_BYTES_MAX, CardAccount, Client, Connector, Directory, FeeRule, IpnAccount, Lane,
-    MoAccount, PlanClass, Product, RetryPlan, SignedForm, endpoint,
+    PlanClass, Product, RetryPlan, SignedForm, endpoint,
 };
 pub use fact::{
     CALL, Fact, NewFact, SUPPLIER_CALLBACK, UNMATCHED_KEPT, UNSIGNED_KEPT, is_signed, told_by,

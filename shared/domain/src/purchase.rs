@@ -107,6 +107,8 @@ pub struct OrderDetails {
     pub fraud: Option<FraudDetails>,
     /// How the money is shared, by the terms that held at acceptance.
     pub agreed: Option<Agreed>,
+    /// What its SMS charge says, by the set-up at acceptance.
+    pub mo: Option<crate::MoOfProduct>,
 }
 
 impl std::fmt::Debug for OrderDetails {
@@ -156,6 +158,8 @@ pub struct Progress {
     pub reserve: ReserveState,
     /// The funding source's code (`reserveFundsResponseCode`).
     pub reserve_code: Option<String>,
+    /// The own word behind that code, where it has one: [`INVALID_TOKEN`](crate::INVALID_TOKEN).
+    pub reserve_word: Option<String>,
     /// The funding source's reference (`reserveFundsTxnRef`).
     pub reservation: Option<String>,
     /// When the hold lapses at the funding source.
@@ -187,6 +191,7 @@ impl Progress {
         Self {
             reserve,
             reserve_code: None,
+            reserve_word: None,
             reservation: None,
             hold_expires_at: None,
             dispense: DispenseState::NotStarted,

@@ -196,6 +196,8 @@ mod tests {
             min_amount: 1,
             max_amount: 999_999_999_999,
             fee,
+            mo: crate::MoOfProduct::default(),
+            desk: None,
             active: true,
         }
     }

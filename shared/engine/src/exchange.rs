@@ -183,6 +183,9 @@ fn looked_up<T>(answer: Result<LookUp<T>, CallError>, job: &Job) -> Exchanged<T>
             let cause = "the look-up is not clear yet".to_owned();
             (Learnt::Unknown { cause }, restored(job), Health::Answered)
         }
+        Ok(LookUp::Unvouched { cause }) => {
+            (Learnt::Unknown { cause }, restored(job), Health::Answered)
+        }
         Ok(LookUp::Unsupported) => (Learnt::CannotTell, restored(job), Health::NotAsked),
         // A refused look-up says nothing about the call that it asks for.
         Err(CallError::Refused { refusal }) => {

@@ -84,6 +84,11 @@ pub enum LookUp<T> {
     },
     /// Not there yet, and too early to trust it; or an unclear answer: ask again.
     Unclear,
+    /// It was answered, and the answer does not vouch for what was asked about: ask again.
+    Unvouched {
+        /// What is missing or differs, in words for the journal.
+        cause: String,
+    },
     /// This party answers no look-ups.
     Unsupported,
 }

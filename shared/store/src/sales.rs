@@ -113,8 +113,6 @@ pub struct ConsumerCard {
 pub enum CardKept {
     /// It may pay again.
     Kept,
-    /// It was kept when this sale told it before; nothing changes.
-    Same,
     /// This sale has told another card.
     OtherCard,
     /// It is another consumer's.
@@ -240,7 +238,6 @@ impl Store {
         let verdict: String = get(&self.row(query).await?.ok_or_else(no_row)?, 0)?;
         Ok(match verdict.as_str() {
             "kept" => CardKept::Kept,
-            "same" => CardKept::Same,
             "other_card" => CardKept::OtherCard,
             "other_consumer" => CardKept::OtherConsumer,
             _ => return Err(StoreError::Unreadable("an unknown verdict".to_owned())),

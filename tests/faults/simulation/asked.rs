@@ -14,7 +14,7 @@ use fleet_domain::{
 use serde_json::{Value, json};
 
 use super::parties::{Account, Answer, Ask, Money};
-use super::script::Buyer;
+use super::script::{Buyer, Funds};
 use super::world::{World, pass};
 
 /// Asks by SMS.
@@ -56,6 +56,10 @@ pub(super) fn serve(
     (id, account): (PurchaseId, &mut Account),
     ask: &Ask<'_>,
 ) -> Answer {
+    let asks_buyer = matches!(ask.path, "v2.2/mo/charge" | "api/card-payments");
+    if let Some(no) = asks_buyer.then(|| says_no(world, account)).flatten() {
+        return no;
+    }
     let is_known = ask.field("transaction_id") == transaction(id)
         || ask.path.ends_with(&format!("/{}", transaction(id)));
     let paid = account.charge.as_ref().filter(|charge| charge.paid == Some(true) && is_known);
@@ -87,6 +91,22 @@ pub(super) fn serve(
             (404, Value::Null)
         }
     }
+}
+
+/// A no: for good, and nothing was done; or to the same once more, which says nothing of the first.
+fn says_no(world: &World, account: &mut Account) -> Option<Answer> {
+    let is_again = account.charge.is_some();
+    if !is_again && account.script.funds == Funds::Refuses {
+        account.funds_refused = true;
+        world.reach("asked for a buyer, and said no");
+        let status = if account.script.buyer.pays { 400 } else { 200 };
+        return Some((status, json!({ "success": false })));
+    }
+    if is_again && matches!(account.script.funds, Funds::TakesLater(_)) {
+        world.reach("asked once more, and said no");
+        return Some((409, json!({ "success": false })));
+    }
+    None
 }
 
 fn about(paid: Option<&Charge>) -> Answer {

@@ -91,6 +91,8 @@ pub const MUST_BE_REACHED: &[&str] = &[
     "reserve not_ended",
     "reserve not_confirmed",
     "sale not vouched for",
+    "asked for a buyer, and said no",
+    "asked once more, and said no",
     "paid at operator",
     "paid at page",
     "paid at app",

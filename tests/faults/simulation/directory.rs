@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use fleet_domain::{
     Adapter, Authentication, AuthenticationOf, Client, ClientId, Connector, Currency, DeskRules,
-    Directory, FeeRule, FundingType, Inquiry, Lane, LaneId, MoAccount, MsisdnForm, NotifyChannel,
-    NotifyRules, OnUnavailable, Party, PlanClass, Private, Product, ProductId, RetryPlan, TaskKind,
-    ValidateWhen,
+    Directory, FeeRule, FundingType, Inquiry, Lane, LaneId, MoAccount, MoOfProduct, MsisdnForm,
+    NotifyChannel, NotifyRules, OnUnavailable, Party, PlanClass, Private, Product, ProductId,
+    RetryPlan, TaskKind, ValidateWhen,
 };
 use fleet_testkit::samples::{DELIVER_LANE, DISPENSE_LANE, NOTIFY_LANE, RESERVE_LANE, SETTLE_LANE};
 
@@ -82,7 +82,8 @@ fn connector(name: &str, party: Party, adapter: &str, inquiry: Inquiry) -> Conne
 fn operator() -> MoAccount {
     let [merchant, campaign, environment] = MO.map(str::to_owned);
     let (user, description) = ("fleet".to_owned(), "Purchase".to_owned());
-    MoAccount { campaign, merchant, environment, user, description }
+    let (accepting, refusing) = (MoAccount::usual_accepting(), MoAccount::usual_refusing());
+    MoAccount { campaign, merchant, environment, user, description, accepting, refusing }
 }
 
 fn client() -> Client {
@@ -112,6 +113,7 @@ fn client() -> Client {
             connectors: BTreeMap::from([(NotifyChannel::Sms, TEXTER.to_owned())]),
             language: None,
         },
+        desk: None,
     }
 }
 
@@ -148,6 +150,7 @@ pub(super) fn directory(knobs: &Knobs, validates: bool, delays: &[u32]) -> Direc
         validate: if validates { ValidateWhen::Always } else { ValidateWhen::Never },
         on_unavailable: OnUnavailable::Refuse,
         validate_within: Duration::from_secs(120),
+        later: Vec::new(),
     });
     let texter = connector(TEXTER, Party::Channel, "sms", Inquiry::Repeat);
     for one in sources.into_iter().chain(suppliers).chain([desk, texter]) {
@@ -176,6 +179,8 @@ fn product() -> Option<(ProductId, Product)> {
         min_amount: 1,
         max_amount: 100_000,
         fee: FeeRule { fixed: 50, basis_points: 0 },
+        mo: MoOfProduct::default(),
+        desk: None,
         active: true,
     };
     Some((id, product))

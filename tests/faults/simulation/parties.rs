@@ -40,7 +40,7 @@ pub(super) struct Account {
     pub(super) money: Option<Money>,
     /// What the buyer was asked for, where the source does that.
     pub(super) charge: Option<Charge>,
-    funds_refused: bool,
+    pub(super) funds_refused: bool,
     pub(super) vends: BTreeMap<String, VendState>,
     /// Refusals that were told, so that the next number may be used.
     pub(super) told_refused: BTreeSet<String>,

@@ -180,8 +180,17 @@ async fn a_card_that_is_mapped_again_pays_again_and_silence_about_the_address_ch
     assert_eq!(before.len(), 2);
     access(&fleet, "dan", &body, Some("dan@example.test")).await;
     assert_eq!(cards(&fleet, 1001, "dan").await, Vec::<Value>::new());
-    assert_eq!(map(&fleet, (&order, &sale), "card-d").await.status, 200, "the same again");
-    assert_eq!(cards(&fleet, 1001, "dan").await, Vec::<Value>::new(), "changes nothing");
+    // Told again by the same sale: what is answered with our signature is kept, each time.
+    for other in ["dan@example.test", "dan2@example.test", "dan3@example.test"] {
+        assert_eq!(map(&fleet, (&order, &sale), "card-d").await.status, 200, "the same again");
+        let again = cards(&fleet, 1001, "dan").await;
+        assert_eq!(again.len(), 1, "kept again: {again:?}");
+        assert!(before.contains(&again[0]), "under the same reference: {again:?}");
+        access(&fleet, "dan", &body, None).await;
+        assert_eq!(cards(&fleet, 1001, "dan").await.len(), 1, "silence changes nothing");
+        access(&fleet, "dan", &body, Some(other)).await;
+        assert_eq!(cards(&fleet, 1001, "dan").await, Vec::<Value>::new(), "{other}");
+    }
     let newest = with_card(&fleet, "dan", None).await;
     let (_, order, sale) = repeated(&fleet, (3_601, "dan", &newest), APPROVED).await;
     kept(&fleet, (&order, &sale), "card-d").await;

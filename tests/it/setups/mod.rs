@@ -1,6 +1,7 @@
 //! Set-ups that cannot work are refused by name: rows of an import, what `--check` finds, settings.
 
 mod checks;
+mod desks;
 mod hindered;
 mod imports;
 mod keys;

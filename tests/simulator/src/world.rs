@@ -91,6 +91,15 @@ impl World {
         self.lock(|state| state.script(key, Plan::from([(action, behaviours)])));
     }
 
+    /// Campaign and description of the SMS charge that was asked for, if one was.
+    #[must_use]
+    pub fn sms_of(&self, purchase: &str) -> Option<(String, String)> {
+        self.lock(|state| {
+            let asked = state.charges.get(purchase)?;
+            Some((asked.campaign.clone(), asked.description.clone()))
+        })
+    }
+
     /// Every IPN so far, in order, whatever was answered; those that met a dead listener excepted.
     #[must_use]
     pub fn ipns(&self) -> Vec<IpnCall> {

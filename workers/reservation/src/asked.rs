@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use fleet_boot::PlainNo;
 use fleet_contracts::{SALE_CHECKED, SALE_FACT, SALE_MAPPED, SALE_NOT_MADE, codes};
 use fleet_domain::{
     Change, Connector, Decision, Directory, Fact, Job, Next, ParkClass, PlanClass, ReserveEvent,
     ReserveState, Tries, between, later,
 };
-use fleet_engine::Refusal;
 use fleet_engine::waiting::{at_risk, look_up_again, start_is_over};
+use fleet_engine::{LookUp, Refusal};
 
 /// The transactions that notifications speak of, the newest first. Anybody may have told them.
 pub(crate) fn told<'j>(job: &'j Job, kind: &str, word: &str) -> Vec<&'j str> {
@@ -27,12 +28,12 @@ pub(crate) struct Told<'j> {
     asked_at: Option<DateTime<Utc>>,
 }
 
-/// The transactions that notifications speak of, each once, the newest first.
-pub(crate) fn transactions<'j>(job: &'j Job, kind: &str, word: &str) -> Vec<Told<'j>> {
-    let mut told: Vec<Told<'j>> = Vec::new();
+/// The transactions that such notifications speak of, each once, the newest first.
+pub(crate) fn transactions(job: &Job, speaks: impl Fn(&Fact) -> bool) -> Vec<Told<'_>> {
+    let mut told: Vec<Told<'_>> = Vec::new();
     for fact in &job.facts {
         let is_new = told.iter().all(|one| one.id != fact.external_id);
-        if is_new && fact.status == word && is_notification(job, fact, kind) {
+        if is_new && speaks(fact) {
             told.push(Told { id: &fact.external_id, asks: fact.asks, asked_at: fact.asked_at });
         }
     }
@@ -151,6 +152,33 @@ pub(crate) fn wait(connector: &Connector, job: &Job) -> Wait {
     if is_unexplained(job) { Wait::AskSomebody } else { Wait::IsOver }
 }
 
+/// A refusal of the whole request by its status, which the connector may map to a code.
+pub(crate) fn refused_at_once(connector: &Connector, no: &PlainNo) -> Refusal {
+    if matches!(no.status, 401 | 403) {
+        tracing::warn!(
+            connector = connector.name,
+            status = no.status,
+            "a funding source does not accept how we authenticate"
+        );
+    }
+    refused_in_a_word(connector, &no.status.to_string(), no.text.clone())
+}
+
+/// The same by a word of its own, and what that word was, for the journal.
+pub(crate) fn refused_in_a_word(connector: &Connector, word: &str, text: String) -> Refusal {
+    Refusal { own_code: Some(text), ..refusal(connector, word, codes::INTERNAL_TIMEOUT) }
+}
+
+/// What was learnt about one transaction is no end while another one was told: that may have been paid.
+pub(crate) fn unless_another<T>(told: &[Told<'_>], answer: LookUp<T>) -> LookUp<T> {
+    let LookUp::Refused(refusal) = &answer else { return answer };
+    if told.len() <= 1 {
+        return answer;
+    }
+    let said = refusal.own_code.as_ref().unwrap_or(&refusal.code);
+    LookUp::Unvouched { cause: format!("it was not charged ({said}), and others were told") }
+}
+
 /// The decision while a source has not confirmed what was told of it. When this exchange asked it about
 /// one of these, it is struck off until its plan says otherwise.
 pub(crate) fn unconfirmed(
@@ -176,7 +204,7 @@ pub(crate) fn unconfirmed(
         Turn::In(wait) => wait,
         Turn::StruckOff => {
             let owner = &job.purchase.order.funding_source;
-            let only = asks_somebody(owner, job);
+            let only = asks_somebody(owner, job, cause);
             return Some(Decision { asked, change, ..only });
         }
     };
@@ -193,13 +221,16 @@ pub(crate) fn waits(left: Duration, change: Change) -> Decision {
 
 /// The decision when the time is over and something that was told stays unexplained: a used PIN
 /// without a charge, say. The buyer may have paid.
-pub(crate) fn asks_somebody(source: &str, job: &Job) -> Decision {
+pub(crate) fn asks_somebody(source: &str, job: &Job, why: Option<&str>) -> Decision {
+    let why = why.unwrap_or_default();
+    let last = if why.is_empty() { String::new() } else { format!(" ({why})") };
     let park = Next::Park {
         class: ParkClass::UnknownOutcome,
-        cause: format!("{source} told something, and no charge is confirmed: ask it"),
+        cause: format!("{source} told something, and no charge is confirmed: ask it{last}"),
         at_risk: Some(at_risk(job)),
     };
-    Decision::only(park, Tries::Keep, "not_confirmed")
+    let only = Decision::only(park, Tries::Keep, "not_confirmed");
+    Decision { detail: why.to_owned(), ..only }
 }
 
 /// The code for a buyer who never answered.

@@ -65,11 +65,14 @@ impl Step for Reserve {
         job: &Job,
         fact: &Fact,
     ) -> Option<Learnt<BankReply>> {
-        let told = || {
-            let connector = sources::connector(directory, job).ok()?;
-            sources::read_notification(connector, job, fact)
-        };
-        funds::read_fact("reserve", job, fact).or_else(told)
+        let connector = sources::connector(directory, job).ok();
+        let told = || sources::read_notification(connector?, job, fact);
+        match funds::read_fact("reserve", job, fact) {
+            // A no that came too late says nothing of what another call has sent since, nor of what was
+            // told meanwhile: who asks the buyer is asked again, or has the next word.
+            Some(Learnt::Refused(_)) if connector.is_some_and(sources::asks_the_buyer) => None,
+            learnt => learnt.or_else(told),
+        }
     }
 
     fn decide(&self, directory: &Directory, job: &Job, learnt: Learnt<BankReply>) -> Decision {
@@ -101,7 +104,7 @@ impl Step for Reserve {
             },
             Learnt::CannotTell => match sources::connector(directory, job) {
                 Ok(connector) if sources::is_given_back(connector, job) => {
-                    asked::asks_somebody(&connector.name, job)
+                    asked::asks_somebody(&connector.name, job, None)
                 }
                 Ok(connector) => cannot_tell(connector, job, track(job, ReserveEvent::Lost, None)),
                 Err(_) => lost(directory, job, "its connector is gone"),
@@ -204,7 +207,7 @@ fn asked(directory: &Directory, job: &Job, page: Option<Private>) -> Decision {
     let left = match asked::wait(connector, job) {
         Wait::For(left) => left,
         Wait::IsOver => return gave_up(directory, job, asked::SILENT, "buyer_silent"),
-        Wait::AskSomebody => return asked::asks_somebody(&connector.name, job),
+        Wait::AskSomebody => return asked::asks_somebody(&connector.name, job, None),
     };
     asked::waits(left, asked_change(job, page))
 }

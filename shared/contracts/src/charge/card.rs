@@ -1,7 +1,9 @@
 //! Card payment (contracts, section 2): the same shapes towards our clients and towards the page where
 //! the buyer pays. No field anywhere holds a card.
 
-use fleet_domain::{ClientId, Currency, FundingType, Money, Order, Private, PurchaseStatus};
+use fleet_domain::{
+    ClientId, Currency, FundingType, Money, Order, Private, PurchaseStatus, holds_a_card_number,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,8 @@ use crate::{PURCHASE_AMOUNT_MAX, PurchaseBody, REFERENCE_CHARS_MAX, Rejection, p
 pub const PAYMENT_PAGE_BYTES_MAX: usize = 2_048;
 /// `channelId` of the Internet.
 const INTERNET: i64 = 2;
+/// Characters of a message that are kept.
+const MESSAGE_CHARS_MAX: usize = 256;
 /// What a completion says of itself.
 const CARD_PAYMENT: &str = "cardpayment";
 
@@ -107,15 +111,34 @@ pub struct CardPaymentUrl {
     pub payment_url: String,
 }
 
-impl FromTold for CardPaymentUrl {
-    fn from_told(told: &Told) -> Result<Self, Unreadable> {
-        Ok(Self { payment_url: told.required("payment_url")? })
-    }
-}
-
 impl std::fmt::Debug for CardPaymentUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("CardPaymentUrl([private])")
+    }
+}
+
+/// What a source answers that was asked for a page.
+#[derive(Clone)]
+pub enum CardPage {
+    /// It is there.
+    Made(CardPaymentUrl),
+    /// It says that there is none.
+    NotMade,
+}
+
+impl FromTold for CardPage {
+    fn from_told(told: &Told) -> Result<Self, Unreadable> {
+        match told.text("payment_url")? {
+            Some(payment_url) => Ok(Self::Made(CardPaymentUrl { payment_url })),
+            None if told.yes_or_no("success") == Ok(false) => Ok(Self::NotMade),
+            None => told.required("payment_url").map(|_url| Self::NotMade),
+        }
+    }
+}
+
+impl std::fmt::Debug for CardPage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CardPage([private])")
     }
 }
 
@@ -128,7 +151,7 @@ pub fn payment_page(url: &str) -> Option<Private> {
     (is_web && is_plain && url.len() <= PAYMENT_PAGE_BYTES_MAX).then(|| Private::new(url))
 }
 
-/// How a card payment ended: the parameters of a GET.
+/// How a card payment ended, as our client is told: the parameters of a GET.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CardCompletion {
     /// For people.
@@ -170,9 +193,26 @@ impl CardCompletion {
         }
         query.finish()
     }
+}
 
-    /// Reads what we are told; values may stand in quotation marks. A success is one only together
-    /// with a `transaction_id`: the document's unsuccessful block says `success` too.
+/// How a card payment went on, as we are told: the parameters of a GET.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CardTold {
+    /// What it says, in one word: [`CARD_PAID`], [`CARD_NOT_PAID`], or as it was told, with any other
+    /// type before it.
+    pub word: String,
+    /// For people.
+    pub message: String,
+    /// Our reference.
+    pub order_info: String,
+    /// The transaction, where it names one that can be asked about; a payment that was not made is none.
+    pub transaction_id: Option<String>,
+}
+
+impl CardTold {
+    /// Reads it; values may stand in quotation marks. A success is one only together with a
+    /// `transaction_id`: the document's unsuccessful block says `success` too. Any other status or type
+    /// is kept as it was told.
     ///
     /// # Errors
     /// [`Rejection`] that names the parameter.
@@ -186,18 +226,8 @@ impl CardCompletion {
             }
             let text = first.unwrap_or_default();
             let text = text.trim().trim_matches('"');
-            if text.chars().count() > REFERENCE_CHARS_MAX.saturating_mul(4) {
-                return Err(Rejection::field(name, "is too long"));
-            }
-            Ok(plain(text, REFERENCE_CHARS_MAX.saturating_mul(4)))
+            Ok(plain(text, MESSAGE_CHARS_MAX))
         };
-        if one("type")? != CARD_PAYMENT {
-            return Err(Rejection::field("type", "must be cardpayment"));
-        }
-        let status = one("status")?;
-        if !matches!(status.as_str(), CARD_PAID | CARD_NOT_PAID) {
-            return Err(Rejection::field("status", "must be success or failed"));
-        }
         let order_info = one("order_info")?;
         if order_info.is_empty() || order_info.chars().count() > REFERENCE_CHARS_MAX {
             return Err(Rejection::field("order_info", "must have 1 to 64 characters"));
@@ -209,13 +239,25 @@ impl CardCompletion {
             let problem = "must be at most 64 letters, digits, - or _";
             return Err(Rejection::field("transaction_id", problem));
         }
-        let paid = status == CARD_PAID && !transaction_id.is_empty();
-        Ok(Self {
-            message: one("message")?,
-            order_info,
-            transaction_id: paid.then_some(transaction_id),
-        })
+        let transaction_id = Some(transaction_id).filter(|id| !id.is_empty());
+        let word = card_word(&one("type")?, &one("status")?, transaction_id.is_some());
+        let transaction_id = transaction_id.filter(|_| word != CARD_NOT_PAID);
+        Ok(Self { word, message: one("message")?, order_info, transaction_id })
     }
+}
+
+/// What a completion says in one word. The document's two words mean what they say in its own type
+/// only.
+fn card_word(kind: &str, status: &str, names_transaction: bool) -> String {
+    let word = match (kind, status) {
+        (CARD_PAYMENT, CARD_PAID) if names_transaction => CARD_PAID.to_owned(),
+        (CARD_PAYMENT, CARD_PAID | CARD_NOT_PAID) => CARD_NOT_PAID.to_owned(),
+        (CARD_PAYMENT, "") => "?".to_owned(),
+        (CARD_PAYMENT, other) => plain(other, REFERENCE_CHARS_MAX),
+        (kind, status) => plain(&format!("{kind}:{status}"), REFERENCE_CHARS_MAX),
+    };
+    // Anybody may have sent it, and operators are shown it.
+    if holds_a_card_number(&word) { "?".to_owned() } else { word }
 }
 
 /// What the source's Transaction Query says of a payment.

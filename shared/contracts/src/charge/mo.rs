@@ -8,7 +8,8 @@ use super::{Differs, MO_CHARGED, MO_FACT, NOTIFICATION_BYTES_MAX, alike, compare
 use crate::told::{FromTold, Told, Unreadable};
 use crate::{REFERENCE_CHARS_MAX, Rejection, plain};
 
-/// The query of `POST {base}/v2.2/mo/charge`; our reference is the correlator.
+/// The query of `POST {base}/v2.2/mo/charge`; our reference is the correlator, and the account is the
+/// one of the order's product.
 #[must_use]
 pub fn charge_query(order: &Order, mo: &MoAccount) -> Vec<(&'static str, String)> {
     vec![
@@ -158,11 +159,12 @@ struct MoTransaction {
 }
 
 impl MoNotification {
-    /// Reads a body; unknown fields are ignored.
+    /// Reads a body; unknown fields are ignored. A charge may be told in any of the account's words for
+    /// one (without an account, the usual ones), and is one in the document's word from here on.
     ///
     /// # Errors
     /// [`Rejection`] that names the field and never repeats a value.
-    pub fn from_bytes(body: &[u8]) -> Result<Self, Rejection> {
+    pub fn from_bytes(body: &[u8], mo: Option<&MoAccount>) -> Result<Self, Rejection> {
         if body.len() > NOTIFICATION_BYTES_MAX {
             return Err(Rejection::field("body", "is longer than 16384 bytes"));
         }
@@ -185,7 +187,7 @@ impl MoNotification {
             Ok(plain(&told.text(name)?.unwrap_or_default(), REFERENCE_CHARS_MAX))
         };
         let transaction_id = one(&transaction, "transaction_id")?;
-        let status = status(is_success, &word);
+        let (status, word) = status(is_success, word, mo);
         if status == MoStatus::Charged && transaction_id.is_empty() {
             let problem = "is missing, and without it nothing can be confirmed";
             return Err(Rejection::field("transaction.transaction_id", problem));
@@ -258,16 +260,19 @@ impl MoNotification {
     }
 }
 
-fn status(is_success: bool, word: &str) -> MoStatus {
-    match (is_success, word) {
-        (true, MO_CHARGED) => MoStatus::Charged,
-        // A charge among the errors, or a success of another kind.
-        (true, _) | (false, MO_CHARGED) => MoStatus::Unclear,
+fn status(is_success: bool, word: String, mo: Option<&MoAccount>) -> (MoStatus, String) {
+    let is_charge = mo.map_or_else(|| MoAccount::usually_accepts(&word), |mo| mo.accepts(&word));
+    let status = match (is_success, word.as_str()) {
+        (true, _) if is_charge => return (MoStatus::Charged, MO_CHARGED.to_owned()),
+        // A success of another kind, or a charge among the errors.
+        (true, _) => return (MoStatus::Unclear, format!("success:{word}")),
+        (false, _) if is_charge => return (MoStatus::Unclear, format!("error:{word}")),
         (false, "PIN_USED") => MoStatus::PinUsed,
         (false, "PIN_EXPIRED") => MoStatus::PinExpired,
         (false, "PIN_NOT_FOUND") => MoStatus::PinNotFound,
         (false, _) => MoStatus::Failed,
-    }
+    };
+    (status, word)
 }
 
 /// What the operator says of a transaction when it is asked.
@@ -304,21 +309,58 @@ impl std::fmt::Debug for ChargeCheck {
     }
 }
 
+/// What an operator's answer says of a charge that was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Checked {
+    /// The buyer was charged what this order asked for.
+    Charged,
+    /// It is this order's, and the buyer was not charged: in this word of its own.
+    NotCharged(String),
+    /// It vouches for nothing, for this reason.
+    Open(String),
+}
+
 impl ChargeCheck {
-    /// Whether the buyer was charged what this order asked for.
-    ///
-    /// # Errors
-    /// [`Differs`] with the first field that is not as it was asked for.
-    pub fn confirms(&self, order: &Order, mo: &MoAccount) -> Result<(), Differs> {
+    /// What it says of this order. A word that the account does not list says nothing; a refusal has
+    /// to name whose charge it is, since an error may be one of the question.
+    #[must_use]
+    pub fn of(&self, order: &Order, mo: &MoAccount) -> Checked {
+        let refuses = mo.refuses(&self.status);
+        if !refuses && !mo.accepts(&self.status) {
+            return Checked::Open(format!(
+                "its status{} is none of the words",
+                quoted(&self.status)
+            ));
+        }
         let money = order.reserved();
-        compare(&[
-            ("status", self.status == MO_CHARGED),
+        let same = compare(&[
             ("merchant", self.merchant == mo.merchant),
             ("campaign", self.campaign == mo.campaign),
-            ("environment", self.environment == mo.environment),
             ("msisdn", self.msisdn == order.source.expose()),
-            ("currency", self.currency == money.currency.code()),
-            ("amount", is_amount(self.amount.as_deref(), money)),
-        ])
+            // Of a charge that failed nothing need be told of the money.
+            (
+                "amount",
+                is_amount(self.amount.as_deref(), money) || refuses && self.amount.is_none(),
+            ),
+            (
+                "currency",
+                self.currency == money.currency.code() || refuses && self.currency.is_empty(),
+            ),
+            ("environment", self.environment == mo.environment),
+        ]);
+        match same {
+            Err(differs) => Checked::Open(format!("its {differs}")),
+            Ok(()) if refuses => Checked::NotCharged(self.status.clone()),
+            Ok(()) => Checked::Charged,
+        }
     }
+}
+
+/// A word of others as it may stand in the journal; nothing of what is no plain word.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '-' | ' ');
+    if word.is_empty() || word.len() > 32 || !word.chars().all(is_plain) {
+        return String::new();
+    }
+    format!(" {word}")
 }

@@ -7,11 +7,11 @@ mod mo;
 use fleet_domain::Money;
 
 pub use card::{
-    CardCompletion, CardPayment, CardPaymentUrl, CardTransaction, PAYMENT_PAGE_BYTES_MAX,
-    payment_page,
+    CardCompletion, CardPage, CardPayment, CardPaymentUrl, CardTold, CardTransaction,
+    PAYMENT_PAGE_BYTES_MAX, payment_page,
 };
 pub use mo::{
-    ChargeCheck, ChargeReply, MoNotification, MoNotificationBody, MoStatus, charge_query,
+    ChargeCheck, ChargeReply, Checked, MoNotification, MoNotificationBody, MoStatus, charge_query,
     check_query,
 };
 
@@ -73,7 +73,7 @@ mod tests {
         include_str!("../../../../tests/golden/documents/mo_pin_not_found.json");
 
     fn read(text: &str) -> MoNotification {
-        MoNotification::from_bytes(text.as_bytes()).unwrap()
+        MoNotification::from_bytes(text.as_bytes(), None).unwrap()
     }
 
     #[test]
@@ -95,7 +95,7 @@ mod tests {
         let change = |change: &dyn Fn(&mut Value)| {
             let mut value: Value = serde_json::from_str(CHARGED).unwrap();
             change(&mut value);
-            MoNotification::from_bytes(value.to_string().as_bytes()).map(|told| told.status)
+            MoNotification::from_bytes(value.to_string().as_bytes(), None).map(|told| told.status)
         };
         let field = |result: Result<MoStatus, Rejection>| result.unwrap_err().field.unwrap();
         assert_eq!(field(change(&|v| v["error"] = v["success"].clone())), "body");
@@ -109,7 +109,8 @@ mod tests {
         // A success of another word is kept, for a person.
         let other = |v: &mut Value| v["success"]["transaction"]["status"] = "DONE".into();
         assert_eq!(change(&other), Ok(MoStatus::Unclear));
-        assert!(MoNotification::from_bytes(&vec![b' '; NOTIFICATION_BYTES_MAX + 1]).is_err());
+        let long = vec![b' '; NOTIFICATION_BYTES_MAX + 1];
+        assert!(MoNotification::from_bytes(&long, None).is_err());
     }
 
     #[test]
@@ -119,7 +120,7 @@ mod tests {
             let mut value: Value = serde_json::from_str(CHARGED).unwrap();
             value["success"]["amount"] = "0.5".into();
             change(&mut value);
-            MoNotification::from_bytes(value.to_string().as_bytes()).unwrap().meaning()
+            MoNotification::from_bytes(value.to_string().as_bytes(), None).unwrap().meaning()
         };
         let told = meaning(&|_| {});
         let time = |v: &mut Value| v["success"]["transaction"]["timestamp"] = "later".into();
@@ -182,18 +183,16 @@ mod tests {
 
     #[test]
     fn a_completion_is_a_success_only_with_a_transaction() {
-        let read = |query: &str| CardCompletion::from_query(query);
+        let read = |query: &str| CardTold::from_query(query);
         let line = |text: &str| text.lines().collect::<Vec<_>>().join("&");
         let unsuccessful =
             include_str!("../../../../tests/golden/documents/card_completion_unsuccessful.txt");
         let told = read(&line(unsuccessful)).unwrap();
-        assert_eq!((told.status(), told.message.as_str()), ("failed", "Transaction successful"));
+        assert_eq!((&*told.word, told.message.as_str()), ("failed", "Transaction successful"));
         assert_eq!(told.order_info, "order info submitted to api");
         let paid = "type=cardpayment&status=%22success%22&order_info=a&transaction_id=%2212%22";
         assert_eq!(read(paid).unwrap().transaction_id.as_deref(), Some("12"));
         for (query, field) in [
-            ("status=success&order_info=a", "type"),
-            ("type=cardpayment&status=paid&order_info=a", "status"),
             ("type=cardpayment&status=failed", "order_info"),
             ("type=cardpayment&type=cardpayment&status=failed&order_info=a", "type"),
             ("type=cardpayment&status=success&order_info=a&transaction_id=../x", "transaction_id"),
@@ -206,7 +205,25 @@ mod tests {
             order_info: "Booking 7&8".to_owned(),
             transaction_id: None,
         };
-        assert_eq!(read(&told.query()), Ok(told));
+        let read_back = read(&told.query()).unwrap();
+        assert_eq!((read_back.word.as_str(), read_back.transaction_id), ("failed", None));
+        assert_eq!((read_back.message, read_back.order_info), (told.message, told.order_info));
+    }
+
+    #[test]
+    fn any_other_status_or_type_is_kept_as_it_was_told() {
+        for (query, word, transaction) in [
+            ("type=cardpayment&status=paid&transaction_id=12", "paid", Some("12")),
+            ("type=cardpayment&status=SUCCESS&transaction_id=12", "SUCCESS", Some("12")),
+            ("type=cardpayment&status=pending", "pending", None),
+            ("type=cardpayment", "?", None),
+            ("type=refund&status=success&transaction_id=12", "refund:success", Some("12")),
+            ("status=failed&transaction_id=12", ":failed", Some("12")),
+            ("transaction_id=12", ":", Some("12")),
+        ] {
+            let told = CardTold::from_query(&format!("{query}&order_info=a")).unwrap();
+            assert_eq!((&*told.word, told.transaction_id.as_deref()), (word, transaction));
+        }
     }
 
     #[test]

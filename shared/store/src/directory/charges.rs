@@ -4,12 +4,22 @@ use std::collections::BTreeMap;
 
 use fleet_contracts::ControlKey;
 use fleet_domain::{
-    Adapter, CardAccount, Directory, FeeRule, Inquiry, MoAccount, Private, ProductId, SourceAdapter,
+    Adapter, CardAccount, Directory, FeeRule, Inquiry, MoAccount, MoOfProduct, Private, ProductId,
+    SourceAdapter,
 };
 use secrecy::ExposeSecret;
 
 use super::check::Check;
 use super::rows::{ClientRow, ConnectorRow, DirectoryImport};
+
+/// Words of one kind that a connector may have.
+const WORDS_MAX: usize = 32;
+const WORD_CHARS_MAX: usize = 128;
+
+/// Whether a text is this start and something behind it.
+fn begins(text: &str, start: &str) -> bool {
+    text.strip_prefix(start).is_some_and(|rest| (1..=128).contains(&rest.len()))
+}
 
 impl Check {
     /// What a connector's adapter is, can do, and needs.
@@ -71,7 +81,7 @@ impl Check {
         for (field, text, start) in
             [("campaign", &mo.campaign, "campaign:"), ("merchant", &mo.merchant, "partner:")]
         {
-            if !text.strip_prefix(start).is_some_and(|rest| (1..=128).contains(&rest.len())) {
+            if !begins(text, start) {
                 self.say(name, &format!("mo.{field} must begin with {start}"));
             }
         }
@@ -80,6 +90,39 @@ impl Check {
         }
         if mo.user.contains(':') {
             self.say(name, "mo.user must not hold a colon");
+        }
+        for (field, words) in [("accepting", &mo.accepting), ("refusing", &mo.refusing)] {
+            self.words(name, &format!("mo.{field}"), words);
+        }
+        if mo.accepting.is_empty() {
+            self.say(name, "mo.accepting must have a word: without one no charge is believed");
+        }
+        if mo.accepting.iter().any(|word| mo.refuses(word)) {
+            self.say(name, "mo.accepting and mo.refusing must not have a word in common");
+        }
+    }
+
+    /// Words that answers are compared with.
+    pub(super) fn words(&mut self, name: &str, field: &str, words: &[String]) {
+        let fits = |word: &String| {
+            (1..=WORD_CHARS_MAX).contains(&word.trim().chars().count())
+                && !word.chars().any(char::is_control)
+        };
+        if words.len() > WORDS_MAX || !words.iter().all(fits) {
+            let problem = format!(
+                "{field} must be at most {WORDS_MAX} words of 1 to {WORD_CHARS_MAX} characters"
+            );
+            self.say(name, &problem);
+        }
+    }
+
+    /// What a product's SMS charges say.
+    pub(super) fn mo_of_product(&mut self, name: &str, mo: &MoOfProduct) {
+        if let Some(description) = &mo.description {
+            self.text(name, "mo.description", description);
+        }
+        if mo.campaign.as_ref().is_some_and(|campaign| !begins(campaign, "campaign:")) {
+            self.say(name, "mo.campaign must begin with campaign:");
         }
     }
 

@@ -102,6 +102,7 @@ pub(super) fn problems(import: &DirectoryImport, current: &Directory) -> Vec<Row
     check.cards(import, current);
     check.credentials(import, current);
     check.sides(import, current);
+    check.desks(import, current);
     super::terms::check(&mut check, import, current);
     super::numbering::check(&mut check, import, current);
     check.problems
@@ -131,6 +132,11 @@ impl Check {
     pub(super) const fn at(&mut self, section: &'static str, index: usize) {
         self.section = section;
         self.index = index;
+    }
+
+    /// How many problems there are so far.
+    pub(super) const fn count(&self) -> usize {
+        self.problems.len()
     }
 
     pub(super) fn say(&mut self, row: &str, problem: &str) {
@@ -396,6 +402,7 @@ impl Check {
         }
         let within = row.validate_within_seconds;
         self.range(name, "desk.validate_within_seconds", within, 1..=DAY_SECONDS);
+        self.words(name, "desk.later", &row.later);
     }
 
     fn product(&mut self, row: &ProductRow, parties: &BTreeMap<&str, Side>) {
@@ -433,6 +440,7 @@ impl Check {
         }
         self.range(&name, "fee.fixed", row.fee.fixed, 0..=MONEY);
         self.range(&name, "fee.basis_points", row.fee.basis_points, 0..=10_000);
+        self.mo_of_product(&name, &row.mo);
     }
 
     fn plan(&mut self, row: &PlanRow, party: Option<Party>, is_client: &dyn Fn(i64) -> bool) {

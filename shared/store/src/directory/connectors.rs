@@ -32,7 +32,7 @@ pub(super) fn connector_secrets(
 fn desk(row: &DeskRow) -> Value {
     json!({
         "msisdn": row.msisdn, "validate": row.validate, "on_unavailable": row.on_unavailable,
-        "validate_within_seconds": row.validate_within_seconds,
+        "validate_within_seconds": row.validate_within_seconds, "later": row.later,
     })
 }
 
@@ -89,6 +89,7 @@ pub(super) fn wanted_connector(
             validate: desk.validate,
             on_unavailable: desk.on_unavailable,
             validate_within: Duration::from_secs(number(desk.validate_within_seconds)),
+            later: desk.later.clone(),
         }),
         mo: row.mo.clone(),
         account: row.account.clone(),

@@ -389,6 +389,7 @@ fn client_json(keyring: &Keyring, client: &Client) -> Value {
         "oauth_secret_hashes": secrets, "token_required": client.token_required,
         "refuse_similar": client.refuse_similar,
         "references_are_numbers": client.references_are_numbers, "notify": notify_json(&client.notify),
+        "desk": client.desk,
     })
 }
 
@@ -432,5 +433,6 @@ fn wanted_client(row: &ClientRow, before: Option<&Client>) -> Client {
         }),
         card: row.card.clone(),
         notify: row.notify.as_ref().map(wanted_notify).unwrap_or_default(),
+        desk: row.desk.clone(),
     }
 }

@@ -79,6 +79,7 @@ pub(super) fn client(directory: &Directory, client: &Client) -> ClientRow {
         ipn: client.ipn.as_ref().map(ipn),
         card: client.card.clone(),
         notify: notify(&client.notify),
+        desk: client.desk.clone(),
     }
 }
 
@@ -144,6 +145,7 @@ fn desk(rules: &DeskRules) -> DeskRow {
         validate: rules.validate,
         on_unavailable: rules.on_unavailable,
         validate_within_seconds: seconds(rules.validate_within),
+        later: rules.later.clone(),
     }
 }
 
@@ -163,6 +165,8 @@ pub(super) fn product(product: &Product) -> ProductRow {
         min_amount: product.min_amount,
         max_amount: product.max_amount,
         fee: product.fee,
+        mo: product.mo.clone(),
+        desk: product.desk.clone(),
         active: product.active,
     }
 }

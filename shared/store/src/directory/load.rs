@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use fleet_domain::{
     Adapter, Authentication, CardAccount, Client, ClientId, Connector, Country, Currency,
     DeskRules, Directory, FailureReason, FeeRule, Inquiry, IpnAccount, Lane, LaneId, MoAccount,
-    MsisdnForm, NotifyChannel, NotifyEvent, NotifyRules, OnUnavailable, Operator, Party, PlanClass,
-    Private, Product, ProductId, RetryPlan, SignedForm, TaskKind, ValidateWhen,
+    MoOfProduct, MsisdnForm, NotifyChannel, NotifyEvent, NotifyRules, OnUnavailable, Operator,
+    Party, PlanClass, Private, Product, ProductId, RetryPlan, SignedForm, TaskKind, ValidateWhen,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -58,6 +58,7 @@ struct StoredClient {
     ipn_form: Option<SignedForm>,
     card: Option<CardAccount>,
     notify: Option<StoredNotify>,
+    desk: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -107,6 +108,8 @@ struct StoredDesk {
     validate: ValidateWhen,
     on_unavailable: OnUnavailable,
     validate_within_seconds: u64,
+    #[serde(default)]
+    later: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -133,6 +136,8 @@ struct StoredProduct {
     max_amount: i64,
     fee_fixed: i64,
     fee_basis_points: i64,
+    mo: MoOfProduct,
+    desk: Option<String>,
     active: bool,
 }
 
@@ -369,6 +374,7 @@ fn client(unseal: Unseal<'_>, stored: StoredClient) -> Result<Client, StoreError
         ipn: ipn.map(|((account_id, key), form)| IpnAccount { account_id, key, form }),
         card: stored.card,
         notify: stored.notify.map(notify).unwrap_or_default(),
+        desk: stored.desk,
     })
 }
 
@@ -399,6 +405,7 @@ fn connector(unseal: Unseal<'_>, stored: StoredConnector) -> Result<Connector, S
             validate: desk.validate,
             on_unavailable: desk.on_unavailable,
             validate_within: Duration::from_secs(desk.validate_within_seconds),
+            later: desk.later,
         }),
         secret: own,
         name: stored.name,
@@ -438,6 +445,8 @@ fn product(stored: StoredProduct) -> Product {
         min_amount: stored.min_amount,
         max_amount: stored.max_amount,
         fee: FeeRule { fixed: stored.fee_fixed, basis_points: stored.fee_basis_points },
+        mo: stored.mo,
+        desk: stored.desk,
         active: stored.active,
     }
 }

@@ -6,6 +6,7 @@ mod callers;
 mod charges;
 mod check;
 mod connectors;
+mod desks;
 mod difference;
 mod export;
 mod history;

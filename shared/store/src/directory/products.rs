@@ -24,6 +24,8 @@ pub(super) fn wanted_product(row: &ProductRow) -> Result<Product, StoreError> {
         min_amount: row.min_amount,
         max_amount: row.max_amount,
         fee: row.fee,
+        mo: row.mo.clone(),
+        desk: row.desk.clone(),
         active: row.active,
     })
 }
@@ -36,6 +38,6 @@ pub(super) fn product_json(row: &ProductRow) -> Value {
         "vendor": row.vendor, "channels": row.channels, "supplier": row.supplier,
         "currency": row.currency, "min_amount": row.min_amount, "max_amount": row.max_amount,
         "fee_fixed": row.fee.fixed, "fee_basis_points": row.fee.basis_points,
-        "active": row.active,
+        "mo": row.mo, "desk": row.desk, "active": row.active,
     })
 }

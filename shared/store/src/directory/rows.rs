@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use fleet_domain::{
     AddressPolicy, AuthenticateBy, CardAccount, FailureReason, FeeRule, Inquiry, MoAccount,
-    MsisdnForm, NotifyEvent, OnUnavailable, Party, PlanClass, SignedForm, TaskKind, ValidateWhen,
+    MoOfProduct, MsisdnForm, NotifyEvent, OnUnavailable, Party, PlanClass, SignedForm, TaskKind,
+    ValidateWhen,
 };
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -147,6 +148,9 @@ pub struct ClientRow {
     /// Who sends messages to its buyers and recipients.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify: Option<NotifyRow>,
+    /// The fraud desk of its purchases; needed where there are two, and no product names another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desk: Option<String>,
 }
 
 /// A client's account for IPN.
@@ -292,6 +296,10 @@ pub struct DeskRow {
     /// How long after acceptance the desk is asked again.
     #[serde(default = "sixty")]
     pub validate_within_seconds: i64,
+    /// Words of `status` or `message`, and HTTP statuses, by which the desk says that a report is to
+    /// be made again later.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub later: Vec<String>,
 }
 
 /// The fraud desk's reason for a code.
@@ -346,6 +354,12 @@ pub struct ProductRow {
     /// The fee that a request must carry; none when absent.
     #[serde(default = "no_fee")]
     pub fee: FeeRule,
+    /// `[product.mo]`: what an SMS charge says of it, where that is not the connector's.
+    #[serde(default, skip_serializing_if = "MoOfProduct::is_empty")]
+    pub mo: MoOfProduct,
+    /// The fraud desk of its purchases, whoever the client is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desk: Option<String>,
     /// Refused when false.
     #[serde(default = "yes")]
     pub active: bool,

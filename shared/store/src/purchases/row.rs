@@ -76,6 +76,7 @@ pub(super) fn read_progress(row: &PgRow, voucher: Option<Private>) -> Result<Pro
     Ok(Progress {
         reserve: word(row, "reserve_state", ReserveState::from_name)?,
         reserve_code: get(row, "reserve_code")?,
+        reserve_word: get(row, "reserve_word")?,
         reservation: get(row, "reservation")?,
         hold_expires_at: get(row, "hold_expires_at")?,
         dispense: word(row, "dispense_state", DispenseState::from_name)?,

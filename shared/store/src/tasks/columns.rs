@@ -1,7 +1,9 @@
 //! A group of commits as parallel columns, the form in which the commit function takes it.
 
 use chrono::{DateTime, Utc};
-use fleet_domain::{Answer, Change, Commit, Decision, Next, Private, SentUntil, Tries};
+use fleet_domain::{
+    Answer, Change, Commit, Decision, Next, Private, SentUntil, TokenVerdict, Tries,
+};
 use uuid::Uuid;
 
 use crate::Keyring;
@@ -203,6 +205,7 @@ impl TrackColumns {
             Change::Validate { state, code, verdict } => Track {
                 state: Some(state.name()),
                 code,
+                own_code: verdict.as_ref().and_then(TokenVerdict::word).map(str::to_owned),
                 flag: verdict.as_ref().map(|verdict| verdict.is_valid),
                 vend_amount: verdict.as_ref().map(|verdict| verdict.threat_code),
                 reference: verdict.map(|verdict| shortened(&verdict.threat_flags)),

@@ -10,7 +10,8 @@ use fleet_domain::{
 use fleet_engine::{Committed, StoreFault};
 use fleet_store::ReportView;
 
-use super::model::{DeliveryRow, Model, Parked, REMINDER, Task};
+use super::facts::is_other_word;
+use super::model::{DeliveryRow, Model, Parked, REMINDER, StoredFact, Task};
 
 /// A commit with what its fence said.
 struct Fenced<'c> {
@@ -186,10 +187,19 @@ impl Model {
     /// Facts that came in before the task ended, most of all while a definite answer ended it.
     fn compare_facts(&mut self, key: TaskKey) {
         let Some(row) = self.purchases.get(&key.purchase) else { return };
+        // What was told in other words before it ended was asked about.
+        let Progress { reserve, reservation, .. } = &row.purchase.progress;
+        let ended = matches!(reserve, ReserveState::Refused | ReserveState::Failed);
+        let is_news = |stored: &&StoredFact| {
+            let id = &stored.fact.external_id;
+            let is_own = ended || id.is_empty() || Some(id) == reservation.as_ref();
+            !(is_own && is_other_word(&stored.fact))
+        };
         let mut causes: Vec<&'static str> = row
             .facts
             .iter()
             .filter(|stored| stored.about == key)
+            .filter(is_news)
             .filter_map(|stored| self.contradiction(key.purchase, &stored.fact))
             .collect();
         causes.sort_unstable();
@@ -217,6 +227,9 @@ impl Model {
                     let progress = &mut row.purchase.progress;
                     progress.reserve = state;
                     progress.reserve_code = code.or_else(|| progress.reserve_code.take());
+                    let word = verdict.as_ref().and_then(fleet_domain::TokenVerdict::word);
+                    let word = word.map(str::to_owned);
+                    progress.reserve_word = word.or_else(|| progress.reserve_word.take());
                 }
                 if let Some(verdict) = verdict {
                     self.token_validated(commit, verdict);

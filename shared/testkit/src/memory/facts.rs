@@ -186,6 +186,9 @@ impl Model {
             {
                 Some("the funding source says reserved, but the purchase had ended without funds")
             }
+            ("mo_charge" | "card_payment", status) if is_other_word(fact) => {
+                other_contradiction(fact, status, progress)
+            }
             ("mo_charge" | "card_payment", status) => charge_contradiction(fact, status, progress),
             ("card_sale", status) => sale_contradiction(fact, status, progress),
             _ => None,
@@ -237,6 +240,28 @@ impl Model {
 fn key_of(new: &NewFact) -> FactKey {
     let NewFact { source, kind, reference, status, external_id, meaning, .. } = new.clone();
     [source, kind, reference, status, external_id, meaning.expose().to_owned()]
+}
+
+/// As `fleet_is_other_word`.
+pub(super) fn is_other_word(fact: &Fact) -> bool {
+    let status = fact.status.as_str();
+    match fact.kind.as_str() {
+        "card_payment" => !matches!(status, "success" | "failed"),
+        "mo_charge" => status.starts_with("success:") || status.starts_with("error:"),
+        _ => false,
+    }
+}
+
+/// What a word of no document means then: it may tell of a charge that nobody knows of, or that money
+/// went back.
+fn other_contradiction(fact: &Fact, status: &str, progress: &Progress) -> Option<&'static str> {
+    let ended = matches!(progress.reserve, ReserveState::Refused | ReserveState::Failed);
+    let is_another = !fact.external_id.is_empty()
+        && progress.reservation.as_ref().is_some_and(|id| *id != fact.external_id);
+    let is_another_type = fact.kind == "card_payment" && status.contains(':');
+    let paid = progress.reserve == ReserveState::Charged;
+    (ended || paid && (is_another || is_another_type))
+        .then_some("they tell of a payment that has ended in a word of no document: ask the source")
 }
 
 /// What a notification about a charge means once the purchase has its funds, or never gets any.

@@ -126,6 +126,28 @@ pub async fn what_is_told_after_a_charge_or_after_its_end_opens_a_case_or_nothin
         cases(&store, ended.purchase).await,
         ["the buyer was charged, they say, but the purchase had ended without funds"]
     );
+    // In a word of no document: asked about before the end, a person's after it, but for the same charge.
+    let other = "they tell of a payment that has ended in a word of no document: ask the source";
+    for (state, own, before) in [
+        (ReserveState::Charged, "T-11", "T-11"),
+        (ReserveState::Charged, "T-12", ""),
+        (ReserveState::Refused, "T-13", "T-0"),
+    ] {
+        let key = by_sms(&store, "mo-sample").await;
+        store.store_fact(&told(key, "success:PAID", before)).await.unwrap();
+        let job = claimed(&store, key).await;
+        let change = Change::reserve(state);
+        let end = Decision { change, ..Decision::only(Next::Finish, Tries::Count, "refused") };
+        let end =
+            if state == ReserveState::Charged { charged(&job, own) } else { definite(&job, end) };
+        commit(&store, end).await;
+        if state == ReserveState::Charged {
+            store.store_fact(&told(key, "success:DONE", own)).await.unwrap();
+        }
+        assert_eq!(cases(&store, key.purchase).await, Vec::<String>::new(), "{own}");
+        store.store_fact(&told(key, "success:PAID", "T-99")).await.unwrap();
+        assert_eq!(cases(&store, key.purchase).await, [other], "{own}");
+    }
 }
 
 pub async fn what_a_card_gateway_tells_after_the_end_of_a_sale_opens_a_case<S: SuiteStore>(

@@ -17,11 +17,20 @@ pub(super) async fn report(
 ) -> Result<(), CallError> {
     fields.push(api_key(connector));
     let answer = exchange.send(Request::post(connector, REPORT).multipart(fields), attempt).await?;
-    let reply: DeskReply = decision(&answer)?;
+    let reply: DeskReply = decision(connector, &answer)?;
     if reply.success {
         return Ok(());
     }
-    Err(refused(&answer, "success 0 inside a 2xx".to_owned(), false))
+    let passes = is_for_now(connector, &reply.status) || is_for_now(connector, &reply.message);
+    Err(refused(&answer, "success 0 inside a 2xx".to_owned(), passes))
+}
+
+/// Whether a word of the desk's, or a status, means that it may say otherwise later: 429 and 5xx, and
+/// what its connector lists.
+fn is_for_now(connector: &Connector, word: &str) -> bool {
+    let status: Option<u16> = word.trim().parse().ok();
+    let is_usual = status.is_some_and(|status| matches!(status, 429 | 500..=599));
+    is_usual || connector.desk.as_ref().is_some_and(|rules| rules.is_later(word))
 }
 
 pub(super) async fn validate(
@@ -32,7 +41,7 @@ pub(super) async fn validate(
 ) -> Result<ValidateReply, CallError> {
     fields.push(api_key(connector));
     let answer = exchange.send(Request::post(connector, VALIDATE).form(fields), attempt).await?;
-    decision(&answer)
+    decision(connector, &answer)
 }
 
 fn api_key(connector: &Connector) -> (&'static str, String) {
@@ -40,12 +49,15 @@ fn api_key(connector: &Connector) -> (&'static str, String) {
     ("api_key", key.unwrap_or_default())
 }
 
-/// A 2xx is read; 5xx and 429 are refusals for now, everything else for good.
-fn decision<T: FromTold>(answer: &Answer) -> Result<T, CallError> {
+/// A 2xx is read; a status that passes is a refusal for now, any other for good.
+fn decision<T: FromTold>(connector: &Connector, answer: &Answer) -> Result<T, CallError> {
     match answer.status {
         200..=299 => answer.decision(),
-        429 | 500..=599 => Err(refused(answer, answer.status.to_string(), true)),
-        status => Err(refused(answer, status.to_string(), false)),
+        status => {
+            let status = status.to_string();
+            let passes = is_for_now(connector, &status);
+            Err(refused(answer, status, passes))
+        }
     }
 }
 

@@ -56,7 +56,8 @@ Refused before it was stored, without `raasTxnRef`: `2040` above the maximum, `2
 minimum, `2055` invalid fee, `2070` source blacklisted, `2242` a similar purchase is in flight. \
 Any other code is how the purchase ended, if it has: `0000` with `Success`, or a code of the \
 bank (`2010`, `2020`, `2030`, `2060`, `2080`, `2090`) or the supplier (`2201`, `2210`, `2213`, \
-`2214`, `2242`) with `Failed`";
+`2214`, `2242`) with `Failed`. `2070` may be the fraud desk's word on the token too: then the message \
+says so";
 
 /// What Transact is.
 pub(crate) fn describe_transact(document: &mut Document) -> Operation {
@@ -118,7 +119,7 @@ fn describe(
 struct Accepted {
     id: PurchaseId,
     reserve: ReserveState,
-    status: PurchaseStatus,
+    message: &'static str,
     code: String,
 }
 
@@ -127,14 +128,14 @@ impl Accepted {
         let status = progress.status();
         let fallback = if status == PurchaseStatus::Failed { codes::UNKNOWN } else { codes::OK };
         let code = progress.failure_code().unwrap_or(fallback).to_owned();
-        Self { id, reserve: progress.reserve, status, code }
+        Self { id, reserve: progress.reserve, message: message_of(progress), code }
     }
 
     fn answer(self) -> Json<TransactReply> {
         fleet_telemetry::crash_point("gateway", "answer.before");
         Json(TransactReply {
             response_code: self.code,
-            response_message: message_of(self.status).to_owned(),
+            response_message: self.message.to_owned(),
             raas_txn_ref: Some(self.id.to_string()),
         })
     }

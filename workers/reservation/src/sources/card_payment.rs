@@ -4,13 +4,17 @@
 
 use fleet_boot::{Exchange, Request};
 use fleet_contracts::{
-    BankReply, CARD_FACT, CARD_NOT_PAID, CARD_PAID, CardPayment, CardPaymentUrl, CardTransaction,
-    codes, payment_page,
+    BankReply, CARD_FACT, CARD_NOT_PAID, CardPage, CardPayment, CardTransaction, codes,
+    payment_page,
 };
 use fleet_domain::{Connector, Directory, Fact, Job, PurchaseStatus};
-use fleet_engine::{Attempt, CallError, Learnt, LookUp};
+use fleet_engine::waiting::may_be_out;
+use fleet_engine::{Attempt, CallError, Learnt, LookUp, Refusal};
 
-use crate::asked::{self, Ask, Told, is_notification, next, refusal, told};
+use crate::asked::{self, Ask, Told, is_notification, next, refusal};
+
+/// The word of `codes` for a page that is answered with `success` false.
+const NOT_MADE: &str = "success:false";
 
 fn account(connector: &Connector) -> Result<&str, CallError> {
     connector.account.as_deref().ok_or_else(|| CallError::NotSent {
@@ -19,7 +23,7 @@ fn account(connector: &Connector) -> Result<&str, CallError> {
     })
 }
 
-/// Has the page made. No money moves by that.
+/// Has the page made. No money moves by that; a plain no says that there is none.
 pub(super) async fn page(
     exchange: &Exchange,
     connector: &Connector,
@@ -29,16 +33,41 @@ pub(super) async fn page(
     let payment = CardPayment::of(&job.purchase.order, account(connector)?);
     let request = Request::post(connector, "api/card-payments").json(&payment);
     let request = request.raw_key(connector.secret.as_ref());
-    let reply: CardPaymentUrl = exchange.send_decision(request, attempt).await?;
-    match payment_page(&reply.payment_url) {
-        Some(page) => Err(CallError::Asked { page: Some(page) }),
-        None => Err(CallError::Unknown { cause: "the payment URL is none".to_owned() }),
+    let answer = exchange.send(request, attempt).await?;
+    if let Some(no) = answer.plain_no() {
+        return Err(not_made(job, asked::refused_at_once(connector, &no)));
+    }
+    match answer.decision()? {
+        CardPage::Made(made) => match payment_page(&made.payment_url) {
+            Some(page) => Err(CallError::Asked { page: Some(page) }),
+            None => Err(CallError::Unknown { cause: "the payment URL is none".to_owned() }),
+        },
+        CardPage::NotMade => {
+            let text = "success false".to_owned();
+            Err(not_made(job, asked::refused_in_a_word(connector, NOT_MADE, text)))
+        }
     }
 }
 
-/// The payments that were told.
+/// A no is one, unless it was said to the same payment once more, of which the first may have its page,
+/// or somebody tells of a payment on it.
+fn not_made(job: &Job, refusal: Refusal) -> CallError {
+    if !transactions(job).is_empty() {
+        return CallError::Asked { page: None };
+    }
+    if may_be_out(job) {
+        let cause = refusal.own_code.unwrap_or(refusal.code);
+        return CallError::Unknown { cause: format!("asked once more it answered {cause}") };
+    }
+    CallError::Refused { refusal }
+}
+
+/// The payments that were told: as such, or in a word of no document together with a transaction.
 pub(super) fn transactions(job: &Job) -> Vec<Told<'_>> {
-    asked::transactions(job, CARD_FACT, CARD_PAID)
+    asked::transactions(job, |fact| {
+        let told = fact.status != CARD_NOT_PAID && !fact.external_id.is_empty();
+        told && is_notification(job, fact, CARD_FACT)
+    })
 }
 
 /// Confirms a payment that was told; without one, has the page made again while we have none.
@@ -53,9 +82,7 @@ pub(super) async fn look_up(
     match next(directory, job, &told) {
         Ask::About(id) => {
             let answer = query(exchange, connector, job, attempt, id).await?;
-            // Another one that was told may still have been paid.
-            let is_open = matches!(answer, LookUp::Refused(_)) && told.len() > 1;
-            Ok(if is_open { LookUp::Unclear } else { answer })
+            Ok(asked::unless_another(&told, answer))
         }
         Ask::Nothing => Ok(LookUp::Asked { page: None }),
         Ask::NotAnyMore => Ok(LookUp::Unsupported),
@@ -74,19 +101,22 @@ async fn query(
     let request = Request::get(connector, &format!("api/transactions/{transaction_id}"));
     let request = request.raw_key(connector.secret.as_ref()).accepts_json();
     let answer = exchange.send(request, attempt).await?;
+    let unvouched = |why: &str| LookUp::Unvouched {
+        cause: format!("Transaction Query does not vouch for it: {why}"),
+    };
     if answer.status == 404 {
-        return Ok(LookUp::Unclear);
+        return Ok(unvouched("it does not know the transaction"));
     }
     let transaction: CardTransaction = answer.decision()?;
-    let is_ours = transaction.is_of(&job.purchase.order, account, transaction_id).is_ok();
+    if let Err(differs) = transaction.is_of(&job.purchase.order, account, transaction_id) {
+        return Ok(unvouched(&format!("its {differs}")));
+    }
     Ok(match transaction.status {
-        PurchaseStatus::Success if is_ours => LookUp::Done(BankReply::charged(transaction_id)),
-        PurchaseStatus::Failed if is_ours => {
+        PurchaseStatus::Success => LookUp::Done(BankReply::charged(transaction_id)),
+        PurchaseStatus::Failed => {
             LookUp::Refused(refusal(connector, CARD_NOT_PAID, codes::UNKNOWN))
         }
-        PurchaseStatus::Success | PurchaseStatus::Failed | PurchaseStatus::Pending => {
-            LookUp::Unclear
-        }
+        PurchaseStatus::Pending => unvouched("its status is PENDING"),
     })
 }
 
@@ -98,7 +128,7 @@ pub(super) fn read_fact(
     fact: &Fact,
 ) -> Option<Learnt<BankReply>> {
     let not_paid = is_notification(job, fact, CARD_FACT) && fact.status == CARD_NOT_PAID;
-    if !not_paid || !told(job, CARD_FACT, CARD_PAID).is_empty() {
+    if !not_paid || !transactions(job).is_empty() {
         return None;
     }
     Some(Learnt::Refused(refusal(connector, CARD_NOT_PAID, codes::UNKNOWN)))

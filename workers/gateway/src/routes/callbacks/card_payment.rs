@@ -5,7 +5,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use fleet_contracts::openapi::{Document, Operation, Parameter};
-use fleet_contracts::{CARD_FACT, CardCompletion};
+use fleet_contracts::{CARD_FACT, CardTold};
 use fleet_domain::{NewFact, Private, told_by};
 use serde_json::{Value, json};
 
@@ -21,24 +21,30 @@ pub(crate) fn describe(document: &mut Document) -> Operation {
     )
     .about(
         "A success is one only with a `transaction_id`, and is believed once Transaction Query \
-             there agrees. Values may stand in quotation marks. The same again changes nothing.",
+             there agrees. Any other `status` or `type` is kept as it was told, and its \
+             `transaction_id` is asked about. Values may stand in quotation marks. The same again \
+             changes nothing.",
     )
     .tag("callbacks")
     .parameters([
         Parameter::path("connector", "the funding source's name"),
-        Parameter::query("type", true, json!({ "enum": ["cardpayment"] })),
-        Parameter::query("status", true, json!({ "enum": ["success", "failed"] })),
+        Parameter::query("type", false, any("`cardpayment`, or another")),
+        Parameter::query("status", false, any("`success`, `failed`, or another")),
         Parameter::query("order_info", true, word(1, "our reference")),
         Parameter::query("message", false, json!({ "type": "string", "maxLength": 256 })),
-        Parameter::query("transaction_id", false, word(0, "theirs; only a success has one")),
+        Parameter::query("transaction_id", false, word(0, "theirs; a failed payment has none")),
     ])
     .empty(200, "stored");
     let problems = [
-        Problem::of_field("status", "must be success or failed"),
+        Problem::of_field("order_info", "must have 1 to 64 characters"),
         Problem::NotFound,
         Problem::Unavailable,
     ];
     fails(operation, document, &problems)
+}
+
+fn any(description: &str) -> Value {
+    json!({ "type": "string", "description": description })
 }
 
 fn word(least: u32, description: &str) -> Value {
@@ -56,7 +62,7 @@ pub(crate) async fn completion(
     let connector = teller(&directory, name, |connector| connector.account.is_some())?;
     let _place = gateway.requests.try_acquire().map_err(|_none_left| Problem::Unavailable)?;
     let query = query.unwrap_or_default();
-    let told = CardCompletion::from_query(&query)?;
+    let told = CardTold::from_query(&query)?;
     let source = told_by(CARD_FACT, &connector.name);
     let part = funded_by(&told.order_info);
     let purchase = told_of(&gateway, &source, part).await?;
@@ -64,7 +70,7 @@ pub(crate) async fn completion(
         source,
         kind: CARD_FACT.to_owned(),
         task: part.filter(|_part| purchase.is_some()),
-        status: told.status().to_owned(),
+        status: told.word,
         reference: told.order_info,
         external_id: told.transaction_id.unwrap_or_default(),
         // Its other words are for people.

@@ -57,7 +57,7 @@ pub(crate) async fn notification(
     let connector = teller(&directory, name, |connector| connector.mo.is_some())?;
     let _place = gateway.requests.try_acquire().map_err(|_none_left| Problem::Unavailable)?;
     let body = whole(body)?;
-    let told = MoNotification::from_bytes(&body)?;
+    let told = MoNotification::from_bytes(&body, connector.mo.as_ref())?;
     let source = told_by(MO_FACT, &connector.name);
     let fact = NewFact {
         task: task_of(&gateway, connector, &source, &told).await?,
@@ -79,11 +79,11 @@ async fn task_of(
     source: &str,
     told: &MoNotification,
 ) -> Result<Option<TaskKey>, Problem> {
-    let Some(mo) = &connector.mo else { return Ok(None) };
     let part = funded_by(&told.correlator);
     let found = told_of(gateway, source, part).await?;
     let Some(purchase) = found else { return Ok(None) };
-    if let Err(differs) = told.is_about(&purchase.order, mo) {
+    let Some(mo) = connector.mo_account(&purchase.order) else { return Ok(None) };
+    if let Err(differs) = told.is_about(&purchase.order, &mo) {
         tracing::warn!(
             connector = connector.name,
             purchase = %purchase.order.id,

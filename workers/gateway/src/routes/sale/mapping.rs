@@ -36,7 +36,7 @@ pub(crate) fn describe(document: &mut Document) -> Operation {
     let operation = Operation::new("saleNotification", "Sale card mapping (Billblend)")
         .about(
             "From the card gateway, once a sale is approved: until we have asked for its status and \
-             were told so, 503. One card a sale, and one consumer's. The same again changes nothing.",
+             were told so, 503. One card a sale, and one consumer's. A card that is told again pays again.",
         )
         .tag("device sales")
         .body(body)
@@ -82,7 +82,7 @@ pub(crate) async fn notification(
     let signing = Signing::of(&directory, sale)?;
     check_paid(&gateway, &signing.sale, &told.session.token).await?;
     match gateway.store.keep_card(&signing.sale, card, bin).await? {
-        CardKept::Kept | CardKept::Same => {}
+        CardKept::Kept => {}
         CardKept::OtherCard | CardKept::OtherConsumer => {
             return Err(SaleProblem::Refused(ANOTHER_CARD));
         }

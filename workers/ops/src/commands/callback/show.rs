@@ -15,14 +15,13 @@ pub(super) async fn run(id: i64, store: &Store, output: Output) -> Result<(), Fa
     let found = found.ok_or_else(|| no_callback(id))?;
     let told = Told::read(&found);
     let (directory, _secrets) = store.load_directory_partly().await?;
-    let connector = directory.connectors.get(found.fact.connector());
     let paid_for = match told.transaction() {
         Some(transaction) => store.paid_for(found.fact.connector(), transaction).await?,
         None => None,
     };
     let mut candidates = Vec::new();
     for candidate in store.candidates(&told.ask(&found.fact)).await? {
-        let why_not = told.why_not(&found.fact, connector, &candidate);
+        let why_not = told.why_not(&found.fact, &directory, &candidate);
         candidates.push(candidate_json(&told, &candidate, &why_not));
     }
     let value = json!({

@@ -1,10 +1,10 @@
 //! What a callback tells, read by its type, and what makes a purchase fit it or not.
 
 use fleet_contracts::{
-    CARD_FACT, CardCompletion, MO_FACT, MoNotification, REFERENCE_CHARS_MAX, SALE_FACT,
-    SaleCallback, VendReply, plain,
+    CARD_FACT, CardTold, MO_FACT, MoNotification, REFERENCE_CHARS_MAX, SALE_FACT, SaleCallback,
+    VendReply, plain,
 };
-use fleet_domain::{Connector, Order, PurchaseId, masked};
+use fleet_domain::{Directory, Order, PurchaseId, masked};
 use fleet_store::{Candidate, CandidateAsk, FactView, UnmatchedFact};
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ pub(super) enum Told {
     /// An operator's SMS charge.
     Mo(Box<MoNotification>),
     /// A card payment's end.
-    Card(CardCompletion),
+    Card(CardTold),
     /// A device sale's end.
     Sale(SaleCallback),
     /// A supplier's confirmation.
@@ -27,10 +27,10 @@ impl Told {
         let Some(body) = &one.body else { return Self::Unreadable };
         let text = body.expose();
         let read = match one.fact.fact_type.as_str() {
-            MO_FACT => MoNotification::from_bytes(text.as_bytes())
+            MO_FACT => MoNotification::from_bytes(text.as_bytes(), None)
                 .ok()
                 .map(|told| Self::Mo(Box::new(told))),
-            CARD_FACT => CardCompletion::from_query(text).ok().map(Self::Card),
+            CARD_FACT => CardTold::from_query(text).ok().map(Self::Card),
             SALE_FACT => SaleCallback::from_query(text).ok().map(Self::Sale),
             "vend" => VendReply::from_bytes(text.as_bytes()).ok().map(Self::Vend),
             _ => None,
@@ -69,7 +69,7 @@ impl Told {
                 "timestamp": told.timestamp, "has_pin": !told.pin.expose().is_empty(),
             }),
             Self::Card(told) => json!({
-                "status": told.status(), "order_info": reference(&told.order_info),
+                "status": told.word, "order_info": reference(&told.order_info),
                 "transaction_id": told.transaction_id,
             }),
             Self::Sale(told) => json!({
@@ -111,7 +111,7 @@ impl Told {
     pub(super) fn why_not(
         &self,
         fact: &FactView,
-        connector: Option<&Connector>,
+        directory: &Directory,
         candidate: &Candidate,
     ) -> String {
         let order = &candidate.purchase.order;
@@ -121,7 +121,7 @@ impl Told {
             return format!("it is at {at}, not at {}", fact.connector());
         }
         match self {
-            Self::Mo(told) => mo_differs(told, connector, candidate),
+            Self::Mo(told) => mo_differs(told, directory, fact.connector(), candidate),
             Self::Vend(_) => "the reference is none of its vend references".to_owned(),
             Self::Sale(told) if !told.is_of(order.reserved()) => "its amount differs".to_owned(),
             Self::Card(_) | Self::Sale(_) => {
@@ -135,16 +135,18 @@ impl Told {
 /// What differs besides the correlator, which a buyer's other purchases never have.
 fn mo_differs(
     told: &MoNotification,
-    connector: Option<&Connector>,
+    directory: &Directory,
+    connector: &str,
     candidate: &Candidate,
 ) -> String {
-    let Some(mo) = connector.and_then(|connector| connector.mo.as_ref()) else {
+    let order = &candidate.purchase.order;
+    let connector = directory.connectors.get(connector);
+    let Some(mo) = connector.and_then(|found| found.mo_account(order)) else {
         return "its connector has no [connector.mo] any more".to_owned();
     };
-    let order = &candidate.purchase.order;
     let mut alike = told.clone();
     alike.correlator = order.id.to_string();
-    let other = alike.is_about(order, mo).err().map(|differs| differs.field);
+    let other = alike.is_about(order, &mo).err().map(|differs| differs.field);
     let named = match (candidate.by_reference, told.correlator.is_empty(), other) {
         (true, _, None) => return "nothing differs".to_owned(),
         (true, _, Some(field)) => return format!("its {field} differs"),

@@ -60,6 +60,7 @@ fn to_json(directory: &Directory, view: &PurchaseView, is_confirmed: bool) -> Va
         "status": view.purchase.status().name(), "created_at": progress.created_at,
         "start_by": order.start_by,
         "reserve": { "state": progress.reserve, "code": progress.reserve_code,
+            "word": progress.reserve_word,
             "reservation": view.purchase.reservation(),
             "hold_expires_at": progress.hold_expires_at },
         "dispense": { "state": progress.dispense, "code": progress.dispense_code,
