@@ -11,7 +11,7 @@ use fleet_contracts::{FromTold, codes, read_told};
 use fleet_domain::{Authentication, Connector, Private};
 use fleet_engine::{Attempt, CallError, Refusal, mark_sent};
 use fleet_outbound::{
-    AddressPolicy, Body, Call, Carry, Credentials, Identity, Method, Reuse, SendError,
+    AddressPolicy, Body, Call, Carry, Counts, Credentials, Identity, Method, Reuse, SendError,
 };
 use secrecy::SecretString;
 use serde::Serialize;
@@ -33,6 +33,7 @@ pub struct Request {
     headers: Vec<(&'static str, SecretString)>,
     credentials: Credentials,
     to: Receiver,
+    counts: Counts,
 }
 
 /// Whose endpoint a request goes to.
@@ -82,7 +83,22 @@ impl Request {
 
     fn new(method: Method, url: String, to: Receiver) -> Self {
         let (headers, credentials) = (Vec::new(), Credentials::None);
-        Self { method, url, body: Body::Empty, headers, credentials, to }
+        let counts = Counts::Whole;
+        Self { method, url, body: Body::Empty, headers, credentials, to, counts }
+    }
+
+    /// Its answer is the status alone, whatever becomes of the body.
+    #[must_use]
+    pub const fn told_by_status(mut self) -> Self {
+        self.counts = Counts::Status;
+        self
+    }
+
+    /// Its answer is the status, and the body of a 2xx.
+    #[must_use]
+    pub const fn told_by_success(mut self) -> Self {
+        self.counts = Counts::BodyOfSuccess;
+        self
     }
 
     /// A query; texts are escaped.
@@ -206,10 +222,10 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The body, unless it is no text.
+    /// The body, as it came.
     #[must_use]
-    pub fn text(&self) -> Option<&str> {
-        std::str::from_utf8(&self.body).ok()
+    pub fn body(&self) -> &[u8] {
+        &self.body
     }
 
     /// A 4xx says that the other side looked at the request and did nothing. Not so 408 and 429: it did
@@ -292,6 +308,7 @@ impl Exchange {
                 Receiver::Connector { .. } => Reuse::Fresh,
             },
             policy,
+            counts: request.counts,
         };
         match self.carrier.carry(call, mark_sent).await {
             Ok(reply) => Ok(Answer {

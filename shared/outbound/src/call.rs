@@ -29,6 +29,8 @@ pub struct Call {
     pub reuse: Reuse,
     /// Where the request may go.
     pub policy: AddressPolicy,
+    /// What of the reply counts.
+    pub counts: Counts,
 }
 
 /// An HTTP method.
@@ -62,14 +64,25 @@ pub enum Reuse {
     Pooled,
 }
 
-/// A complete reply, whatever its status.
+/// What of a reply counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counts {
+    /// Status and body: a reply whose body breaks off is none.
+    Whole,
+    /// The status, and of a 2xx the body too.
+    BodyOfSuccess,
+    /// The status alone: whatever becomes of the body changes nothing, and it is not kept.
+    Status,
+}
+
+/// A reply, whatever its status.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
     /// How long the other side asks us to wait; a day at most.
     pub retry_after: Option<Duration>,
-    /// The body, as it came.
+    /// The body, as it came; empty where the status alone counts.
     pub body: Vec<u8>,
 }
 
@@ -80,6 +93,7 @@ impl fmt::Debug for Call {
             .field("body", &self.body)
             .field("reuse", &self.reuse)
             .field("policy", &self.policy)
+            .field("counts", &self.counts)
             .finish_non_exhaustive()
     }
 }

@@ -22,6 +22,9 @@ const IDLE_MAX: usize = 32;
 /// (5 s), because a request that meets a closing connection has an unknown outcome.
 const IDLE_SECONDS_MAX: u64 = 4;
 
+/// Header lines of a reply at most. The transport makes room for all of them with each reply.
+const HEADERS_MAX: usize = 1_024;
+
 /// What clients differ in. A certificate counts by its owner: a new one takes the place of the old.
 type Key = (Rule, Reuse, Option<String>);
 
@@ -84,6 +87,12 @@ fn build(rule: &Rule, reuse: Reuse, identity: Option<&Identity>) -> Result<Clien
         .user_agent("purchase-fleet")
         .default_headers(headers)
         .http1_only()
+        // Money or goods may be out: a reply counts by its status and its body, whatever else stands
+        // among its headers.
+        .http1_ignore_invalid_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_max_headers(HEADERS_MAX)
         .pool_max_idle_per_host(idle_max)
         .pool_idle_timeout(Duration::from_secs(IDLE_SECONDS_MAX))
         .redirect(redirect::Policy::none())

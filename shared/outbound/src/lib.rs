@@ -20,7 +20,7 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
-pub use call::{Body, Call, Method, Reply, Reuse};
+pub use call::{Body, Call, Counts, Method, Reply, Reuse};
 pub use cause::{Cause, SendError, SetupError};
 pub use credentials::{Credentials, Identity, is_header};
 pub use fleet_domain::{AddressPolicy, Blocked};

@@ -11,16 +11,19 @@ use fleet_domain::Rule;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::multipart::Form;
 use reqwest::{Client, Request, RequestBuilder, Response};
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 
 use crate::clients::Clients;
 use crate::credentials::header;
 use crate::handover::{HANDOVER, Handover};
 use crate::retry_after::retry_after;
-use crate::{Body, Call, Cause, Method, Reply, Reuse, SendError, SetupError};
+use crate::{Body, Call, Cause, Counts, Method, Reply, Reuse, SendError, SetupError};
 
 /// A longer body makes the reply unreadable.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// How long a body that does not count is waited for, so that its connection can be used again.
+const UNCOUNTED_BODY: Duration = Duration::from_millis(250);
 /// Finding the address, connecting and TLS together take no longer.
 pub const CONNECT_SECONDS_MAX: u64 = 5;
 
@@ -70,7 +73,7 @@ impl Outbound {
         call: Call,
         first_byte: impl FnOnce(Instant),
     ) -> Result<Reply, SendError> {
-        let Call { deadline, send_before, reuse, .. } = call;
+        let Call { deadline, send_before, reuse, counts, .. } = call;
         let (client, request) = self.prepare(call).map_err(|cause| SendError::NotSent { cause })?;
 
         let now = Instant::now();
@@ -79,17 +82,16 @@ impl Outbound {
         }
         let longest = now.checked_add(Duration::from_secs(CONNECT_SECONDS_MAX)).unwrap_or(now);
         let handover = Handover::new(longest.min(send_before).min(deadline));
-        let exchange = HANDOVER.scope(Arc::clone(&handover), exchange(client, request));
-        let ended = timeout_at(deadline, Box::pin(exchange)).await;
+        let exchange = exchange(client, request, deadline, counts);
+        let ended = HANDOVER.scope(Arc::clone(&handover), Box::pin(exchange)).await;
         // Without a connection of its own it left over one that was open before.
         let left_at = handover.connected().unwrap_or(now);
         let failure = match ended {
-            Ok(Ok(reply)) => {
+            Ok(reply) => {
                 first_byte(left_at);
                 return Ok(reply);
             }
-            Ok(Err(failure)) => failure,
-            Err(_elapsed) => Failure { cause: Cause::Deadline, unconnected: false },
+            Err(failure) => failure,
         };
         let not_sent = match reuse {
             Reuse::Fresh => handover.connected().is_none(),
@@ -142,11 +144,35 @@ impl From<reqwest::Error> for Failure {
     }
 }
 
-async fn exchange(client: Client, request: Request) -> Result<Reply, Failure> {
-    let mut response = client.execute(request).await?;
+impl From<Elapsed> for Failure {
+    fn from(_: Elapsed) -> Self {
+        Self { cause: Cause::Deadline, unconnected: false }
+    }
+}
+
+async fn exchange(
+    client: Client,
+    request: Request,
+    deadline: Instant,
+    counts: Counts,
+) -> Result<Reply, Failure> {
+    let mut response = timeout_at(deadline, client.execute(request)).await??;
     let status = response.status().as_u16();
     let retry_after = retry_after(response.headers(), Utc::now());
-    let body = read(&mut response).await?;
+    let is_body_needed = match counts {
+        Counts::Whole => true,
+        Counts::BodyOfSuccess => response.status().is_success(),
+        Counts::Status => false,
+    };
+    let body = if is_body_needed {
+        timeout_at(deadline, read(&mut response)).await??
+    } else {
+        let now = Instant::now();
+        let soon = now.checked_add(UNCOUNTED_BODY).unwrap_or(now).min(deadline);
+        // Cut off, too long or never ended: the status stands.
+        drop(timeout_at(soon, read(&mut response)).await);
+        Vec::new()
+    };
     Ok(Reply { status, retry_after, body })
 }
 

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
-use crate::{AddressPolicy, Body, Call, Credentials, Method, Outbound, Reuse, SendError};
+use crate::{AddressPolicy, Body, Call, Counts, Credentials, Method, Outbound, Reuse, SendError};
 
 /// The helper of the fleets' tests, which depends on this crate.
 #[path = "../../testkit/src/certificates.rs"]
@@ -47,6 +47,7 @@ fn post(url: String) -> Call {
         send_before: end,
         reuse: Reuse::Fresh,
         policy: AddressPolicy::trusted(),
+        counts: Counts::Whole,
     }
 }
 

@@ -116,11 +116,11 @@ impl FrozenIpn {
 
 /// Whether a 2xx answer's body acknowledges an IPN: `Success` in any case, bare or as a JSON string.
 #[must_use]
-pub fn acknowledges_ipn(body: &str) -> bool {
-    let trimmed = |text: &str| crate::text_of(text.as_bytes());
-    let body = trimmed(body);
+pub fn acknowledges_ipn(body: &[u8]) -> bool {
+    let body = crate::text_of(body);
     let inner: Option<String> = serde_json::from_str(&body).ok();
-    trimmed(&inner.unwrap_or(body)).eq_ignore_ascii_case("success")
+    let word = inner.map_or(body, |inner| crate::text_of(inner.as_bytes()));
+    word.eq_ignore_ascii_case("success")
 }
 
 /// The reply of Transaction Query: the IPN's fields and the status.
@@ -226,9 +226,15 @@ mod tests {
 
     #[test]
     fn success_acknowledges_in_any_case_bare_or_as_a_json_string() {
-        for yes in ["Success", "success", " SUCCESS\r\n", "\"Success\"", " \"success\" \n"] {
-            assert!(acknowledges_ipn(yes), "{yes:?}");
+        let marked =
+            ["\u{feff}Success", "\u{feff}\"success\"", "\"\u{feff}Success\"", "\u{200b}Success"];
+        let plain = ["Success", "success", " SUCCESS\r\n", "\"Success\"", " \"success\" \n"];
+        for yes in plain.into_iter().chain(marked) {
+            assert!(acknowledges_ipn(yes.as_bytes()), "{yes:?}");
         }
+        let utf16: Vec<u8> = "\u{feff}Success".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert!(acknowledges_ipn(&utf16));
+        assert!(!acknowledges_ipn(b"Success\xff"), "another word");
         for no in [
             "",
             "Fail",
@@ -241,7 +247,7 @@ mod tests {
             "0",
             "\"\"Success\"\"",
         ] {
-            assert!(!acknowledges_ipn(no), "{no:?}");
+            assert!(!acknowledges_ipn(no.as_bytes()), "{no:?}");
         }
     }
 }

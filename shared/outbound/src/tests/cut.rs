@@ -115,3 +115,71 @@ async fn a_request_that_wants_a_connection_of_its_own_never_finds_an_open_one() 
         assert_eq!(closed.unwrap().unwrap(), 0);
     }
 }
+
+/// What stands among a reply's headers and is none.
+#[tokio::test]
+async fn a_line_that_is_no_header_is_left_out_and_the_others_count() {
+    let (outbound, server) = (outbound(), Server::start().await);
+    for line in [
+        "X Powered By: PHP",
+        "PHP Warning: a line of a log",
+        "Deprecated",
+        "Set-Cookie: a=\u{1}b",
+        "X-Cache : miss",
+        "X-Note: one\r\n two",
+        ": nothing",
+        &"X-Trace: 1\r\n".repeat(1_000),
+    ] {
+        let reply = format!(
+            "HTTP/1.1 200 OK\r\n{}\r\nretry-after: 7\r\ncontent-length: 8\r\n\r\n{{\"a\":12}}",
+            line.trim_end()
+        );
+        let (sent, _request) =
+            tokio::join!(outbound.send(post(server.url())), server.answer(reply.as_bytes()));
+        let reply = sent.unwrap();
+        assert_eq!((reply.status, &reply.body[..]), (200, &br#"{"a":12}"#[..]), "{line}");
+        assert_eq!(reply.retry_after, Some(Duration::from_secs(7)), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn where_the_status_alone_counts_a_body_may_be_cut_anywhere_and_never_end() {
+    let (outbound, server) = (outbound(), Server::start().await);
+    let head = OK.split("\r\n\r\n").next().unwrap().len() + 4;
+    for (counts, status, is_told) in [
+        (Counts::Status, 200, true),
+        (Counts::Status, 500, true),
+        (Counts::BodyOfSuccess, 410, true),
+        (Counts::BodyOfSuccess, 200, false),
+        (Counts::Whole, 410, false),
+    ] {
+        let text = OK.replace("200 OK", &format!("{status} Told"));
+        let more = text.len() - OK.len();
+        for bytes in [head + more, text.len() - 1] {
+            let call = Call { counts, ..post(server.url()) };
+            let (sent, _request) =
+                tokio::join!(outbound.send(call), server.answer(&text.as_bytes()[..bytes]));
+            assert_eq!(
+                sent.is_ok_and(|reply| reply.status == status),
+                is_told,
+                "{counts:?} {status}"
+            );
+        }
+    }
+    // Before the head is whole there is no status.
+    let call = Call { counts: Counts::Status, ..post(server.url()) };
+    let (sent, _request) = tokio::join!(
+        outbound.send(call),
+        server.answer(OK.as_bytes()[..head].split_last().unwrap().1)
+    );
+    assert!(unknown(&sent), "{sent:?}");
+    let open = async {
+        let mut stream = server.accept().await;
+        read_request(&mut stream).await;
+        stream.write_all(&OK.as_bytes()[..head]).await.unwrap();
+        stream
+    };
+    let call = Call { counts: Counts::Status, ..post(server.url()) };
+    let (sent, _stream) = tokio::join!(outbound.send(call), open);
+    assert_eq!(sent.unwrap().status, 200);
+}

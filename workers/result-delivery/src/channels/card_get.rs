@@ -14,6 +14,7 @@ pub(super) async fn send(
     attempt: Attempt,
 ) -> Result<Acknowledged, CallError> {
     let request = Request::get_of_client(url).raw_query(delivery.body.expose());
+    let request = request.told_by_status();
     let answer = exchange.send(request, attempt).await?;
     match answer.status {
         200..300 => Ok(Acknowledged(answer.status)),

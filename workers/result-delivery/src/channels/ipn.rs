@@ -17,9 +17,10 @@ pub(super) async fn send(
     attempt: Attempt,
 ) -> Result<Acknowledged, CallError> {
     let body = body(client, delivery).map_err(not_sent)?;
-    let answer = exchange.send(Request::to_client(url).body(body.into_bytes()), attempt).await?;
+    let request = Request::to_client(url).body(body.into_bytes()).told_by_success();
+    let answer = exchange.send(request, attempt).await?;
     let is_2xx = (200..300).contains(&answer.status);
-    if is_2xx && answer.text().is_some_and(acknowledges_ipn) {
+    if is_2xx && acknowledges_ipn(answer.body()) {
         return Ok(Acknowledged(answer.status));
     }
     Err(refused(&answer))

@@ -55,7 +55,8 @@ pub async fn notify(
         NotifyChannel::Sms => sms::body(reference, &message),
         NotifyChannel::Email => email::body(reference, &message),
     };
-    let answer = exchange.send(Request::post(provider, "messages").json(&body), attempt).await?;
+    let request = Request::post(provider, "messages").json(&body).told_by_status();
+    let answer = exchange.send(request, attempt).await?;
     match answer.status {
         200..300 => Ok(Acknowledged(answer.status)),
         // 401 and 403: it does not accept how we authenticate, which our row decides, not the message.

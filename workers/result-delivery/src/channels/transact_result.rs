@@ -16,7 +16,8 @@ pub(super) async fn send(
 ) -> Result<Acknowledged, CallError> {
     let request = Request::to_client(url)
         .body(delivery.body.expose().as_bytes().to_vec())
-        .signed_by(client.signature_secret.as_ref());
+        .signed_by(client.signature_secret.as_ref())
+        .told_by_status();
     let answer = exchange.send(request, attempt).await?;
     if (200..300).contains(&answer.status) {
         return Ok(Acknowledged(answer.status));

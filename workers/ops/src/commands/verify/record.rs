@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context;
-use fleet_outbound::{AddressPolicy, Body, Call, Credentials, Method, Outbound, Reuse};
+use fleet_outbound::{AddressPolicy, Body, Call, Counts, Credentials, Method, Outbound, Reuse};
 use fleet_store::{Recorded, Store, Violation};
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -95,6 +95,7 @@ async fn fetch(url: &str) -> anyhow::Result<Summary> {
         deadline,
         send_before: deadline,
         reuse: Reuse::Fresh,
+        counts: Counts::Whole,
         policy: AddressPolicy::trusted(),
     };
     let reply = Outbound::new()?.send(call).await?;
