@@ -3,14 +3,16 @@
 //! reference, an amount, a voucher) by its type. Nothing that decides is ever guessed, rounded or
 //! cleaned into something else.
 
+mod number;
+mod object;
+
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserializer as _, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
 use crate::{REFERENCE_CHARS_MAX, Rejection, plain};
 
+/// What is wrong with a field that says two things, or nothing that can be read.
+const OPEN: &str = "stands there twice, or cannot be read";
 /// Characters of a code that are kept.
 const CODE_CHARS_MAX: usize = 32;
 
@@ -58,8 +60,15 @@ pub fn text_of(body: &[u8]) -> String {
         [0, first, 0, _, ..] if *first != 0 => utf16(body, u16::from_be_bytes),
         _ => String::from_utf8_lossy(body),
     };
-    let is_around = |c: char| c == '\u{feff}' || c == '\0' || c.is_whitespace();
-    text.trim_matches(is_around).to_owned()
+    let text = text.trim_matches(is_around);
+    // A mark that somebody took for Latin-1 and wrote again.
+    text.strip_prefix("\u{ef}\u{bb}\u{bf}").unwrap_or(text).trim_matches(is_around).to_owned()
+}
+
+/// What may stand around a document and is no part of it: a mark, a blank, or a character that nobody
+/// sees.
+fn is_around(c: char) -> bool {
+    matches!(c, '\u{feff}' | '\0' | '\u{200b}'..='\u{200d}' | '\u{2060}') || c.is_whitespace()
 }
 
 fn utf16(body: &[u8], read: fn([u8; 2]) -> u16) -> Cow<'static, str> {
@@ -74,7 +83,7 @@ fn utf16(body: &[u8], read: fn([u8; 2]) -> u16) -> Cow<'static, str> {
 /// A document's fields, each as it stands there.
 pub struct Told {
     path: String,
-    fields: Vec<(String, Box<RawValue>)>,
+    fields: Vec<(String, String)>,
 }
 
 impl fmt::Debug for Told {
@@ -94,20 +103,20 @@ enum Field {
     Yes(bool),
     /// An object or an array.
     Nested(String),
-    /// It stands there twice and says two things, or is no text that can be read.
+    /// It stands there twice and says two things, or is nothing that JSON has.
     Open,
 }
 
 impl Field {
-    fn of(raw: &RawValue) -> Self {
-        let text = raw.get().trim();
-        match text.as_bytes().first() {
-            Some(b'"') => serde_json::from_str(text).map_or(Self::Open, Self::Text),
-            Some(b't') => Self::Yes(true),
-            Some(b'f') => Self::Yes(false),
-            Some(b'n') | None => Self::Absent,
-            Some(b'{' | b'[') => Self::Nested(text.to_owned()),
-            Some(_) => Self::Number(text.to_owned()),
+    fn of(raw: &str) -> Self {
+        match raw {
+            "null" => Self::Absent,
+            "true" => Self::Yes(true),
+            "false" => Self::Yes(false),
+            _ if raw.starts_with('"') => object::text(raw).map_or(Self::Open, Self::Text),
+            _ if raw.starts_with(['{', '[']) => Self::Nested(raw.to_owned()),
+            _ if number::is_one(raw) => Self::Number(raw.to_owned()),
+            _ => Self::Open,
         }
     }
 }
@@ -118,12 +127,8 @@ impl Told {
     /// # Errors
     /// [`Unreadable`] for anything else.
     pub fn from_bytes(body: &[u8]) -> Result<Self, Unreadable> {
-        let text = text_of(body);
-        let fields = fields(&text).or_else(|_error| fields(&with_controls_escaped(&text)));
-        let fields = fields.map_err(|_error| Unreadable {
-            field: "body".to_owned(),
-            problem: "is no JSON object",
-        })?;
+        let fields = object::fields(&text_of(body))
+            .ok_or_else(|| Unreadable { field: "body".to_owned(), problem: "is no JSON object" })?;
         Ok(Self { path: String::new(), fields })
     }
 
@@ -132,6 +137,10 @@ impl Told {
         let Some((_, first)) = named.next() else { return Field::Absent };
         let first = Field::of(first);
         if named.all(|(_, raw)| Field::of(raw) == first) { first } else { Field::Open }
+    }
+
+    fn missing(&self, name: &str) -> Unreadable {
+        self.problem(name, "is missing")
     }
 
     fn problem(&self, name: &str, problem: &'static str) -> Unreadable {
@@ -149,12 +158,26 @@ impl Told {
                 Err(self.problem(name, "is damaged"))
             }
             Field::Text(text) => Ok(Some(text).filter(|text| !text.is_empty())),
-            Field::Number(digits) if is_digits(&digits) => Ok(Some(digits)),
-            Field::Open => Err(self.problem(name, "stands there twice, or is no text")),
+            Field::Number(digits) if number::is_digits(&digits) => Ok(Some(digits)),
+            Field::Open => Err(self.problem(name, OPEN)),
             Field::Number(_) | Field::Yes(_) | Field::Nested(_) => {
                 Err(self.problem(name, "has the wrong type"))
             }
         }
+    }
+
+    /// A name or number that is compared with one of ours. What some write as a decimal is its digits
+    /// here, because another one than ours changes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::text`].
+    pub fn identifier(&self, name: &str) -> Result<Option<String>, Unreadable> {
+        if let Field::Number(sent) = self.field(name)
+            && let Some(digits) = number::whole(&sent)
+        {
+            return Ok(Some(digits));
+        }
+        self.text(name)
     }
 
     /// A text that decides and must be there.
@@ -162,7 +185,15 @@ impl Told {
     /// # Errors
     /// As [`Self::text`], and for a missing one.
     pub fn required(&self, name: &str) -> Result<String, Unreadable> {
-        self.text(name)?.ok_or_else(|| self.problem(name, "is missing"))
+        self.text(name)?.ok_or_else(|| self.missing(name))
+    }
+
+    /// An identifier that must be there.
+    ///
+    /// # Errors
+    /// As [`Self::identifier`], and for a missing one.
+    pub fn required_identifier(&self, name: &str) -> Result<String, Unreadable> {
+        self.identifier(name)?.ok_or_else(|| self.missing(name))
     }
 
     /// A code. What no column takes is replaced, so that it is no other code.
@@ -185,7 +216,7 @@ impl Told {
     /// a reason to lose the answer that it came in.
     #[must_use]
     pub fn reference(&self, name: &str) -> Option<String> {
-        let text = self.text(name).ok().flatten()?;
+        let text = self.identifier(name).ok().flatten()?;
         Some(plain(&text, REFERENCE_CHARS_MAX)).filter(|text| !text.is_empty())
     }
 
@@ -201,18 +232,19 @@ impl Told {
             Field::Yes(_) | Field::Nested(_) | Field::Open => String::new(),
         };
         let digits = sent.strip_prefix('-').unwrap_or(&sent);
-        let parsed = sent.parse().ok().filter(|_| is_digits(digits));
+        let parsed = sent.parse().ok().filter(|_| number::is_digits(digits));
         parsed.map(Some).ok_or_else(|| self.problem(name, "is no amount"))
     }
 
-    /// Major units as they stand there, as text or number.
+    /// Major units as they stand there, as text or number; of a number with an exponent every digit.
     ///
     /// # Errors
     /// [`Unreadable`] when it says two things.
     pub fn major(&self, name: &str) -> Result<Option<String>, Unreadable> {
         match self.field(name) {
-            Field::Text(text) | Field::Number(text) => Ok(Some(text)),
-            Field::Open => Err(self.problem(name, "stands there twice, or is no text")),
+            Field::Text(text) => Ok(Some(text)),
+            Field::Number(sent) => Ok(Some(number::decimal(&sent).unwrap_or(sent))),
+            Field::Open => Err(self.problem(name, OPEN)),
             Field::Absent | Field::Yes(_) | Field::Nested(_) => Ok(None),
         }
     }
@@ -225,12 +257,12 @@ impl Told {
         let word = match self.field(name) {
             Field::Yes(yes) => return Ok(yes),
             Field::Text(text) | Field::Number(text) => text,
-            Field::Absent => return Err(self.problem(name, "is missing")),
+            Field::Absent => return Err(self.missing(name)),
             Field::Nested(_) | Field::Open => String::new(),
         };
         match word.trim().to_ascii_lowercase().as_str() {
-            "true" | "1" => Ok(true),
-            "false" | "0" => Ok(false),
+            "true" | "yes" | "1" | "1.0" => Ok(true),
+            "false" | "no" | "0" | "0.0" => Ok(false),
             _ => Err(self.problem(name, "is neither yes nor no")),
         }
     }
@@ -254,13 +286,22 @@ impl Told {
             // PHP writes an empty object so.
             Field::Nested(text) if is_empty_list(&text) => Ok(None),
             Field::Nested(text) => {
-                let fields = fields(&text).map_err(|_error| self.problem(name, "is no object"))?;
+                let fields = object::fields(&text);
+                let fields = fields.ok_or_else(|| self.problem(name, "is no object"))?;
                 Ok(Some(Self { path: format!("{}{name}.", self.path), fields }))
             }
             Field::Text(_) | Field::Number(_) | Field::Yes(_) | Field::Open => {
                 Err(self.problem(name, "is no object"))
             }
         }
+    }
+
+    /// An object that must be there.
+    ///
+    /// # Errors
+    /// As [`Self::object`], and for a missing one.
+    pub fn required_object(&self, name: &str) -> Result<Self, Unreadable> {
+        self.object(name)?.ok_or_else(|| self.missing(name))
     }
 
     /// The names of its fields, each once.
@@ -278,71 +319,10 @@ impl Told {
         match self.field(name) {
             Field::Text(text) => Some(text.into()),
             Field::Yes(yes) => Some(yes.into()),
-            Field::Number(digits) => {
-                let number = digits.parse::<i64>().map(serde_json::Value::from);
-                let number = number.or_else(|_| digits.parse::<u64>().map(serde_json::Value::from));
-                Some(number.unwrap_or_else(|_| decimal(&digits)))
-            }
+            Field::Number(digits) => Some(number::value(&digits)),
             Field::Absent | Field::Nested(_) | Field::Open => None,
         }
     }
-}
-
-/// A number that is no integer: itself where nothing of it is lost, else its characters.
-fn decimal(digits: &str) -> serde_json::Value {
-    let number: Option<serde_json::Number> = serde_json::from_str(digits).ok();
-    let exact = number.filter(|number| number.to_string() == digits);
-    exact.map_or_else(|| digits.into(), Into::into)
-}
-
-fn is_digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// The fields of an object and nothing after it, in their order, repeated ones too.
-fn fields(text: &str) -> Result<Vec<(String, Box<RawValue>)>, serde_json::Error> {
-    struct Fields;
-
-    impl<'de> Visitor<'de> for Fields {
-        type Value = Vec<(String, Box<RawValue>)>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut fields = Vec::new();
-            while let Some(field) = map.next_entry()? {
-                fields.push(field);
-            }
-            Ok(fields)
-        }
-    }
-
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let fields = deserializer.deserialize_map(Fields)?;
-    deserializer.end()?;
-    Ok(fields)
-}
-
-/// The same with what must be escaped inside a text: some write a line break as it is. Nothing of the
-/// text is lost by that.
-fn with_controls_escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    let (mut inside, mut after_backslash) = (false, false);
-    for c in text.chars() {
-        if inside && c.is_ascii_control() && c != '\u{7f}' {
-            escaped.push_str(&format!("\\u{:04x}", u32::from(c)));
-            after_backslash = false;
-            continue;
-        }
-        if c == '"' && !after_backslash {
-            inside = !inside;
-        }
-        after_backslash = inside && c == '\\' && !after_backslash;
-        escaped.push(c);
-    }
-    escaped
 }
 
 fn is_empty_list(text: &str) -> bool {

@@ -278,10 +278,10 @@ impl FromTold for CardTransaction {
         let status = serde_json::from_value(word.into())
             .map_err(|_error| Unreadable { field: "status".to_owned(), problem })?;
         Ok(Self {
-            account_id: told.text("accountID")?.unwrap_or_default(),
-            transactionid: told.text("transactionid")?.unwrap_or_default(),
+            account_id: told.identifier("accountID")?.unwrap_or_default(),
+            transactionid: told.identifier("transactionid")?.unwrap_or_default(),
             amount: told.major("amount")?,
-            order_info: told.text("order_info")?,
+            order_info: told.identifier("order_info")?,
             status,
         })
     }

@@ -184,7 +184,7 @@ impl MoNotification {
             transaction.ok_or_else(|| Rejection::field("transaction", "is missing"))?;
         let word = plain(&transaction.required("status")?, REFERENCE_CHARS_MAX);
         let one = |told: &Told, name: &str| -> Result<String, Unreadable> {
-            Ok(plain(&told.text(name)?.unwrap_or_default(), REFERENCE_CHARS_MAX))
+            Ok(plain(&told.identifier(name)?.unwrap_or_default(), REFERENCE_CHARS_MAX))
         };
         let transaction_id = one(&transaction, "transaction_id")?;
         let (status, word) = status(is_success, word, mo);
@@ -199,10 +199,10 @@ impl MoNotification {
             transaction_id,
             pin: Private::new(transaction.words("pin")),
             timestamp: plain(&transaction.words("timestamp"), REFERENCE_CHARS_MAX),
-            merchant: told.required("merchant")?,
+            merchant: told.required_identifier("merchant")?,
             campaign: told.words("campaign"),
             environment: told.words("environment"),
-            msisdn: Private::new(kept(&told.required("msisdn")?)),
+            msisdn: Private::new(kept(&told.required_identifier("msisdn")?)),
             amount: told.major("amount")?,
             currency: told.words("currency"),
         })
@@ -289,8 +289,9 @@ pub struct ChargeCheck {
 
 impl FromTold for ChargeCheck {
     fn from_told(told: &Told) -> Result<Self, Unreadable> {
-        let text =
-            |name: &str| -> Result<String, Unreadable> { Ok(told.text(name)?.unwrap_or_default()) };
+        let text = |name: &str| -> Result<String, Unreadable> {
+            Ok(told.identifier(name)?.unwrap_or_default())
+        };
         Ok(Self {
             campaign: text("campaign")?,
             merchant: text("merchant")?,

@@ -7,7 +7,7 @@
 )]
 
 mod signature;
-mod status;
+mod told;
 
 use fleet_domain::{Money, Private};
 use schemars::JsonSchema;
@@ -97,7 +97,7 @@ pub struct InitiatedSession {
 }
 
 /// A session, as the card gateway has it.
-#[derive(Clone, Deserialize, JsonSchema)]
+#[derive(Clone, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CheckSession {
     pub access_token: String,
@@ -108,28 +108,28 @@ pub struct CheckSession {
 }
 
 /// A card by its references.
-#[derive(Clone, Deserialize, JsonSchema)]
+#[derive(Clone, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CardReference {
     pub client_card_id: String,
 }
 
 /// Which card pays.
-#[derive(Clone, Deserialize, JsonSchema)]
+#[derive(Clone, JsonSchema)]
 pub struct SourceOfFunds {
-    #[serde(default, deserialize_with = "object::optional")]
+    #[serde(default)]
     #[schemars(schema_with = "object::schema::<CardReference>")]
     pub reference: Option<CardReference>,
 }
 
 /// Check sale, from the card gateway.
-#[derive(Clone, Deserialize, JsonSchema)]
+#[derive(Clone, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(title = "Check sale, version 1")]
 pub struct CheckSale {
     pub consumer: SaleConsumer,
     pub session: CheckSession,
-    #[serde(default, deserialize_with = "object::optional")]
+    #[serde(default)]
     #[schemars(schema_with = "object::schema::<SourceOfFunds>")]
     pub source_of_funds: Option<SourceOfFunds>,
 }
@@ -188,7 +188,7 @@ pub struct CheckedConsumer {
 }
 
 /// A card mapping notification, from the card gateway.
-#[derive(Clone, Deserialize, JsonSchema)]
+#[derive(Clone, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(title = "Card mapping, version 1")]
 pub struct CardMapping {
@@ -198,7 +198,7 @@ pub struct CardMapping {
 }
 
 /// The session that it belongs to.
-#[derive(Clone, Deserialize, JsonSchema)]
+#[derive(Clone, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MappingSession {
     pub access_token: String,
@@ -206,7 +206,7 @@ pub struct MappingSession {
 }
 
 /// The card, by what may be known of it.
-#[derive(Clone, Deserialize, JsonSchema)]
+#[derive(Clone, JsonSchema)]
 pub struct SourceCard {
     /// The first digits: whose card it is, not which.
     #[serde(default)]
@@ -217,7 +217,7 @@ pub struct SourceCard {
 }
 
 /// The gateway's references of a card.
-#[derive(Clone, Deserialize, JsonSchema)]
+#[derive(Clone, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MappedReference {
     #[schemars(length(min = 1, max = 128), regex(pattern = PLAIN))]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{BankReply, CardTransaction, VendReply};
+use crate::{BankReply, CardMapping, CardTransaction, CheckSale, VendReply};
 
 fn vend(body: &str) -> Result<VendReply, Unreadable> {
     read_told(body.as_bytes())
@@ -65,6 +65,8 @@ fn marks_and_blanks_around_a_document_and_other_encodings_are_read() {
     // A line break that should have been escaped stays in the voucher.
     let reply = vend("{\"responseCode\":\"0000\",\"token\":\"11\\\\\n\n22\"}").unwrap();
     assert_eq!(reply.token.as_deref(), Some("11\\\n\n22"));
+    let reply = vend("\u{ef}\u{bb}\u{bf}{\"responseCode\":\"0000\"}").unwrap();
+    assert_eq!(reply.response_code, "0000", "a mark that was written twice");
     for none in ["", "[]", "null", "\"0000\"", "{", "{} {}", "<html>", "\u{feff}"] {
         assert!(vend(none).is_err(), "{none}");
     }
@@ -135,4 +137,85 @@ fn an_odd_amount_is_left_out_and_the_goods_are_out_all_the_same() {
 fn an_error_names_the_field_and_never_its_value() {
     let error = vend(r#"{"responseCode":"0000","token":["4111111111111111"]}"#).unwrap_err();
     assert_eq!(error.to_string(), "the reply is unreadable: token has the wrong type");
+}
+
+#[test]
+fn a_field_that_is_no_json_costs_nothing_but_itself() {
+    let odd = [
+        "NaN",
+        "-Infinity",
+        "undefined",
+        "007",
+        "'a'",
+        r#""\x41""#,
+        "1.2.3",
+        ".5",
+        r#"[{"a":"}"}]"#,
+    ];
+    for odd in odd {
+        let body = format!(r#"{{"responseMessage":{odd},"responseCode":"0000","more":{odd},}}"#);
+        assert_eq!(vend(&body).unwrap().response_code, "0000", "{odd}");
+        let body = format!(r#"{{"responseCode":"0000","token":{odd}}}"#);
+        let told = vend(&body);
+        assert_eq!(
+            told.as_ref().ok().map(|reply| reply.token.as_deref()),
+            match odd {
+                // Its digits, and every one of them.
+                "007" => Some(Some("007")),
+                _ => None,
+            }
+        );
+    }
+    assert_eq!(vend(r#"{"responseCode":0000}"#).unwrap().response_code, "0000");
+    // How the object is put together is never guessed.
+    for torn in [
+        r#"{"responseCode":"0000""#,
+        r#"{"responseCode":"0000"}}"#,
+        r#"{"responseCode":"0000","responseMessage":"said "hi""}"#,
+        r#"{"responseMessage":[},"responseCode":"0000"}"#,
+        r#"{"responseMessage":{"a":1,"responseCode":"0000"}"#,
+        r#"{"responseCode" "0000"}"#,
+        r#"{"a":,"responseCode":"0000"}"#,
+        r#"{,"responseCode":"0000"}"#,
+        r#"{responseCode:"0000"}"#,
+        r#"{"responseCode":"0000"} {"responseCode":"2213"}"#,
+        r#"{"responseMessage":"a,"responseCode":"0000"}"#,
+    ] {
+        assert!(vend(torn).is_err(), "{torn}");
+    }
+    // What stands in an inner object or a text is no field of this one.
+    let body = r#"{"responseMessage":{"responseCode":"0000"},"more":"\"responseCode\":\"0000\""}"#;
+    assert_eq!(vend(body).unwrap_err().field, "responseCode");
+}
+
+#[test]
+fn a_sales_check_and_its_card_are_read_as_leniently_and_hold_no_card_all_the_same() {
+    let told = |card: &str| {
+        let session = r#""session":{"accessToken":"a","token":12,"nonce":"n","signature":"s"}"#;
+        let consumer = r#""consumer":{"device":{"serialNumber":4711},"email":null}"#;
+        format!("\u{feff}{{{consumer},{session},\"sourceCard\":{card},\"sourceOfFunds\":null}}")
+    };
+    let body =
+        told(r#"{"bin":519364,"reference":{"serverCardId":77,"uniqueReferenceCardId":null}}"#);
+    let mapping = CardMapping::from_bytes(body.as_bytes()).unwrap();
+    let card = &mapping.source_card;
+    assert_eq!((card.bin.as_str(), card.reference.server_card_id.as_str()), ("519364", "77"));
+    assert_eq!(mapping.session.token, "12");
+    let check = CheckSale::from_bytes(body.as_bytes()).unwrap();
+    assert_eq!(
+        (check.consumer.device.serial_number.as_str(), check.client_card_id()),
+        ("4711", None)
+    );
+    for (card, field) in [
+        (r#"{"reference":{"serverCardId":null}}"#, "sourceCard.reference.serverCardId"),
+        (r#"{"reference":[]}"#, "sourceCard.reference"),
+        (r#"{"cardNumber":"1","reference":{"serverCardId":"7"}}"#, "sourceCard.cardNumber"),
+        (
+            r#"{"reference":{"serverCardId":"7","serverCardId":"8"}}"#,
+            "sourceCard.reference.serverCardId",
+        ),
+    ] {
+        let refused = CardMapping::from_bytes(told(card).as_bytes()).map(|_| ()).unwrap_err();
+        assert_eq!(refused.field.as_deref(), Some(field));
+    }
 }

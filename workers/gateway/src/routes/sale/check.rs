@@ -10,7 +10,7 @@ use fleet_boot::Peer;
 use fleet_contracts::openapi::{Content, Document, Operation, Parameter};
 use fleet_contracts::{
     CheckReply, CheckSale, CheckedConsumer, CheckedFunds, CheckedReference, Rejection,
-    SALE_CHECKED, SaleTransaction, read_body, same_signature,
+    SALE_CHECKED, SaleTransaction, same_signature,
 };
 use fleet_domain::{Purchase, PurchaseId, PurchaseStatus, ReserveState};
 use fleet_store::{ConsumerCard, DeviceSale, SaleSession};
@@ -69,7 +69,7 @@ pub(crate) async fn check(
 ) -> Result<Json<CheckReply>, SaleProblem> {
     let _place = gateway.requests.try_acquire().map_err(|_none_left| SaleProblem::Unavailable)?;
     let body = whole(body)?;
-    let asked: CheckSale = read_body(&body)?;
+    let asked = CheckSale::from_bytes(&body)?;
     check_text("session.token", &asked.session.token, 1, 128)?;
     let id = invoice.ok().and_then(|Path(id)| id.parse::<PurchaseId>().ok());
     let id = id.ok_or(SaleProblem::NotFound)?;

@@ -9,7 +9,7 @@ use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use fleet_boot::Peer;
 use fleet_contracts::openapi::{Content, Document, Operation};
-use fleet_contracts::{CardMapping, MappingReply, Rejection, SALE_MAPPED, read_body};
+use fleet_contracts::{CardMapping, MappingReply, Rejection, SALE_MAPPED};
 use fleet_domain::ReserveState;
 use fleet_store::{CardKept, DeviceSale};
 use serde_json::json;
@@ -64,7 +64,7 @@ pub(crate) async fn notification(
 ) -> Result<Json<MappingReply>, SaleProblem> {
     let _place = gateway.requests.try_acquire().map_err(|_none_left| SaleProblem::Unavailable)?;
     let body = whole(body)?;
-    let told: CardMapping = read_body(&body)?;
+    let told = CardMapping::from_bytes(&body)?;
     let (bin, card) = (&told.source_card.bin, &told.source_card.reference.server_card_id);
     check_text("sourceCard.reference.serverCardId", card, 1, 128)?;
     if bin.len() > 8 || !bin.bytes().all(|byte| byte.is_ascii_digit()) {
