@@ -1,8 +1,8 @@
 //! Device sale: an app pays at the card gateway, which asks us, tells us, and can be asked itself.
 
-mod callbacks;
+pub(crate) mod callbacks;
 mod callers;
-mod cards;
+pub(crate) mod cards;
 mod money;
 pub(crate) mod refused;
 mod validated;
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::unknown::impatient;
 
-const SERIAL: &str = "SN-0001";
+pub(crate) const SERIAL: &str = "SN-0001";
 /// What the sample's card gateway signs its calls with.
 const CALLER_HEADER: &str = "X-Sample-Signature";
 const CALLER_SECRET: &str = "sample-caller-secret";

@@ -1,6 +1,6 @@
 //! The same purchase again: one purchase and one effect, whichever way it comes.
 
-mod changed;
+pub(crate) mod changed;
 
 use fleet_contracts::RequestedOutcome;
 use fleet_domain::{PurchaseId, PurchaseStatus};
@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 /// The fields that a retry renews.
-fn renewed(body: &Value) -> Value {
+pub(crate) fn renewed(body: &Value) -> Value {
     let mut body = body.clone();
     body["timestamp"] = "2026-02-01T11:11:11+02:00".into();
     body["channelName"] = "USSD".into();
@@ -20,7 +20,7 @@ fn renewed(body: &Value) -> Value {
     body
 }
 
-async fn enqueued(
+pub(crate) async fn enqueued(
     fleet: &TestFleet,
     shop: &Shop,
     replies: &mut Replies,

@@ -56,7 +56,7 @@ pub(crate) fn charged(body: &Value, id: PurchaseId, transaction_id: &str) -> Val
     } })
 }
 
-async fn tell(fleet: &TestFleet, body: impl Into<reqwest::Body>) -> HttpAnswer {
+pub(crate) async fn tell(fleet: &TestFleet, body: impl Into<reqwest::Body>) -> HttpAnswer {
     let url = fleet.url("/callbacks/mo-charge/mo-sample");
     let request = fleet.http().post(url).header("content-type", "application/json");
     fleet.send(request.body(body)).await

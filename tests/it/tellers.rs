@@ -5,7 +5,7 @@ use fleet_domain::{
     AuthenticateBy, DispenseState, PurchaseId, PurchaseStatus, ReserveState, TaskKind, TaskState,
 };
 use fleet_simulator::{Action, AnswerKind, Behaviour, EffectKind};
-use fleet_store::{DirectoryImport, TaskView};
+use fleet_store::TaskView;
 use fleet_testkit::TestFleet;
 use fleet_testkit::fleet::{Builder, HttpAnswer, connector, purchase};
 use secrecy::SecretString;
@@ -176,93 +176,4 @@ async fn a_funding_source_that_speaks_of_anothers_purchase_wakes_nothing_and_ope
         assert_eq!(fleet.purchase(id).await.facts.len(), 0);
     }
     assert_eq!(fleet.parked().await.len(), 0, "no case");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_charge_that_is_told_right_after_it_was_told_wrong_is_believed_and_served() {
-    let fleet = TestFleet::start().await;
-    fleet.allow_log("a notification is not about what was asked for");
-    let mut bought = Vec::new();
-    // The buyer pays, but the notification of it is lost on its way.
-    for (field, wrong) in [
-        ("currency", json!("kwd")),
-        ("amount", json!(null)),
-        ("amount", json!("1.55")),
-        ("msisdn", json!("27000000001")),
-    ] {
-        let body = mo_charge::by_sms("9706", "0000");
-        let untold = vec![Behaviour::asks(&[(0, "CHARGED/untold")])];
-        let buyer = body["sourceIdentifier"].as_str().unwrap();
-        fleet.simulator().script(buyer, Action::MoCharge, untold);
-        let id = fleet.reserve_and_transact(&body).await.accepted();
-        fleet.wait_reserve(id, ReserveState::Asked).await;
-        let paid = async || !fleet.simulator().transactions_of(&id.to_string()).is_empty();
-        fleet.until("the buyer to pay", paid).await;
-        let transaction = fleet.simulator().transactions_of(&id.to_string())[0].id.to_string();
-        let right = mo_charge::charged(&body, id, &transaction);
-        let mut poor = right.clone();
-        poor["success"][field] = wrong;
-        for told in [&poor, &poor, &right, &right] {
-            let url = fleet.url("/callbacks/mo-charge/mo-sample");
-            let answer = fleet.send(fleet.http().post(url).body(told.to_string())).await;
-            assert_eq!(answer.status, 200, "{answer:?}");
-        }
-        bought.push((field, id));
-    }
-    for (field, id) in bought {
-        let view = fleet.wait_final(id).await;
-        assert_eq!(view.purchase.status(), PurchaseStatus::Success, "{field}");
-        assert_eq!(mo_charge::moved(&fleet, id), [1, 1, 1], "{field}");
-        assert_eq!(view.facts.len(), 1, "{field}: the same again is nothing");
-    }
-    fleet.assert_all_ended().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_confirmation_that_says_more_than_the_one_before_is_taken_and_the_same_never_twice() {
-    let own_words = |import: &mut DirectoryImport| {
-        for word in ["QUEUED", "WORKING"] {
-            connector(import, CONFIRMS.0).codes.insert(word.to_owned(), "2236".to_owned());
-        }
-    };
-    let fleet = impatient().directory(own_words).start().await;
-    let pending = || Behaviour::effect_then(AnswerKind::Code("2236".to_owned()));
-    let coded = |code: &str| json!({ "responseCode": code, "supplierRef": "S-7" });
-    let with = |mut word: Value, field: &str, more: Value| {
-        word[field] = more;
-        word
-    };
-    let voucher = || json!("1234-5678-9012");
-    for (what, words) in [
-        (
-            "unknown code",
-            vec![json!({ "responseCode": "9999" }), json!({ "responseCode": "0000" })],
-        ),
-        ("still pending", vec![coded("2236"), coded("0000")]),
-        ("done with a voucher", vec![coded("2240"), with(coded("0000"), "token", voucher())]),
-        // From here on code and reference are the same, and only what else is told differs.
-        ("two own words for one code", vec![coded("QUEUED"), coded("WORKING"), coded("0000")]),
-        (
-            "an amount that was not there",
-            vec![coded("2236"), with(coded("2236"), "vendAmount", json!(1)), coded("0000")],
-        ),
-        (
-            "a voucher that was not there",
-            vec![coded("0000"), with(coded("0000"), "token", voucher())],
-        ),
-    ] {
-        let id = buy(&fleet, pending()).await;
-        fleet.until("the vend to be out", async || fleet.count(id, EffectKind::Vend) == 1).await;
-        for word in &words {
-            let told = with(word.clone(), "vendRef", format!("{id}-0000").into());
-            for _ in 0..2 {
-                assert_eq!(confirm_with(&fleet, CONFIRMS, &told).await.status, 200, "{what}");
-            }
-        }
-        let view = fleet.wait_final(id).await;
-        assert_eq!(view.purchase.status(), PurchaseStatus::Success, "{what}");
-        assert_eq!(view.facts.len(), words.len(), "{what}");
-        assert_eq!(fleet.count(id, EffectKind::Vend), 1, "{what}");
-    }
-    fleet.assert_all_ended().await;
 }

@@ -14,16 +14,16 @@ use crate::unknown::impatient;
 use crate::unmatched::{decided, newest};
 
 /// What becomes of a sale at the card gateway, which tells nobody.
-pub(super) const APPROVED: &str = "approved/untold";
+pub(crate) const APPROVED: &str = "approved/untold";
 pub(super) const DECLINED: &str = "declined/untold";
 
 /// A fleet that asks for a sale's status when something happens, and by itself after ten minutes.
-pub(super) async fn asking_seldom() -> TestFleet {
+pub(crate) async fn asking_seldom() -> TestFleet {
     impatient().plan(TaskKind::Reserve, PlanClass::Pending, &[600; 60]).start().await
 }
 
 /// Major units.
-pub(super) fn major(minor: i64) -> String {
+pub(crate) fn major(minor: i64) -> String {
     format!("{}.{:02}", minor / 100, minor % 100)
 }
 
@@ -33,7 +33,7 @@ fn polls(fleet: &TestFleet, id: PurchaseId) -> u32 {
 
 /// A sale of which the card gateway says `PROCESSING` so often, and then `ends`. It was asked about
 /// once, and is not again before something happens.
-pub(super) async fn processing(
+pub(crate) async fn processing(
     fleet: &TestFleet,
     (amount, consumer, card): (i64, &str, Option<&str>),
     (times, ends): (u32, &str),
@@ -62,7 +62,7 @@ pub(super) async fn processing(
 }
 
 /// A sale whose next status, the first after `PROCESSING`, is `ends`.
-async fn on_the_brink(fleet: &TestFleet, amount: i64, ends: &str) -> PurchaseId {
+pub(crate) async fn on_the_brink(fleet: &TestFleet, amount: i64, ends: &str) -> PurchaseId {
     processing(fleet, (amount, "ada", None), (1, ends)).await.0
 }
 

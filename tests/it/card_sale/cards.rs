@@ -11,7 +11,7 @@ use super::callbacks::{APPROVED, DECLINED, asking_seldom, processing};
 use super::refused::{cause, check, check_of};
 use super::{SERIAL, access, app, by_app, id_of, moved, post};
 
-pub(super) async fn cards(fleet: &TestFleet, client: i64, consumer: &str) -> Vec<Value> {
+pub(crate) async fn cards(fleet: &TestFleet, client: i64, consumer: &str) -> Vec<Value> {
     let url = fleet.url(&format!("/consumers/{consumer}/cards"));
     let request = fleet.http().get(url).header("x-api-key", key_of(client));
     let answer: HttpAnswer = fleet.send(request).await;
@@ -20,7 +20,7 @@ pub(super) async fn cards(fleet: &TestFleet, client: i64, consumer: &str) -> Vec
 }
 
 /// A consumer with one card.
-async fn with_card(fleet: &TestFleet, consumer: &str, email: Option<&str>) -> String {
+pub(crate) async fn with_card(fleet: &TestFleet, consumer: &str, email: Option<&str>) -> String {
     let order = access(fleet, consumer, &by_app(1550, "0000"), email).await;
     let card = CardData { email: email.map(str::to_owned), ..CardData::planted() };
     let sale = app(fleet).first_sale(&order, &card).await.unwrap();
@@ -85,7 +85,7 @@ async fn map(fleet: &TestFleet, (order, sale): (&Order, &Sale), card: &str) -> H
 }
 
 /// A sale with a kept card, whose next status is `ends`: the card gateway itself tells no card of it.
-async fn repeated(
+pub(crate) async fn repeated(
     fleet: &TestFleet,
     (amount, consumer, card): (i64, &str, &str),
     ends: &str,

@@ -2,3 +2,5 @@
 
 mod answers;
 mod requests;
+
+pub(crate) use answers::{buy, result_of};

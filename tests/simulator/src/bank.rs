@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::behaviour::Behaviour;
+use crate::behaviour::{AnswerKind, Behaviour};
 use crate::judge;
 use crate::purchase::{Hold, HoldState, fingerprint};
 use crate::record::{EffectKind, ResultSeen};
@@ -221,6 +221,11 @@ impl State {
             let detail = "the same raasTxnRef with another body or at another bank".to_owned();
             self.violate(visit, judge::RESERVE_CHANGED, detail);
             return Reply::code("4000").with_status(409);
+        }
+        if let AnswerKind::Odd(fields) = &behaviour.answer
+            && let Some(number) = fields.get("reserveFundsTxnRef").filter(|sent| sent.is_number())
+        {
+            hold.reference = Arc::from(number.to_string());
         }
         if hold.state == HoldState::Undecided {
             if behaviour.effect {

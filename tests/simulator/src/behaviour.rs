@@ -130,6 +130,8 @@ pub enum AnswerKind {
     Bytes(Vec<u8>),
     /// The truthful answer behind a byte order mark, with these fields in place of its own.
     Odd(serde_json::Map<String, serde_json::Value>),
+    /// Written to the connection byte by byte.
+    Wire(Wire),
     /// 200 with a body that is no JSON.
     Garbage,
     /// A redirect to a path that must never be called.
@@ -144,6 +146,127 @@ pub enum AnswerKind {
     Drip,
     /// 200 and a body of 64 KiB pieces, up to 1 GiB.
     Endless,
+}
+
+/// An answer as it stands on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wire {
+    /// What stands behind `HTTP/1.1 `: the status and its word.
+    pub status: String,
+    /// Header lines as they are, each with its own end.
+    #[serde(default)]
+    pub head: Vec<u8>,
+    /// The body, in place of the truthful one.
+    #[serde(default)]
+    pub body: Option<Vec<u8>>,
+    /// How the truthful body is written.
+    #[serde(default)]
+    pub charset: Charset,
+    /// The length that is told; none where the head tells it, or the end of the connection.
+    #[serde(default)]
+    pub length: Length,
+    /// How it ends.
+    #[serde(default)]
+    pub ending: Ending,
+}
+
+/// How a text is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Charset {
+    /// As JSON has it.
+    #[default]
+    Utf8,
+    /// Behind a byte order mark.
+    Utf8Marked,
+    /// Behind a byte order mark, the low byte first.
+    Utf16,
+    /// One byte a character.
+    Latin1,
+}
+
+/// Which `Content-Length` is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Length {
+    /// The body's.
+    #[default]
+    True,
+    /// This one.
+    Said(u64),
+    /// None.
+    Untold,
+}
+
+/// What becomes of the connection after the last byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// It is closed.
+    #[default]
+    Close,
+    /// It is reset.
+    Reset,
+    /// It stays open, for 120 s at most.
+    Open,
+}
+
+impl Wire {
+    /// The truthful answer with this status.
+    #[must_use]
+    pub fn status(status: &str) -> Self {
+        Self {
+            status: status.to_owned(),
+            head: Vec::new(),
+            body: None,
+            charset: Charset::default(),
+            length: Length::default(),
+            ending: Ending::default(),
+        }
+    }
+
+    /// Whether it is the whole truth.
+    pub(crate) fn is_truth(&self) -> bool {
+        self.status.starts_with('2')
+            && self.body.is_none()
+            && !matches!(self.length, Length::Said(_))
+    }
+
+    /// With these header lines.
+    #[must_use]
+    pub fn with_head(mut self, head: &[u8]) -> Self {
+        self.head = head.to_vec();
+        self
+    }
+
+    /// With this body.
+    #[must_use]
+    pub fn with_body(mut self, body: &[u8]) -> Self {
+        self.body = Some(body.to_vec());
+        self
+    }
+
+    /// Written like this.
+    #[must_use]
+    pub const fn written(mut self, charset: Charset) -> Self {
+        self.charset = charset;
+        self
+    }
+
+    /// Telling this length.
+    #[must_use]
+    pub const fn saying(mut self, length: Length) -> Self {
+        self.length = length;
+        self
+    }
+
+    /// Ending like this.
+    #[must_use]
+    pub const fn ending(mut self, ending: Ending) -> Self {
+        self.ending = ending;
+        self
+    }
 }
 
 impl Behaviour {
@@ -227,6 +350,7 @@ impl AnswerKind {
         match self {
             Self::Code(code) => Some(code),
             Self::DirtyReferences | Self::Odd(_) => Some("0000"),
+            Self::Wire(wire) => wire.status.starts_with('2').then_some("0000"),
             Self::Status { .. }
             | Self::Bytes(_)
             | Self::Garbage

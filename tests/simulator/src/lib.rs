@@ -41,7 +41,9 @@ mod state;
 mod supplier;
 mod world;
 
-pub use behaviour::{Action, AnswerKind, Behaviour, Confirmation, Pending, Plan};
+pub use behaviour::{
+    Action, AnswerKind, Behaviour, Charset, Confirmation, Ending, Length, Pending, Plan, Wire,
+};
 pub use buyer::Transaction;
 pub use completion::CompletionCall;
 pub use credentials::Wanted;

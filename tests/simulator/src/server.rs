@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -14,10 +14,12 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::behaviour::Ending;
 use crate::routes::router;
 use crate::settings::SimulatorSettings;
 use crate::world::World;
@@ -26,6 +28,11 @@ use crate::world::World;
 const CONNECTIONS_MAX: usize = 8_192;
 /// A connection that sends no request for this long is closed.
 const IDLE_MAX: Duration = Duration::from_secs(60);
+
+/// An answer that never ends is given up after this long.
+const OPEN_MAX: Duration = Duration::from_secs(120);
+/// Time for the caller to read what was sent before the connection is reset.
+const BEFORE_RESET: Duration = Duration::from_millis(50);
 
 /// Starts simulators.
 #[derive(Debug)]
@@ -45,8 +52,13 @@ pub struct Running {
 pub(crate) struct Connection {
     reset: CancellationToken,
     close: CancellationToken,
+    raw: Arc<Mutex<Option<Raw>>>,
+    write: CancellationToken,
     reused: bool,
 }
+
+/// Bytes that take the place of an answer.
+type Raw = (Vec<u8>, Ending);
 
 impl Connection {
     /// Whether an earlier call had left it open.
@@ -63,6 +75,13 @@ impl Connection {
     /// Closes the connection in order; the caller gets no further byte.
     pub(crate) async fn close(&self) -> Infallible {
         self.close.cancel();
+        std::future::pending().await
+    }
+
+    /// Writes these bytes in place of an answer, and ends the connection.
+    pub(crate) async fn write(&self, bytes: Vec<u8>, ending: Ending) -> Infallible {
+        *self.raw.lock().unwrap_or_else(PoisonError::into_inner) = Some((bytes, ending));
+        self.write.cancel();
         std::future::pending().await
     }
 }
@@ -151,17 +170,43 @@ async fn serve(
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE_MAX)
         .serve_connection(TokioIo::new(stream), service);
-    let reset = tokio::select! {
-        _ended = &mut connection => false,
-        () = control.reset.cancelled() => true,
-        () = control.close.cancelled() => false,
-        () = stop.cancelled() => false,
+    let ending = tokio::select! {
+        _ended = &mut connection => Ending::Close,
+        () = control.reset.cancelled() => Ending::Reset,
+        () = control.close.cancelled() => Ending::Close,
+        () = control.write.cancelled() => Ending::Open,
+        () = stop.cancelled() => Ending::Close,
     };
-    if reset {
+    let raw = control.raw.lock().unwrap_or_else(PoisonError::into_inner).take();
+    match (raw, ending) {
+        (Some(raw), _) => {
+            let stream = connection.into_parts().io.into_inner();
+            stop.run_until_cancelled(write(stream, raw)).await;
+        }
         // Closing with a linger of zero sends RST instead of FIN.
-        connection.into_parts().io.into_inner().set_zero_linger().ok();
+        (None, Ending::Reset) => {
+            connection.into_parts().io.into_inner().set_zero_linger().ok();
+        }
+        (None, Ending::Close | Ending::Open) => {}
     }
     drop(permit);
+}
+
+/// Writes an answer's bytes, whether or not the caller still reads them.
+async fn write(mut stream: TcpStream, (bytes, ending): Raw) {
+    stream.write_all(&bytes).await.ok();
+    match ending {
+        Ending::Close => {}
+        // A reset takes with it what the caller has not read yet.
+        Ending::Reset => {
+            tokio::time::sleep(BEFORE_RESET).await;
+            stream.set_zero_linger().ok();
+        }
+        Ending::Open => {
+            let left = async { while stream.read(&mut [0; 1_024]).await.is_ok_and(|n| n > 0) {} };
+            tokio::time::timeout(OPEN_MAX, left).await.ok();
+        }
+    }
 }
 
 /// Waits for SIGTERM or SIGINT.

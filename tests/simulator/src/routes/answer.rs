@@ -11,7 +11,7 @@ use futures_util::stream;
 use serde_json::{Value, json};
 
 use crate::bank::Reply;
-use crate::behaviour::AnswerKind;
+use crate::behaviour::{AnswerKind, Charset, Length, Wire};
 use crate::server::Connection;
 
 /// Where redirects lead; nobody may come here.
@@ -57,6 +57,9 @@ pub(super) async fn send(connection: &Connection, kind: &AnswerKind, reply: Repl
             let json = [(header::CONTENT_TYPE, "application/json")];
             (json, format!("\u{feff} {body}\r\n")).into_response()
         }
+        AnswerKind::Wire(wire) => {
+            match connection.write(bytes_of(wire, &reply.body), wire.ending).await {}
+        }
         AnswerKind::Garbage => {
             let json = [(header::CONTENT_TYPE, "application/json")];
             (json, "<html>{\"responseCode\": \"00").into_response()
@@ -75,6 +78,30 @@ pub(super) async fn send(connection: &Connection, kind: &AnswerKind, reply: Repl
             let pieces = (0..ENDLESS_PIECES).map(|_| Ok::<_, Infallible>(SPACES));
             Body::from_stream(stream::iter(pieces)).into_response()
         }
+    }
+}
+
+fn bytes_of(wire: &Wire, truth: &Value) -> Vec<u8> {
+    let body_text = if truth.is_null() { String::new() } else { truth.to_string() };
+    let text = truth.as_str().map_or(body_text, str::to_owned);
+    let body = wire.body.clone().unwrap_or_else(|| written(&text, wire.charset));
+    let length = match wire.length {
+        Length::True => format!("Content-Length: {}\r\n", body.len()),
+        Length::Said(length) => format!("Content-Length: {length}\r\n"),
+        Length::Untold => String::new(),
+    };
+    let start = format!("HTTP/1.1 {}\r\n{length}", wire.status);
+    [start.as_bytes(), &wire.head, b"\r\n", &body].concat()
+}
+
+fn written(text: &str, charset: Charset) -> Vec<u8> {
+    match charset {
+        Charset::Utf8 => text.as_bytes().to_vec(),
+        Charset::Utf8Marked => format!("\u{feff}{text}").into_bytes(),
+        Charset::Utf16 => {
+            format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect()
+        }
+        Charset::Latin1 => text.chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect(),
     }
 }
 

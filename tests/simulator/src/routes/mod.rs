@@ -201,9 +201,13 @@ fn told(visit: &Visit, answer: &AnswerKind, reply: &Reply) -> Told {
         AnswerKind::Code(_) | AnswerKind::DirtyReferences | AnswerKind::Odd(_) => {
             reply.response_code().map_or(Told::Nothing, told_by_code)
         }
+        AnswerKind::Wire(wire) if wire.is_truth() => {
+            reply.response_code().map_or(Told::Nothing, told_by_code)
+        }
         AnswerKind::Status { status: 429, .. } if visit.action == Action::Vend => Told::Refused,
         AnswerKind::Status { .. }
         | AnswerKind::Bytes(_)
+        | AnswerKind::Wire(_)
         | AnswerKind::Garbage
         | AnswerKind::Redirect
         | AnswerKind::Hang

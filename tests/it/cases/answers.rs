@@ -1,1 +1,0 @@
-//! What other parties answer and tell us.
