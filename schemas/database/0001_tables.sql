@@ -49,6 +49,8 @@ create table client (
     -- the fraud desk of its purchases, where it has one of its own
     desk text,
     ipn_form text check (ipn_form in ('serialised', 'raw')),
+    -- failed payments are told too, with a status
+    ipn_failures boolean not null default false,
     check ((ipn_account_id is null) = (ipn_key_sealed is null)
            and (ipn_key_sealed is null) = (ipn_form is null))
 );

@@ -109,7 +109,8 @@ on client for each row execute function fleet_client_credentials();
 -- Writes the rows of an import that differ from what is there. The caller compared them with one
 -- version of the directory: when that is no longer the present one, nothing is written and the
 -- answer is null.
-create function fleet_import_v1(p_seen_version bigint, p_rows jsonb, p_actor text) returns bigint
+create function fleet_import_v1(p_seen_version bigint, p_rows jsonb, p_actor text, p_reason text)
+returns bigint
 language plpgsql volatile as $$
 declare
     v_version bigint;
@@ -122,20 +123,21 @@ begin
     insert into client as c (client_id, name, active, sandbox, api_key_hashes, signature_secret_sealed,
                              signature_required, broker_users, answer_within_ms,
                              start_within_seconds, default_funding_source, ipn_account_id,
-                             ipn_key_sealed, ipn_form, oauth_secret_hashes, token_required,
-                             refuse_similar, card, references_are_numbers, desk)
+                             ipn_key_sealed, ipn_form, ipn_failures, oauth_secret_hashes,
+                             token_required, refuse_similar, card, references_are_numbers, desk)
     select r.client_id, r.name, r.active, r.sandbox,
            array(select decode(h, 'hex') from unnest(r.api_key_hashes) h),
            decode(r.signature_secret_sealed, 'hex'), r.signature_required, r.broker_users,
            r.answer_within_ms, r.start_within_seconds, r.default_funding_source, r.ipn_account_id,
-           decode(r.ipn_key_sealed, 'hex'), r.ipn_form,
+           decode(r.ipn_key_sealed, 'hex'), r.ipn_form, r.ipn_failures,
            array(select decode(h, 'hex') from unnest(r.oauth_secret_hashes) h), r.token_required,
            r.refuse_similar, r.card, r.references_are_numbers, r.desk
     from jsonb_to_recordset(p_rows -> 'clients') as r (
         client_id bigint, name text, active boolean, sandbox boolean, api_key_hashes text[],
         signature_secret_sealed text, signature_required boolean, broker_users text[],
         answer_within_ms integer, start_within_seconds integer, default_funding_source text,
-        ipn_account_id text, ipn_key_sealed text, ipn_form text, oauth_secret_hashes text[],
+        ipn_account_id text, ipn_key_sealed text, ipn_form text, ipn_failures boolean,
+        oauth_secret_hashes text[],
         token_required boolean, refuse_similar boolean, card jsonb,
         references_are_numbers boolean, desk text)
     on conflict (client_id) do update
@@ -147,7 +149,8 @@ begin
         start_within_seconds = excluded.start_within_seconds,
         default_funding_source = excluded.default_funding_source,
         ipn_account_id = excluded.ipn_account_id, ipn_key_sealed = excluded.ipn_key_sealed,
-        ipn_form = excluded.ipn_form, oauth_secret_hashes = excluded.oauth_secret_hashes,
+        ipn_form = excluded.ipn_form, ipn_failures = excluded.ipn_failures,
+        oauth_secret_hashes = excluded.oauth_secret_hashes,
         token_required = excluded.token_required, refuse_similar = excluded.refuse_similar,
         references_are_numbers = excluded.references_are_numbers,
         card = excluded.card, desk = excluded.desk;
@@ -251,7 +254,7 @@ begin
 
     perform fleet_import_catalogue_v1(p_rows);
     update directory_version set version = version + 1 returning version into v_version;
-    perform fleet_import_history_v1(v_version, p_actor, p_rows);
+    perform fleet_import_history_v1(v_version, p_actor, p_reason, p_rows);
     return v_version;
 end $$;
 

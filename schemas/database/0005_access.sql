@@ -58,7 +58,8 @@ begin
 end $$;
 
 -- Access tokens made up to now are refused from now on; null when there is no such client.
-create function fleet_revoke_tokens_v1(p_client bigint, p_actor text) returns timestamptz
+create function fleet_revoke_tokens_v1(p_client bigint, p_reason text, p_actor text)
+returns timestamptz
 language plpgsql volatile as $$
 declare
     v_from timestamptz;
@@ -70,8 +71,8 @@ begin
     returning tokens_valid_from into v_from;
     if v_from is not null then
         update directory_version set version = version + 1 returning version into v_version;
-        insert into directory_history (version, actor, section, key, change_kind, fields)
-        values (v_version, p_actor, 'client', p_client::text, 'changed',
+        insert into directory_history (version, actor, reason, section, key, change_kind, fields)
+        values (v_version, p_actor, p_reason, 'client', p_client::text, 'changed',
                 '{"access_tokens": "changed"}');
     end if;
     return v_from;

@@ -48,6 +48,8 @@ create table directory_history (
     at timestamptz not null default fleet_now(),
     version bigint not null,
     actor text not null check (length(actor) between 1 and 64),
+    -- why, where whoever did it said so
+    reason text check (length(reason) between 1 and 200),
     section text not null,
     key text not null,
     change_kind text not null check (change_kind in ('added', 'changed')),
@@ -97,10 +99,11 @@ begin
 end $$;
 
 -- Who changed what, in the import's own transaction.
-create function fleet_import_history_v1(p_version bigint, p_actor text, p_rows jsonb) returns void
+create function fleet_import_history_v1(p_version bigint, p_actor text, p_reason text, p_rows jsonb)
+returns void
 language sql volatile as $$
-    insert into directory_history (version, actor, section, key, change_kind, fields)
-    select p_version, p_actor, r.row ->> 'section', r.row ->> 'key', r.row ->> 'change_kind',
+    insert into directory_history (version, actor, reason, section, key, change_kind, fields)
+    select p_version, p_actor, p_reason, r.row ->> 'section', r.row ->> 'key', r.row ->> 'change_kind',
            r.row -> 'fields'
     from jsonb_array_elements(p_rows -> 'history') with ordinality as r (row, i)
     order by r.i

@@ -111,9 +111,8 @@ create table maintenance (
     since timestamptz not null default fleet_now()
 );
 
--- On with a reason, off with null; false when it was off already. Gateways see it as they see an
--- import.
-create function fleet_maintenance_v1(p_reason text, p_actor text) returns boolean
+-- On or off, each for a reason; false when it was off already. Gateways see it as they see an import.
+create function fleet_maintenance_v1(p_on boolean, p_reason text, p_actor text) returns boolean
 language plpgsql volatile as $$
 declare
     v_before text;
@@ -122,18 +121,19 @@ begin
     -- First, as imports do.
     perform 1 from directory_version for update;
     select m.reason into v_before from maintenance m;
-    if p_reason is null and v_before is null then
+    if not p_on and v_before is null then
         return false;
     end if;
-    if p_reason is null then
+    if not p_on then
         delete from maintenance;
     else
         insert into maintenance (reason, actor) values (p_reason, p_actor)
         on conflict (one) do update set reason = excluded.reason, actor = excluded.actor;
     end if;
     update directory_version set version = version + 1 returning version into v_version;
-    insert into directory_history (version, actor, section, key, change_kind, fields)
-    values (v_version, p_actor, 'maintenance', 'gateway', 'changed',
-            jsonb_build_object('reason', jsonb_build_object('before', v_before, 'after', p_reason)));
+    insert into directory_history (version, actor, reason, section, key, change_kind, fields)
+    values (v_version, p_actor, p_reason, 'maintenance', 'gateway', 'changed',
+            jsonb_build_object('reason', jsonb_build_object(
+                'before', v_before, 'after', case when p_on then p_reason end)));
     return true;
 end $$;

@@ -62,6 +62,9 @@ def bought(body, chance):
     for place in (body, body.get("additionalData")):
         if isinstance(place, dict) and place.get("deliver"):
             place["deliver"] = ["transact_result"]
+        # Which goes with the channel `email`, and is an address that mail may go to.
+        if isinstance(place, dict) and (place.get("notify") or place.get("notifyEmail")):
+            place["notifyEmail"] = "ada@mail.example.com"
 
 
 def look_up(case, chance):

@@ -222,7 +222,8 @@ async fn revoked_tokens_are_refused_within_moments_and_new_ones_are_not() {
     let others = format!("Bearer {}", token(&fleet, "1011").await);
     let body = of_client(1001);
     transact(&fleet, &body, Some(&own)).await.accepted();
-    let told = fleet.operator(&["client", "revoke-tokens", "1001"]).await;
+    let revoke = |id| ["client", "revoke-tokens", id, "--reason", "a lost laptop"];
+    let told = fleet.operator(&revoke("1001")).await;
     assert_eq!(told["client_id"], 1001);
     let history = fleet.operator(&["client", "history", "1001", "--limit", "1"]).await;
     assert_eq!(history["changes"][0]["fields"]["access_tokens"], "changed", "{history}");
@@ -246,6 +247,6 @@ async fn revoked_tokens_are_refused_within_moments_and_new_ones_are_not() {
     let after = fleet.store().load_directory().await.unwrap();
     let client = after.clients.values().find(|one| one.id.0 == 1001).unwrap();
     assert_eq!((client.name.as_str(), client.tokens_valid_from), ("Shop", revoked));
-    let nobody = fleet.run("fleet", &["client", "revoke-tokens", "9999"]).await;
+    let nobody = fleet.run("fleet", &revoke("9999")).await;
     assert_eq!(nobody.status.code(), Some(1));
 }

@@ -44,6 +44,7 @@ mod mno_lookup;
 mod mo_charge;
 mod notification;
 mod operators;
+mod outside;
 mod pending;
 mod product_lookup;
 mod programs;

@@ -108,7 +108,7 @@ async fn while_it_is_on_clients_come_again_and_callbacks_are_stored() {
     }
     what_is_no_client_goes_on(&fleet).await;
 
-    let off = fleet.operator(&["maintenance", "off", "--actor", "mia"]).await;
+    let off = fleet.operator(&["maintenance", "off", "--reason", "done", "--actor", "mia"]).await;
     assert_eq!(off, json!({ "on": false }));
     let open = async || !is_closed(&fleet).await;
     fleet.until_within(patience, "the gateway to open", open).await;
@@ -143,13 +143,13 @@ async fn each_change_stands_in_the_history_with_its_actor_and_off_twice_is_none(
     };
     let version = async || fleet.store().directory_version().await.unwrap().0;
     let first = version().await;
-    set(&["off"]).await;
+    set(&["off", "--reason", "none"]).await;
     assert_eq!(version().await, first, "nothing changed");
     set(&["on", "--reason", "one", "--actor", "mia"]).await;
     set(&["on", "--reason", "two", "--actor", "ben"]).await;
     let shown = set(&["show"]).await;
     assert_eq!((&shown["reason"], &shown["actor"]), (&"two".into(), &"ben".into()), "{shown}");
-    set(&["off", "--actor", "ada"]).await;
+    set(&["off", "--reason", "it is up", "--actor", "ada"]).await;
     assert_eq!(version().await, first + 3);
     let filter = fleet_store::HistoryFilter {
         sections: vec!["maintenance".to_owned()],

@@ -23,7 +23,7 @@ pub use hints::dead_letter;
 pub use intake::{Intake, IntakeOutcome, similar_in_flight};
 pub use program::{Arguments, Program, install_tls_provider, run};
 pub use requested::{Refusal, RequestedMessage, Taken, check_requested};
-pub use serve::{Peer, bind, serve};
+pub use serve::{Peer, Served, bind, serve};
 pub use settings::{Needs, Settings, SettingsError};
 pub use upkeep::{watch_invariants, watch_money};
 pub use worker::Worker;

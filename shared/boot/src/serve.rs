@@ -12,10 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::http::{StatusCode, header};
+use axum::Router;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router};
-use fleet_contracts::{TransactReply, codes};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -27,8 +26,20 @@ use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
-use guarded::{Guarded, Refused};
+use guarded::{Guarded, Refused, RefusedHead};
 use head::Refusal;
+
+/// How a path's document words an answer that no handler gives.
+type Worded = fn(&str, StatusCode, &'static str) -> Response;
+
+/// What is served.
+#[derive(Debug, Clone)]
+pub struct Served {
+    /// The handlers.
+    pub router: Router,
+    /// The words of a refusal before any of them.
+    pub worded: Worded,
+}
 
 /// The other end of a request's connection, among its extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,10 +52,11 @@ const BODY_WITHIN: Duration = Duration::from_secs(15);
 /// Headers and their values, all together.
 const HEADER_BYTES_MAX: usize = 32_768;
 
-/// Serves until `stop`, then finishes open requests within `grace`.
+/// Serves until `stop`, then finishes open requests within `grace`. Heads that are refused are answered
+/// as `worded`.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    Served { router, worded }: Served,
     connections_max: usize,
     grace: Duration,
     stop: CancellationToken,
@@ -63,7 +75,7 @@ pub async fn serve(
                 // More connections than allowed are closed at once: the caller sees it and retries.
                 let Ok(slot) = Arc::clone(&open).try_acquire_owned() else { continue };
                 let connection =
-                    graceful.watch(connection(stream, Peer(peer.ip()), router.clone()));
+                    graceful.watch(connection(stream, Peer(peer.ip()), router.clone(), worded));
                 tokio::spawn(async move {
                     if let Err(error) = connection.await {
                         tracing::debug!(error = %error, "connection ended");
@@ -88,6 +100,7 @@ fn connection(
     stream: TcpStream,
     peer: Peer,
     router: Router,
+    worded: Worded,
 ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + Send {
     let nodelay = stream.set_nodelay(true);
     if let Err(error) = nodelay {
@@ -100,11 +113,11 @@ fn connection(
         request.extensions_mut().insert(peer);
         // Requests of one connection are answered one after the other, in the order of their heads.
         let number = requests.fetch_add(1, Ordering::Relaxed);
-        let refusal = refused.get().filter(|(at, _)| *at == number).map(|(_, refusal)| *refusal);
+        let refusal = refused.get().filter(|head| head.number == number).cloned();
         let router = router.clone();
         async move {
             match refusal {
-                Some(refusal) => Ok(refuse(refusal)),
+                Some(head) => Ok(refuse(&head, worded)),
                 None => answer(router, request).await,
             }
         }
@@ -121,8 +134,8 @@ async fn answer(router: Router, request: hyper::Request<Incoming>) -> Result<Res
 }
 
 /// The answer to a head that is refused; where the next request would begin is not known after it.
-fn refuse(refusal: Refusal) -> Response {
-    let (status, message) = match refusal {
+fn refuse(head: &RefusedHead, worded: Worded) -> Response {
+    let (status, message) = match head.refusal {
         Refusal::Malformed => (StatusCode::BAD_REQUEST, "the request's head is malformed"),
         Refusal::Length => (
             StatusCode::BAD_REQUEST,
@@ -138,12 +151,9 @@ fn refuse(refusal: Refusal) -> Response {
         }
     };
     fleet_telemetry::metrics().http_request("none", "other", "4xx", Duration::ZERO);
-    let reply = TransactReply {
-        response_code: codes::BAD_FORMAT.to_owned(),
-        response_message: message.to_owned(),
-        raas_txn_ref: None,
-    };
-    (status, [(header::CONNECTION, "close")], Json(reply)).into_response()
+    let mut response = worded(&head.path, status, message);
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// Binds, with an error that names the setting.
@@ -154,6 +164,11 @@ pub async fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener>
     TcpListener::bind(address)
         .await
         .map_err(|error| anyhow::anyhow!("{key}: cannot listen on {address}: {error}"))
+}
+
+/// As software of operations reads it.
+pub(crate) fn plainly(_path: &str, status: StatusCode, message: &'static str) -> Response {
+    (status, format!("{message}\n")).into_response()
 }
 
 /// What `/ready` asks.

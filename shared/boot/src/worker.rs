@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::check::enough_grace;
 use crate::program::{Program, store_at_start};
-use crate::serve::{Ready, admin_router, bind, serve};
+use crate::serve::{Ready, Served, admin_router, bind, plainly, serve};
 use crate::{
     Exchange, HintPublisher, Settings, StoreDirectory, StoreTasks, hindered, hints, upkeep,
 };
@@ -70,7 +70,7 @@ impl Worker {
         let admin = listener.local_addr()?;
         tracker.spawn(serve(
             listener,
-            admin_router(ready),
+            Served { router: admin_router(ready), worded: plainly },
             64,
             Duration::from_secs(1),
             stop.clone(),

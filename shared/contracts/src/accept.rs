@@ -8,7 +8,7 @@ use fleet_domain::{
     Scenario, SupplierAdapter, TaskKind, later,
 };
 
-use crate::{CheckedBody, Content, PurchaseBody, Rejection, channels, checked, codes};
+use crate::{CheckedBody, Content, PurchaseBody, Rejection, channel_of, channels, checked, codes};
 
 /// Minor units of a purchase at most (contracts, section 1: 12 digits).
 pub const PURCHASE_AMOUNT_MAX: i64 = 999_999_999_999;
@@ -44,7 +44,8 @@ pub fn accept(
     let (body, scenario) = (&checked.body, checked.scenario);
     let client = active_client(directory, ClientId(body.client_id))?;
     checked::check_references(client, body)?;
-    channels::check(client, body)?;
+    let channel_id = channel_of(body.channel_id)?;
+    channels::check(directory, client, body)?;
     let card = card_account(client, checked)?;
     let product = card.map_or(body.product_id, |card| card.product_id);
     let (product, _) = product_for(directory, client, ProductId(product))?;
@@ -61,7 +62,7 @@ pub fn accept(
         let problem = "is blacklisted";
         return Err(Rejection::code(codes::SOURCE_BLACKLISTED, "sourceIdentifier", problem));
     }
-    check_channel(product, checked)?;
+    check_channel(product, channel_id)?;
     let start_by = later(now, client.start_within);
     let source = directory.connectors.get(&funding_source);
     let mo = source.and_then(|source| source.mo_of(product));
@@ -81,7 +82,7 @@ pub fn accept(
         source: checked.source.clone(),
         target,
         account: body.account_identifier.clone().map(Into::into),
-        channel_id: checked.channel_id,
+        channel_id,
         details: OrderDetails {
             agreed: Some(amounts.agreed),
             mo,
@@ -246,8 +247,8 @@ fn unavailable(field: &str) -> Rejection {
     Rejection::field(field, "is not available at the moment")
 }
 
-fn check_channel(product: &Product, checked: &CheckedBody) -> Result<(), Rejection> {
-    if product.channels.is_empty() || product.channels.contains(&checked.channel_id) {
+fn check_channel(product: &Product, channel: i32) -> Result<(), Rejection> {
+    if product.channels.is_empty() || product.channels.contains(&channel) {
         return Ok(());
     }
     Err(Rejection::field("channelId", "is not a channel of this product"))
@@ -312,6 +313,7 @@ fn details(
         timestamp: body.timestamp.clone(),
         deliver: body.deliver.clone().unwrap_or_default(),
         notify: body.notify.clone().unwrap_or_default(),
+        notify_email: body.notify_email.as_ref().map(|address| address.trim().to_owned()),
         fraud: fraud(directory, (client, product), body, scenario)?,
         agreed: None,
         mo: None,

@@ -22,7 +22,8 @@ pub struct FinancialTermsReply {
     pub settlement_amount: i64,
     /// The client's part of what is reserved.
     pub client_share_amount: i64,
-    /// Which terms these are: client (or `*`), product and version.
+    /// Which terms these are: client (or `*`), product and version; version 0 is the product's own fee,
+    /// where no terms were agreed.
     pub lookup_reference: String,
 }
 

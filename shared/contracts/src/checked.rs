@@ -7,6 +7,7 @@ use fleet_domain::{
 };
 
 use crate::identifier::{account_of, check_unseen, targets_a_phone};
+use crate::notify::{EMAIL_BYTES_MAX, email};
 use crate::timestamp::is_iso_8601;
 use crate::{
     PurchaseBody, Rejection, TextOrNumber, channels, check_any_amount, source_of, target_of,
@@ -27,8 +28,6 @@ pub struct CheckedBody {
     pub target: Private,
     /// How the buyer pays.
     pub funding: FundingType,
-    /// `channelId`.
-    pub channel_id: i32,
 }
 
 impl CheckedBody {
@@ -46,13 +45,12 @@ impl CheckedBody {
         let source_of = if by_card { account_of } else { source_of };
         let source = source_of("sourceIdentifier", &body.source_identifier)?;
         let target = account_of("targetIdentifier", &body.target_identifier)?;
-        let channel_id = i32::try_from(body.channel_id)
-            .ok()
-            .filter(|channel| *channel > 0)
-            .ok_or_else(|| Rejection::field("channelId", "is not a channel"))?;
+        if !(1..=i64::from(i32::MAX)).contains(&body.channel_id) {
+            return Err(Rejection::field("channelId", "is not a channel"));
+        }
         let funding = funding_of(&body, scenario, &source)?;
         let (source, target) = (Private::new(source), Private::new(target));
-        Ok(Self { body, scenario, currency, source, target, funding, channel_id })
+        Ok(Self { body, scenario, currency, source, target, funding })
     }
 
     /// The recipient, meter or account, as it is kept and compared.
@@ -222,7 +220,7 @@ enum Kind {
 }
 
 /// A body's texts with the most characters of each.
-fn texts(body: &PurchaseBody) -> [(&'static str, Option<&String>, usize, Kind); 16] {
+fn texts(body: &PurchaseBody) -> [(&'static str, Option<&String>, usize, Kind); 17] {
     use Kind::{Account, Free, Reference};
     let fraud = body.fraud.as_ref();
     // A card payment's is its `order_info`.
@@ -236,6 +234,7 @@ fn texts(body: &PurchaseBody) -> [(&'static str, Option<&String>, usize, Kind); 
         ("channelSessionId", body.channel_session_id.as_ref(), 64, Reference),
         ("reserveFundsTxnRef", body.reserve_funds_txn_ref.as_ref(), 64, Reference),
         ("timestamp", body.timestamp.as_ref(), 64, Reference),
+        ("notifyEmail", body.notify_email.as_ref(), EMAIL_BYTES_MAX, Free),
         ("fraud.token", fraud.and_then(|f| f.token.as_ref()), 512, Reference),
         ("fraud.userIp", fraud.and_then(|f| f.user_ip.as_ref()), 64, Reference),
         ("fraud.userAgent", fraud.and_then(|f| f.user_agent.as_ref()), 1024, Free),
@@ -297,6 +296,9 @@ fn check_texts(body: &PurchaseBody) -> Result<(), Rejection> {
         && !is_iso_8601(timestamp)
     {
         return Err(Rejection::field("timestamp", "is not an ISO 8601 date and time"));
+    }
+    if body.notify_email.as_deref().is_some_and(|address| email(address).is_none()) {
+        return Err(Rejection::field("notifyEmail", "is not an e-mail address"));
     }
     for (field, list) in [("deliver", &body.deliver), ("notify", &body.notify)] {
         if list

@@ -49,6 +49,7 @@ pub use buyer::{
     UserTransactionsReply,
 };
 pub use catalogue::{CountryPrefix, FinancialTermsReply, MnoReply, ProductEntry, PublicProduct};
+pub use channels::channel_of;
 pub use charge::{
     CARD_FACT, CARD_NOT_PAID, CARD_PAID, CardCompletion, CardPage, CardPayment, CardPaymentUrl,
     CardTold, CardTransaction, ChargeCheck, ChargeReply, Checked, Differs, MO_CHARGED, MO_FACT,
@@ -66,7 +67,7 @@ pub use hint::{HINT_TASKS_MAX, HINT_VERSION, HintError, JobHint, JobHintV1};
 pub use identifier::{ACCOUNT, IDENTIFIER, check_unseen, source_of, target_of};
 pub use ipn::{
     FrozenIpn, IPN, IpnBody, SignError, SignKey, TransactionReply, acknowledges_ipn,
-    check_verifysign, open, verifysign,
+    check_verifysign, listener, open, verifysign,
 };
 pub use notify::{
     EMAIL_CHANNEL_ID, Message, NOTIFICATIONS_MAX, NewNotification, NotificationBody,

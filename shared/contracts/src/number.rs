@@ -88,6 +88,13 @@ pub(crate) fn channel_schema(_: &mut SchemaGenerator) -> Schema {
     ] })
 }
 
+pub(crate) fn message_channel_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "anyOf": [
+        { "type": "integer", "enum": [crate::SMS_CHANNEL_ID, crate::EMAIL_CHANNEL_ID] },
+        { "type": "string", "pattern": "^[69]$" },
+    ] })
+}
+
 pub(crate) fn optional_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "anyOf": [
         { "type": "integer", "minimum": i64::MIN, "maximum": i64::MAX },

@@ -13,8 +13,8 @@ use crate::{number, object, strict};
 /// The most bytes that a request or a message may have.
 pub const BODY_BYTES_MAX: usize = 65_536;
 /// What only messages have at the top.
-pub(crate) const NOT_OVER_HTTP: [&str; 6] =
-    ["v", "scenario", "fundingSource", "deliver", "notify", "fraud"];
+pub(crate) const NOT_OVER_HTTP: [&str; 7] =
+    ["v", "scenario", "fundingSource", "deliver", "notify", "notifyEmail", "fraud"];
 
 /// The fields of a purchase. Unknown ones are ignored; integers may be numeric strings.
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -50,7 +50,8 @@ pub struct PurchaseBody {
     /// ISO 4217.
     #[schemars(regex(pattern = "^[A-Z]{3}$"))]
     pub currency_code: String,
-    /// 1 POS, 2 Internet, 3 Mobile, 4 ATM, 6 SMS, 7 USSD, 8 `WhatsApp`.
+    /// 1 POS, 2 Internet, 3 Mobile, 4 ATM, 6 SMS, 7 USSD, 8 `WhatsApp`; any other is refused, but in a
+    /// retry of what was taken before.
     #[serde(deserialize_with = "number::required")]
     #[schemars(schema_with = "number::channel_schema")]
     pub channel_id: i64,
@@ -93,18 +94,21 @@ pub struct PurchaseBody {
         extend("items" = { "type": "string", "enum": ["transact_result", "ipn", "card_get"] })
     )]
     pub deliver: Option<Vec<String>>,
-    /// Channels of messages to buyer and recipient: `sms`, `email`.
+    /// Channels of messages to buyer and recipient: `sms`, `email`, which needs `notifyEmail`.
     #[serde(default)]
     #[schemars(
         length(max = 8),
         extend("items" = { "type": "string", "enum": ["sms", "email"] })
     )]
     pub notify: Option<Vec<String>>,
+    /// Where the e-mail goes, of success (with the voucher) as of failure.
+    #[schemars(length(min = 5, max = 254), extend("format" = "email"))]
+    pub notify_email: Option<String>,
     /// What the fraud desk needs.
     #[serde(default, deserialize_with = "object::optional")]
     #[schemars(schema_with = "object::schema::<FraudBlock>")]
     pub fraud: Option<FraudBlock>,
-    /// Over HTTP: `fundingSource`, `deliver`, `notify` and `fraud` sit in here.
+    /// Over HTTP: `fundingSource`, `deliver`, `notify`, `notifyEmail` and `fraud` sit in here.
     #[serde(default, deserialize_with = "object::optional")]
     #[schemars(schema_with = "object::schema::<serde_json::Map<String, serde_json::Value>>")]
     pub additional_data: Option<serde_json::Map<String, serde_json::Value>>,
@@ -311,6 +315,7 @@ impl PurchaseBody {
         self.funding_source = extras.funding_source;
         self.deliver = extras.deliver;
         self.notify = extras.notify;
+        self.notify_email = extras.notify_email;
         self.fraud = extras.fraud;
         Ok(self)
     }
@@ -370,6 +375,7 @@ struct Extras {
     funding_source: Option<FundingSource>,
     deliver: Option<Vec<String>>,
     notify: Option<Vec<String>>,
+    notify_email: Option<String>,
     #[serde(default, deserialize_with = "object::optional")]
     fraud: Option<FraudBlock>,
 }

@@ -8,7 +8,7 @@ use fleet_domain::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{CardCompletion, FrozenIpn, IPN};
+use crate::{CardCompletion, FrozenIpn, IPN, listener};
 
 /// The channel of Transact Result in a client's settings and in delivery rows.
 pub const TRANSACT_RESULT: &str = ResultChannel::TransactResult.name();
@@ -140,8 +140,8 @@ impl TransactResult {
 
 /// What the end of a purchase makes.
 ///
-/// A result for each of the client's channels, an IPN if it was completed, the message to buyer or
-/// recipient that the order asks for, and the report to the fraud desk. A result's slot is its
+/// A result for each of the client's channels, an IPN if it was completed (or the client wants those
+/// of failures too), the messages to buyer or recipient that the order asks for, and the report to the fraud desk. A result's slot is its
 /// channel's number.
 #[must_use]
 pub fn conclude(
@@ -163,7 +163,7 @@ pub fn conclude(
         let kind = TaskKind::Deliver;
         follow_ups.push(FollowUp { kind, slot, lane, start_by: None, deadline_at: None });
     }
-    if let Some((message, send)) = crate::notify::messages(directory, purchase, outcome, now) {
+    for (message, send) in crate::notify::messages(directory, purchase, outcome, now) {
         deliveries.push(message);
         follow_ups.push(send);
     }
@@ -204,11 +204,13 @@ fn bodies(
     if client.channels.contains_key(TRANSACT_RESULT) {
         bodies.push((1, TRANSACT_RESULT, TransactResult::of(purchase, outcome, now).to_text()));
     }
-    // Its body has no status: it tells of completed payments only.
-    if let (Some(url), Some(account)) = (client.channels.get(IPN), &client.ipn)
-        && is_success
+    // Without a status its body tells of completed payments only.
+    if let Some((url, account)) = listener(client)
+        && (is_success || account.failures)
     {
-        bodies.push((2, IPN, FrozenIpn::of(purchase, url, &account.account_id).to_text()));
+        let status = (!is_success).then_some(PurchaseStatus::Failed);
+        let frozen = FrozenIpn::of(purchase, url, &account.account_id, status);
+        bodies.push((2, IPN, frozen.to_text()));
     }
     bodies
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::de::IgnoredAny;
 
-const KNOWN: [&str; 23] = [
+const KNOWN: [&str; 24] = [
     "v",
     "scenario",
     "clientId",
@@ -26,6 +26,7 @@ const KNOWN: [&str; 23] = [
     "fundingSource",
     "deliver",
     "notify",
+    "notifyEmail",
     "fraud",
     "additionalData",
 ];

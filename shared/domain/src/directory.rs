@@ -80,6 +80,8 @@ pub struct IpnAccount {
     pub key: Private,
     /// What is encrypted into `verifysign`.
     pub form: SignedForm,
+    /// Tell of failed payments too, with an added `status`.
+    pub failures: bool,
 }
 
 /// The form of the text inside `verifysign`.
@@ -398,23 +400,6 @@ impl Directory {
     pub fn deliver_lane(&self, client: ClientId, channel: &str) -> Option<LaneId> {
         self.lane_of(TaskKind::Deliver, &endpoint(client, channel))
             .or_else(|| self.lane_of(TaskKind::Deliver, &client.to_string()))
-    }
-
-    /// The lane of a client's messages by a channel: its connector's, while that takes new ones.
-    #[must_use]
-    pub fn notify_lane(&self, client: ClientId, channel: NotifyChannel) -> Option<LaneId> {
-        let name = self.clients.get(&client)?.notify.connectors.get(&channel)?;
-        let connector = self.connectors.get(name);
-        connector.filter(|found| found.active && found.party == Party::Channel)?;
-        self.lane_of(TaskKind::Notify, name)
-    }
-
-    /// A client's own text for an event: in its language, or without one.
-    #[must_use]
-    pub fn template(&self, client: ClientId, event: NotifyEvent) -> Option<&str> {
-        let of = |language: &str| self.templates.get(&(client, event, language.to_owned()));
-        let language = self.clients.get(&client).and_then(|row| row.notify.language.as_deref());
-        language.and_then(of).or_else(|| of("")).map(String::as_str)
     }
 
     /// The longest call of any connector of a party; 10 s when there is none.

@@ -57,7 +57,7 @@ pub use notify::{
 };
 pub use numbering::{Country, NUMBER_DIGITS_MAX, Numbering, Operator};
 pub use personal::{Private, masked};
-pub use product::ProductType;
+pub use product::{CHANNEL_IDS, ProductType};
 pub use purchase::{
     DELIVER_FOR, Delivery, DeskToken, FraudDetails, Job, Order, OrderDetails, Progress, Purchase,
 };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::TaskKind;
+use crate::{ClientId, Directory, LaneId, Party, TaskKind};
 
 /// Slots of messages that the end of a purchase makes begin here; below are results.
 pub const MESSAGE_SLOTS: i32 = 100;
@@ -75,4 +75,30 @@ pub struct NotifyRules {
     pub connectors: BTreeMap<NotifyChannel, String>,
     /// Which of the client's templates are taken first; `None` = those without a language.
     pub language: Option<String>,
+}
+
+impl Directory {
+    /// The lane of a client's messages by a channel: its connector's, while that takes new ones.
+    #[must_use]
+    pub fn notify_lane(&self, client: ClientId, channel: NotifyChannel) -> Option<LaneId> {
+        let name = self.clients.get(&client)?.notify.connectors.get(&channel)?;
+        let connector = self.connectors.get(name);
+        connector.filter(|found| found.active && found.party == Party::Channel)?;
+        self.promised_lane(client, channel)
+    }
+
+    /// The same for what an order was promised when that took new ones.
+    #[must_use]
+    pub fn promised_lane(&self, client: ClientId, channel: NotifyChannel) -> Option<LaneId> {
+        let name = self.clients.get(&client)?.notify.connectors.get(&channel)?;
+        self.lane_of(TaskKind::Notify, name)
+    }
+
+    /// A client's own text for an event: in its language, or without one.
+    #[must_use]
+    pub fn template(&self, client: ClientId, event: NotifyEvent) -> Option<&str> {
+        let of = |language: &str| self.templates.get(&(client, event, language.to_owned()));
+        let language = self.clients.get(&client).and_then(|row| row.notify.language.as_deref());
+        language.and_then(of).or_else(|| of("")).map(String::as_str)
+    }
 }

@@ -1,4 +1,9 @@
-//! What kinds of goods there are: a closed list, because it decides whom a target may be.
+//! What kinds of goods there are: a closed list, because it decides whom a target may be. And by what
+//! channels they are sold.
+
+/// By what a buyer may come to a client (`channelId`): 1 POS, 2 Internet, 3 Mobile, 4 ATM, 6 SMS,
+/// 7 USSD, 8 `WhatsApp`.
+pub const CHANNEL_IDS: [i32; 7] = [1, 2, 3, 4, 6, 7, 8];
 
 /// The type of a product (`productTypeName`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

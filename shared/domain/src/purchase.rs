@@ -103,6 +103,8 @@ pub struct OrderDetails {
     pub deliver: Vec<String>,
     /// Channels of messages to buyer and recipient.
     pub notify: Vec<String>,
+    /// Where e-mails of them go.
+    pub notify_email: Option<String>,
     /// What the fraud desk needs.
     pub fraud: Option<FraudDetails>,
     /// How the money is shared, by the terms that held at acceptance.

@@ -17,7 +17,7 @@ mod tasks;
 mod verify;
 
 pub use directory::{
-    CallerRulesRow, CallersRow, ClientRow, ConnectorRow, CountryRow, DeskRow, DirectoryImport,
+    By, CallerRulesRow, CallersRow, ClientRow, ConnectorRow, CountryRow, DeskRow, DirectoryImport,
     HistoryFilter, HistoryRow, ImportError, ImportMode, ImportReport, IpnRow, KeyOutcome,
     Maintenance, NotifyRow, OperatorRow, PlanRow, PortedRow, PrefixRow, ProductRow, ReasonRow,
     RowProblem, SourceRow, TemplateRow, TermsRow, exported,

@@ -22,6 +22,7 @@ fn client_of(import: &mut DirectoryImport, id: i64, url: &str, form: SignedForm)
         account_id: format!("account-{id}"),
         key: Some(SecretString::from(KEY)),
         form,
+        failures: false,
     });
     row.client_id = id;
     row.api_keys = Some(vec![SecretString::from(key_of(id))]);

@@ -69,6 +69,8 @@ pub(crate) struct Ipn {
     signed_text: String,
     sign: String,
     bytes: String,
+    /// Of a payment that was not completed.
+    pub(crate) failed: bool,
 }
 
 impl Ipn {
@@ -83,11 +85,17 @@ impl Ipn {
         let amount = body.get("amount").filter(|amount| amount.is_number());
         let amount = amount.ok_or("amount is no number")?;
         let (url, account) = (field("url")?, field("accountID")?);
+        let failed = match body.get("status") {
+            None => false,
+            Some(status) if status == "FAILED" => true,
+            Some(_) => return Err("status is not FAILED".to_owned()),
+        };
         Ok(Self {
             transaction: field("transactionid")?,
             signed_text: format!("{url}{account}{amount}{}", field("msisdn")?),
             sign: field("verifysign")?,
             bytes: text,
+            failed,
         })
     }
 
@@ -148,11 +156,12 @@ impl State {
             frozen(&first.body) != frozen(&call.body) || (first.key == call.key && bytes_differ)
         });
         self.ipns.calls.push(call);
-        let is_vended = self.purchase_mut(&visit.purchase).is_vended();
+        // A failure that was told and a vend do not go together either.
+        let is_told = self.purchase_mut(&visit.purchase).is_vended() != ipn.failed;
         let findings = [
             (key.is_none(), judge::IPN_SIGN),
             (changed, judge::IPN_CHANGED),
-            (!is_vended, judge::IPN_WITHOUT_VEND),
+            (!is_told, judge::IPN_WITHOUT_VEND),
         ];
         for (_, rule) in findings.into_iter().filter(|(found, _)| *found) {
             self.violate(visit, rule, "in an IPN".to_owned());

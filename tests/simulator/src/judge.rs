@@ -56,7 +56,7 @@ pub(crate) const TIMESTAMP_CHANGED: &str = "timestamp_changed";
 pub(crate) const IPN_SIGN: &str = "ipn_sign";
 /// An IPN whose bytes are not those sent before.
 pub(crate) const IPN_CHANGED: &str = "ipn_changed";
-/// An IPN of a payment for which no goods went out.
+/// An IPN of a payment for which no goods went out, or of a failure for which they did.
 pub(crate) const IPN_WITHOUT_VEND: &str = "ipn_without_vend";
 /// An IPN whose transaction the gateway does not show, or shows otherwise.
 pub(crate) const IPN_NOT_FOUND: &str = "ipn_not_found";

@@ -3,14 +3,15 @@
 use axum::Router;
 use axum::body::Bytes;
 use axum::handler::Handler;
-use axum::http::header;
+use axum::http::{Uri, header};
 use axum::routing::{MethodRouter, get, post};
 use fleet_contracts::openapi::{Content, Document, Operation, client_webhooks};
 use schemars::Schema;
 use serde_json::{Value, json};
 
 use crate::Gateway;
-use crate::problem::Problem;
+use crate::closed::is_open;
+use crate::shape::{NO_SUCH_PATH, Shape, WRONG_METHOD};
 
 /// The client's key.
 pub(crate) const API_KEY: &str = "ApiKey";
@@ -25,8 +26,9 @@ const ABOUT: &str = "The gateway of the Purchase Fleet: purchases of digital goo
 what suppliers confirm. Unknown fields and parameters are ignored; integers may be numeric strings. \
 An error names the field and never repeats a value. 503 means: not stored, or not known whether; \
 send the same request again, with the same `clientTxnRef`. Any other path is answered 404, any other \
-method 405, a body with a Content-Encoding 415, a request without one length and one Host 400, in the \
-shape of `TransactReply`.";
+method 405 with `Allow`, a body with a Content-Encoding 415, a request without one length and one Host 400: \
+each in the shape that errors have under the first part of its path, and else in that of `TransactReply`. \
+During maintenance clients get 503 with `Retry-After`; callbacks are still taken.";
 
 /// Says what an operation is, beside its handler.
 pub(crate) type Describe = fn(&mut Document) -> Operation;
@@ -93,15 +95,17 @@ impl Api {
         self.add("post", path, post(handler), describe)
     }
 
-    /// A path with an answer of its own to other methods.
-    pub(crate) fn add(
+    fn add(
         mut self,
         method: &str,
         path: &str,
         route: MethodRouter<Gateway>,
         describe: Describe,
     ) -> Self {
-        let operation = describe(&mut self.document);
+        let mut operation = describe(&mut self.document);
+        if !is_open(path) {
+            operation = Shape::of(path).describe_closed(operation, &mut self.document);
+        }
         self.document.add(method, path, operation);
         Self { router: self.router.route(path, route), ..self }
     }
@@ -115,8 +119,10 @@ impl Api {
         let router = self
             .router
             .route("/openapi.json", get(tell))
-            .method_not_allowed_fallback(async || Problem::WrongMethod)
-            .fallback(async || Problem::NoSuchPath);
+            .method_not_allowed_fallback(async |uri: Uri| {
+                Shape::of(uri.path()).answer(WRONG_METHOD)
+            })
+            .fallback(async |uri: Uri| Shape::of(uri.path()).answer(NO_SUCH_PATH));
         (document, router)
     }
 }

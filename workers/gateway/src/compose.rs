@@ -1,8 +1,9 @@
 //! What this program is made of.
 
 use crate::msisdn::warm_up;
+use crate::shape::Shape;
 use crate::{Accounts, Answers, Gateway, PresentDirectory, Queries, router};
-use fleet_boot::{Program, Worker, bind, serve};
+use fleet_boot::{Program, Served, Worker, bind, serve};
 use fleet_domain::Party;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +53,11 @@ pub async fn compose(worker: Worker) -> anyhow::Result<Worker> {
     });
     let grace = Duration::from_secs(worker.settings.shutdown.grace_seconds);
     let stop = worker.stop.clone();
-    worker.spawn(serve(listener, router(gateway), keys.connections_max, grace, stop));
+    let served = Served {
+        router: router(gateway),
+        worded: |path, status, message| Shape::of(path).answer((status, message)),
+    };
+    worker.spawn(serve(listener, served, keys.connections_max, grace, stop));
     tracing::info!(gateway.listen = %address, "serving");
     Ok(worker)
 }

@@ -2,6 +2,7 @@
 //! It asks a supplier about an account when a client wants to know, calls nobody else, and moves
 //! no purchase: workers do.
 
+mod accept;
 mod accounts;
 mod answers;
 mod api;
@@ -20,6 +21,7 @@ mod problem_json;
 mod queries;
 mod routes;
 mod sale_problem;
+mod shape;
 mod state;
 mod tokens;
 

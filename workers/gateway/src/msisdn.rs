@@ -2,7 +2,8 @@
 
 use fleet_domain::{NUMBER_DIGITS_MAX, Numbering};
 use phonenumber::country::Id;
-use phonenumber::{Mode, PhoneNumber};
+use phonenumber::metadata::DATABASE;
+use phonenumber::{Metadata, Mode, PhoneNumber};
 
 /// Longer texts are no numbers; the parser sees shorter ones only.
 const CHARS_MAX: usize = 32;
@@ -11,7 +12,8 @@ const DIGITS_MIN: usize = 7;
 
 /// The digits of a number, the calling code first; `None` when it is none of that calling code.
 ///
-/// What the metadata thinks of its validity does not count: it lags behind the operators.
+/// It must be as long as numbers of subscribers there may be. What the metadata thinks of its first
+/// digits does not count: it lags behind the operators.
 pub(crate) fn normalise(numbering: &Numbering, text: &str, calling_code: i32) -> Option<String> {
     if text.len() > CHARS_MAX {
         return None;
@@ -33,8 +35,27 @@ pub(crate) fn normalise(numbering: &Numbering, text: &str, calling_code: i32) ->
         phonenumber::parse(Some(country?), digits)
     };
     let number = e164(&number.ok()?);
+    let national = number.strip_prefix(&calling_code.to_string())?;
     let is_number = (DIGITS_MIN..=NUMBER_DIGITS_MAX).contains(&number.len());
-    (is_number && number.starts_with(&calling_code.to_string())).then_some(number)
+    (is_number && is_possible_length(calling_code, national.len())).then_some(number)
+}
+
+/// Whether a subscriber's number of a calling code may have so many digits behind it. Numbers of
+/// services, which may be longer, are nobody's; and of a code that the metadata does not know anything
+/// may be.
+fn is_possible_length(calling_code: i32, digits: usize) -> bool {
+    let code = u16::try_from(calling_code).ok();
+    let Some(countries) = code.and_then(|code| DATABASE.by_code(&code)) else { return true };
+    let of_subscribers = |metadata: &&Metadata| {
+        let all = metadata.descriptors();
+        [all.mobile(), all.fixed_line()].into_iter().flatten().any(|kind| {
+            // What is not told of a kind is as of all.
+            let own = kind.possible_length();
+            let lengths = if own.is_empty() { all.general().possible_length() } else { own };
+            lengths.iter().any(|length| usize::from(*length) == digits)
+        })
+    };
+    countries.iter().any(of_subscribers)
 }
 
 fn e164(number: &PhoneNumber) -> String {
@@ -81,6 +102,8 @@ mod tests {
         }
         let kuwait = normalise(&numbering, "96526925482", 965);
         assert_eq!(kuwait.as_deref(), Some("96526925482"), "whatever the metadata says");
+        let kuwait = normalise(&numbering, "26925482", 965);
+        assert_eq!(kuwait.as_deref(), Some("96526925482"));
         let italy = normalise(&numbering, "+390612345678", 39);
         assert_eq!(italy.as_deref(), Some("390612345678"), "a zero that belongs to the number");
     }
@@ -98,6 +121,16 @@ mod tests {
             ("+", 27),
             ("+27x21234567", 27),
             ("2782123456789012345", 27),
+            ("278212345678", 27),
+            ("+2782123456789", 27),
+            ("08212345678", 27),
+            ("9652692548", 965),
+            ("965269254821", 965),
+            ("+1202555012", 1),
+            ("+120255501234", 1),
+            ("2348031234567", 27),
+            ("96526925482", 27),
+            ("27821234567", 965),
             ("٢٧٨٢١٢٣٤٥٦٧", 27),
             ("tel:+27821234567;ext=1", 27),
         ] {

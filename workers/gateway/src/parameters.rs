@@ -6,7 +6,7 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::Uri;
 use axum::http::request::Parts;
-use fleet_contracts::Rejection;
+use fleet_contracts::{Rejection, channel_of};
 use fleet_domain::{Client, truth};
 use serde::de::DeserializeOwned;
 
@@ -66,6 +66,11 @@ pub(crate) fn optional<T: FromStr>(
     let read =
         |text: &str| text.trim().parse().map_err(|_error| Rejection::field(field, "is no number"));
     sent.map(read).transpose()
+}
+
+/// `channelId`, if there is any text: one of those that purchases are made on.
+pub(crate) fn channel(sent: Option<&str>) -> Result<Option<i32>, Rejection> {
+    optional("channelId", sent)?.map(channel_of).transpose()
 }
 
 /// Yes or no; no, if there is no text.

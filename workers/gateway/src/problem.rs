@@ -28,10 +28,8 @@ pub(crate) enum Problem {
     NotificationConflict,
     /// Nothing found.
     NotFound,
-    /// None of our paths.
-    NoSuchPath,
-    /// A path of ours, asked in another way.
-    WrongMethod,
+    /// What no handler says.
+    Told(StatusCode, &'static str),
     /// Postgres is not available, or did not say whether it stored the purchase.
     Unavailable,
 }
@@ -78,10 +76,7 @@ impl Problem {
                 "clientNotificationRef was used before for another notification",
             ),
             Self::NotFound => (StatusCode::NOT_FOUND, malformed, "no such transaction"),
-            Self::NoSuchPath => (StatusCode::NOT_FOUND, malformed, "no such path"),
-            Self::WrongMethod => {
-                (StatusCode::METHOD_NOT_ALLOWED, malformed, "this method is not allowed here")
-            }
+            Self::Told(status, message) => (*status, malformed, message),
             Self::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 codes::UNEXPECTED,

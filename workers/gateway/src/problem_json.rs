@@ -23,6 +23,8 @@ pub(crate) enum ProblemJson {
     NotFound(&'static str),
     /// 429: too many queries.
     TooMany,
+    /// What no handler says.
+    Told(StatusCode, &'static str),
     /// 503: Postgres is away, or too much is under way.
     Unavailable,
 }
@@ -60,6 +62,7 @@ impl ProblemJson {
             Self::NotAuthorised => StatusCode::UNAUTHORIZED,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Self::Told(status, _) => *status,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -72,7 +75,7 @@ impl ProblemJson {
             Self::NotAuthorised => {
                 "X-API-Key or the bearer token is missing or not valid".to_owned()
             }
-            Self::NotFound(what) => (*what).to_owned(),
+            Self::NotFound(text) | Self::Told(_, text) => (*text).to_owned(),
             Self::TooMany => "too many queries, come again later".to_owned(),
             Self::Unavailable => "not available, come again".to_owned(),
         };

@@ -19,6 +19,8 @@ pub(crate) enum SaleProblem {
     Refused(&'static str),
     /// 404: no such sale.
     NotFound,
+    /// What no handler says.
+    Told(StatusCode, &'static str),
     /// 503: Postgres is away, too much is under way, or it is not known yet.
     Unavailable,
 }
@@ -48,6 +50,7 @@ impl SaleProblem {
             Self::Rejected(message) => (StatusCode::BAD_REQUEST, "INVALID_REQUEST", message),
             Self::Refused(message) => (StatusCode::FORBIDDEN, "FILTERED", message),
             Self::NotFound => (StatusCode::NOT_FOUND, "INVALID_REQUEST", "no such sale"),
+            Self::Told(status, message) => (*status, "INVALID_REQUEST", message),
             Self::Unavailable => {
                 let message = "not available: send the same request again";
                 (StatusCode::SERVICE_UNAVAILABLE, "SERVER_UNAVAILABLE", message)

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::framing::{Framing, Next};
-use super::head::Refusal;
+use super::head::{self, Refusal};
 
 /// In place of a head that is refused, so that its answer keeps its place among the others.
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nHost: refused\r\nConnection: close\r\n\r\n";
@@ -21,8 +21,19 @@ const LINGER: Duration = Duration::from_secs(1);
 /// So much of the rest, at most.
 const LINGER_BYTES: usize = 262_144;
 
-/// Which request of the connection was refused, counted from 0, and why.
-pub(super) type Refused = Arc<OnceLock<(u64, Refusal)>>;
+/// The one head of a connection that was refused: nothing follows it.
+#[derive(Debug, Clone)]
+pub(super) struct RefusedHead {
+    /// Which request of the connection it was, counted from 0.
+    pub(super) number: u64,
+    /// Why.
+    pub(super) refusal: Refusal,
+    /// What it asked for, as far as that can be read.
+    pub(super) path: String,
+}
+
+/// Where that is put down.
+pub(super) type Refused = Arc<OnceLock<RefusedHead>>;
 
 /// The stream, and how far its requests have been looked at.
 #[derive(Debug)]
@@ -63,11 +74,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
                 // It is dropped once everything before it has gone on.
                 Next::Skip(_) | Next::More => return,
                 Next::Refused(refusal) => {
+                    let path = head::path(unseen);
                     self.held.truncate(self.passable);
                     self.held.extend_from_slice(STAND_IN);
                     self.passable = self.held.len();
                     // Nothing is looked at after it, so it is set once.
-                    self.refused.get_or_init(|| (self.framing.heads, refusal));
+                    let number = self.framing.heads;
+                    self.refused.get_or_init(|| RefusedHead { number, refusal, path });
                     return;
                 }
                 Next::Broken => {

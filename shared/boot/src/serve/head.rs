@@ -2,6 +2,9 @@
 //! one of two lengths, for example) before anybody can see it; software in front of us may have
 //! repaired it the other way, and then the two do not agree where the next request begins.
 
+/// So much of a path tells whose it is.
+const PATH_CHARS_MAX: usize = 64;
+
 /// What follows the head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Length {
@@ -57,6 +60,15 @@ pub(super) fn read(head: &[u8]) -> Result<Length, Refusal> {
         }
         _ => Err(Refusal::Length),
     }
+}
+
+/// The path that a head asks for, whatever else is wrong with it; empty where none can be read.
+pub(super) fn path(head: &[u8]) -> String {
+    let line = head.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+    let target = line.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+    let path = target.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
+    let path = std::str::from_utf8(path).unwrap_or_default();
+    path.chars().take(PATH_CHARS_MAX).collect()
 }
 
 /// Lines that end with CR and LF; either of them alone is no end of a line and no part of one.

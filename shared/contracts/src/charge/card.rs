@@ -96,6 +96,7 @@ impl PurchaseBody {
             funding_source: None,
             deliver: None,
             notify: None,
+            notify_email: None,
             fraud: None,
             additional_data: None,
             paid_by: Some(FundingType::CardPayment),

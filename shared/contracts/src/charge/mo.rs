@@ -113,6 +113,8 @@ pub struct MoNotificationBody {
 
 /// A word that is there.
 const FILLED: &str = "^[ -~]*[A-Za-z0-9][ -~]*$";
+/// Any text that is more than blanks and control characters, which are taken out.
+const SHOWN: &str = "[^\\s\\x00-\\x1f\\x7f-\\x9f]";
 
 /// What is told.
 #[derive(JsonSchema)]
@@ -147,7 +149,7 @@ struct MoCharge {
 #[expect(dead_code, reason = "it is the document's schema only")]
 struct MoTransaction {
     /// `CHARGED`, `PIN_USED`, `PIN_EXPIRED`, `PIN_NOT_FOUND`, or the operator's word for why not.
-    #[schemars(regex(pattern = FILLED))]
+    #[schemars(regex(pattern = SHOWN))]
     status: String,
     /// RFC 3339.
     #[serde(default)]

@@ -4,7 +4,7 @@ mod verifysign;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use fleet_domain::{FundingType, Purchase, PurchaseStatus, SignedForm};
+use fleet_domain::{Client, FundingType, IpnAccount, Purchase, PurchaseStatus, SignedForm};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -28,6 +28,9 @@ pub struct FrozenIpn {
     msisdn: String,
     /// 16 random bytes, base64.
     iv: String,
+    /// Of a payment that was not completed: its status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    status: Option<PurchaseStatus>,
 }
 
 impl std::fmt::Debug for FrozenIpn {
@@ -57,12 +60,28 @@ pub struct IpnBody<'f> {
     msisdn: &'f str,
     /// Over url, accountID, amount and msisdn.
     verifysign: String,
+    /// Only of a payment that failed, to clients that want those too: `FAILED`. Absent = completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("enum" = ["FAILED"]))]
+    status: Option<PurchaseStatus>,
+}
+
+/// Where a client's IPNs go and for which account, where it has a listener.
+#[must_use]
+pub fn listener(client: &Client) -> Option<(&str, &IpnAccount)> {
+    Some((client.channels.get(IPN)?.as_str(), client.ipn.as_ref()?))
 }
 
 impl FrozenIpn {
-    /// The IPN of a completed payment; its iv is drawn here, once.
+    /// The IPN of a completed payment, or of one that ended with this status; its iv is drawn here,
+    /// once.
     #[must_use]
-    pub fn of(purchase: &Purchase, url: &str, account_id: &str) -> Self {
+    pub fn of(
+        purchase: &Purchase,
+        url: &str,
+        account_id: &str,
+        status: Option<PurchaseStatus>,
+    ) -> Self {
         let order = &purchase.order;
         Self {
             url: url.to_owned(),
@@ -71,6 +90,7 @@ impl FrozenIpn {
             amount: order.reserved().to_string(),
             msisdn: order.source.expose().to_owned(),
             iv: BASE64_STANDARD.encode(rand::random::<[u8; 16]>()),
+            status,
         }
     }
 
@@ -109,6 +129,7 @@ impl FrozenIpn {
             amount: RawValue::from_string(self.amount.clone()).ok()?,
             msisdn: &self.msisdn,
             verifysign: self.verifysign(key, form)?,
+            status: self.status,
         };
         serde_json::to_string(&body).ok()
     }
@@ -127,9 +148,10 @@ pub fn acknowledges_ipn(body: &[u8]) -> bool {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(title = "Transaction Query reply, version 1")]
 pub struct TransactionReply {
-    /// As in the IPN; empty when the client has no listener.
+    /// As in the IPN, and before there is one what it would say; empty where none is ever sent: of a
+    /// card payment, or to a client without a listener.
     pub url: String,
-    /// The client's account.
+    /// The client's account, alike; its number where it has none.
     #[serde(rename = "accountID")]
     pub account_id: String,
     /// The `{id}` that was asked for.
@@ -151,26 +173,34 @@ pub struct TransactionReply {
 }
 
 impl TransactionReply {
-    /// The reply about a purchase; with its IPN, when one was made. `None` when the amount cannot be
-    /// written as a number, which no amount is.
+    /// The reply about a purchase of this client; with its IPN, when one was made. Who asks again gets
+    /// the same but for the status: what no IPN has frozen yet is what one made now would freeze.
+    /// `None` when the amount cannot be written as a number, which no amount is.
     #[must_use]
-    pub fn of(purchase: &Purchase, ipn: Option<(&FrozenIpn, Option<String>)>) -> Option<Self> {
+    pub fn of(purchase: &Purchase, client: &Client, ipn: Option<&FrozenIpn>) -> Option<Self> {
         let order = &purchase.order;
-        let (ipn, verifysign) = ipn.unzip();
-        let account_id = ipn.map(|ipn| ipn.account_id.clone());
         let by_card = order.funding == FundingType::CardPayment;
+        let account = client.ipn.as_ref();
+        let (url, account_id) = match ipn {
+            Some(ipn) => (ipn.url.as_str(), Some(ipn.account_id.as_str())),
+            None if by_card => ("", Some(order.source.expose())),
+            None => {
+                let url = listener(client).map(|(url, _)| url).unwrap_or_default();
+                (url, account.map(|account| account.account_id.as_str()))
+            }
+        };
+        let sign = |ipn: &FrozenIpn| {
+            let account = account?;
+            ipn.verifysign(&SignKey::of(&account.key)?, account.form)
+        };
         Some(Self {
-            url: ipn.map(|ipn| ipn.url.clone()).unwrap_or_default(),
-            account_id: if by_card {
-                order.source.expose().to_owned()
-            } else {
-                account_id.unwrap_or_else(|| order.client.to_string())
-            },
+            url: url.to_owned(),
+            account_id: account_id.map_or_else(|| order.client.to_string(), str::to_owned),
             transactionid: order.id.to_string(),
             amount: RawValue::from_string(order.reserved().to_string()).ok()?,
             // A card payment's buyer has no number that we know.
             msisdn: if by_card { String::new() } else { order.source.expose().to_owned() },
-            verifysign: verifysign.flatten(),
+            verifysign: ipn.and_then(sign),
             order_info: by_card.then(|| order.client_txn_ref.clone()),
             status: purchase.status(),
         })
@@ -191,6 +221,7 @@ mod tests {
             amount: amount.to_owned(),
             msisdn: "255713XXXXXX".to_owned(),
             iv: "AAECAwQFBgcICQoLDA0ODw==".to_owned(),
+            status: None,
         }
     }
 
@@ -222,6 +253,19 @@ mod tests {
         let without = |body: &str| body.split_once("\"verifysign\"").unwrap().0.to_owned();
         assert_ne!(body(&old), body(&new));
         assert_eq!(without(&body(&old)), without(&body(&new)));
+    }
+
+    #[test]
+    fn the_status_of_a_failure_stands_behind_the_documents_fields_and_is_thawed() {
+        let failed = FrozenIpn { status: Some(PurchaseStatus::Failed), ..frozen("34") };
+        let thawed = FrozenIpn::from_text(&failed.to_text()).unwrap();
+        let body = |frozen: &FrozenIpn| {
+            frozen.body(&key("0123456789abcdef"), SignedForm::Serialised).unwrap()
+        };
+        let (told, completed) = (body(&thawed), body(&frozen("34")));
+        let bare = completed.strip_suffix('}').unwrap();
+        assert_eq!(told, format!("{bare},\"status\":\"FAILED\"}}"));
+        assert!(!frozen("34").to_text().contains("status"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use fleet_domain::{
 };
 use serde::{Deserialize, Serialize};
 
+pub(crate) use request::{EMAIL_BYTES_MAX, email};
 pub use request::{
     EMAIL_CHANNEL_ID, NOTIFICATIONS_MAX, NewNotification, NotificationBody, NotificationReply,
     SMS_CHANNEL_ID, accept_notification,
@@ -84,43 +85,80 @@ pub(crate) fn send_task(slot: i32, lane: LaneId, now: DateTime<Utc>) -> FollowUp
     FollowUp { kind: TaskKind::Notify, slot, lane, start_by: until, deadline_at: until }
 }
 
-/// What the end of a purchase tells buyer or recipient, where the order asks for it and says by
-/// which number.
+/// What the end of a purchase tells buyer or recipient: one message by each channel that the order
+/// asks for, where it says to whom.
 pub(crate) fn messages(
     directory: &Directory,
     purchase: &Purchase,
     outcome: &Outcome,
     now: DateTime<Utc>,
+) -> Vec<(NewDelivery, FollowUp)> {
+    let asked = &purchase.order.details.notify;
+    let asks = |channel: &NotifyChannel| asked.iter().any(|name| name == channel.name());
+    let channels = NotifyChannel::ALL.into_iter().filter(asks);
+    channels.filter_map(|channel| message(directory, purchase, outcome, channel, now)).collect()
+}
+
+fn message(
+    directory: &Directory,
+    purchase: &Purchase,
+    outcome: &Outcome,
+    channel: NotifyChannel,
+    now: DateTime<Utc>,
 ) -> Option<(NewDelivery, FollowUp)> {
     let order = &purchase.order;
-    // An order knows no e-mail address, so only an SMS can follow from it.
-    let channel = NotifyChannel::Sms;
-    if !order.details.notify.iter().any(|name| name == channel.name()) {
-        return None;
-    }
-    let lane = directory.notify_lane(order.client, channel)?;
+    let lane = directory.promised_lane(order.client, channel)?;
     let product = directory.products.get(&order.product)?;
-    let buyer = || msisdn(order.source.expose());
-    let (slot, event, destination) = if outcome.code == crate::codes::OK {
-        // A meter's or an account's number may look like a stranger's phone. Who bought for it is
-        // told in the recipient's place.
-        let is_phone =
-            ProductType::from_name(&product.product_type).is_some_and(ProductType::targets_a_phone);
-        let target = msisdn(order.target.expose()).filter(|_| is_phone);
-        (MESSAGE_SLOTS, NotifyEvent::RecipientSuccess, target.or_else(buyer)?)
+    let event = if outcome.code == crate::codes::OK {
+        NotifyEvent::RecipientSuccess
     } else {
-        (MESSAGE_SLOTS.saturating_add(1), NotifyEvent::BuyerFailed, buyer()?)
+        NotifyEvent::BuyerFailed
+    };
+    let (destination, subject, most) = match channel {
+        NotifyChannel::Sms => (phone(purchase, &product.product_type, event)?, None, SMS_CHARS_MAX),
+        NotifyChannel::Email => {
+            let address = order.details.notify_email.clone()?;
+            (address, Some(request::subject(&order.id.to_string())), request::EMAIL_CHARS_MAX)
+        }
     };
     let own = directory.template(order.client, event);
     let text = template::render(own, event, purchase, &product.name, outcome);
-    let text = text.chars().take(SMS_CHARS_MAX).collect();
-    let message = Message { destination, subject: None, text };
+    let text = text.chars().take(most).collect();
+    let message = Message { destination, subject, text };
+    let slot = slot(channel, event);
     let delivery = NewDelivery {
         slot,
         channel: channel.name().to_owned(),
         body: Private::new(message.to_text()),
     };
     Some((delivery, send_task(slot, lane, now)))
+}
+
+/// The slot of a message that a purchase's end makes: no two have the same.
+const fn slot(channel: NotifyChannel, event: NotifyEvent) -> i32 {
+    let place = match (channel, event) {
+        (NotifyChannel::Sms, NotifyEvent::RecipientSuccess) => 0,
+        (NotifyChannel::Sms, NotifyEvent::BuyerFailed) => 1,
+        (NotifyChannel::Email, NotifyEvent::RecipientSuccess) => 2,
+        (NotifyChannel::Email, NotifyEvent::BuyerFailed) => 3,
+    };
+    MESSAGE_SLOTS.saturating_add(place)
+}
+
+/// The number that an SMS goes to.
+fn phone(purchase: &Purchase, product_type: &str, event: NotifyEvent) -> Option<String> {
+    let order = &purchase.order;
+    let buyer = || msisdn(order.source.expose());
+    match event {
+        NotifyEvent::BuyerFailed => buyer(),
+        // A meter's or an account's number may look like a stranger's phone. Who bought for it is
+        // told in the recipient's place.
+        NotifyEvent::RecipientSuccess => {
+            let is_phone =
+                ProductType::from_name(product_type).is_some_and(ProductType::targets_a_phone);
+            msisdn(order.target.expose()).filter(|_| is_phone).or_else(buyer)
+        }
+    }
 }
 
 /// A number that can be called from anywhere, in its one form: 8 to 15 digits, the first no 0.

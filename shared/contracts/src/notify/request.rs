@@ -20,7 +20,9 @@ pub const EMAIL_CHANNEL_ID: i64 = 9;
 pub const NOTIFICATIONS_MAX: i32 = 20;
 
 /// The most characters of an e-mail's text.
-const EMAIL_CHARS_MAX: usize = 10_000;
+pub(super) const EMAIL_CHARS_MAX: usize = 10_000;
+/// The longest e-mail address.
+pub(crate) const EMAIL_BYTES_MAX: usize = 254;
 
 /// The body of `POST /notification/1.0`; unknown fields are ignored.
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -39,7 +41,7 @@ pub struct NotificationBody {
     pub transaction_ref: String,
     /// 6 SMS, 9 e-mail.
     #[serde(deserialize_with = "number::required")]
-    #[schemars(schema_with = "number::schema")]
+    #[schemars(schema_with = "number::message_channel_schema")]
     pub channel_id: i64,
     /// An MSISDN, or an e-mail address.
     #[schemars(length(min = 1, max = 254))]
@@ -182,8 +184,7 @@ fn message(channel: NotifyChannel, body: &NotificationBody) -> Result<Message, R
     let (destination, subject, most) = match channel {
         NotifyChannel::Sms => (msisdn(sent), None, SMS_CHARS_MAX),
         NotifyChannel::Email => {
-            let subject = format!("Your purchase {}", body.transaction_ref.to_ascii_lowercase());
-            (email(sent), Some(subject), EMAIL_CHARS_MAX)
+            (email(sent), Some(subject(&body.transaction_ref)), EMAIL_CHARS_MAX)
         }
     };
     let destination = destination.ok_or_else(|| match channel {
@@ -194,6 +195,11 @@ fn message(channel: NotifyChannel, body: &NotificationBody) -> Result<Message, R
     })?;
     text("message", &body.message, most, true)?;
     Ok(Message { destination, subject, text: body.message.clone() })
+}
+
+/// The subject of an e-mail about a purchase.
+pub(super) fn subject(purchase: &str) -> String {
+    format!("Your purchase {}", purchase.to_ascii_lowercase())
 }
 
 fn text(field: &str, text: &str, most: usize, lines: bool) -> Result<(), Rejection> {
@@ -210,7 +216,7 @@ fn text(field: &str, text: &str, most: usize, lines: bool) -> Result<(), Rejecti
 }
 
 /// An address of the common form, with nothing in it that a mail's header would read as more.
-fn email(text: &str) -> Option<String> {
+pub(crate) fn email(text: &str) -> Option<String> {
     let text = text.trim_matches(' ');
     let (local, domain) = text.split_once('@')?;
     let is_local = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
@@ -219,7 +225,7 @@ fn email(text: &str) -> Option<String> {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-')
     };
-    let holds = text.len() <= 254
+    let holds = text.len() <= EMAIL_BYTES_MAX
         && (1..=64).contains(&local.len())
         && local.chars().all(is_local)
         && domain.chars().all(is_domain)

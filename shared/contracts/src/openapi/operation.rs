@@ -129,6 +129,12 @@ impl Operation {
         self
     }
 
+    /// Whether it says already what it answers with this status.
+    #[must_use]
+    pub fn tells(&self, status: u16) -> bool {
+        self.replies.contains_key(&status.to_string())
+    }
+
     /// With a reply whose body is empty, or of no account.
     #[must_use]
     pub fn empty(mut self, status: u16, text: &str) -> Self {

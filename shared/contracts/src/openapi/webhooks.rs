@@ -31,7 +31,10 @@ pub fn client_webhooks(document: &mut Document) {
         .about(
             "POST to the client's `ipn` URL when a payment is completed. Acknowledged by a 2xx and \
              the body `Success`. `verifysign` covers url, accountID, amount and msisdn; validate \
-             `transactionid` by Transaction Query.",
+             `transactionid` by Transaction Query. A client whose row says `ipn.failures` gets one of \
+             each payment that failed too, refunded ones included, with an added `status`, which \
+             `verifysign` does not cover. Of one transaction there is one IPN: a later reversal or \
+             chargeback changes no status and sends none, a person looks into it.",
         )
         .body(body)
         .reply(200, "`Success` acknowledges, `Fail` does not", word)

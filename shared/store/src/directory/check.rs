@@ -6,8 +6,8 @@ use std::ops::RangeInclusive;
 
 use fleet_contracts::source_of;
 use fleet_domain::{
-    API_KEY_BYTES_MAX, AddressPolicy, Blocked, Client, ClientId, Connector, Currency, DeskRules,
-    Directory, MsisdnForm, NotifyChannel, Party, ProductType, ResultChannel, TaskKind,
+    API_KEY_BYTES_MAX, AddressPolicy, Blocked, CHANNEL_IDS, Client, ClientId, Connector, Currency,
+    DeskRules, Directory, MsisdnForm, NotifyChannel, Party, ProductType, ResultChannel, TaskKind,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -424,8 +424,9 @@ impl Check {
                 self.say(&name, &format!("{field} must be at most 1000 characters on one line"));
             }
         }
-        if row.channels.len() > 32 || row.channels.iter().any(|id| !(1..=999).contains(id)) {
-            self.say(&name, "channels must be at most 32 numbers from 1 to 999");
+        if !row.channels.iter().all(|id| CHANNEL_IDS.contains(id)) {
+            let known = CHANNEL_IDS.map(|id| id.to_string()).join(", ");
+            self.say(&name, &format!("channels must be some of {known}"));
         }
         if parties.get(row.supplier.as_str()).map(|side| side.party) != Some(Party::Supplier) {
             self.say(&name, "supplier must be a supplier among the connectors");

@@ -95,7 +95,7 @@ pub(super) fn notify(rules: &NotifyRules) -> Option<NotifyRow> {
 }
 
 fn ipn(ipn: &IpnAccount) -> IpnRow {
-    IpnRow { account_id: ipn.account_id.clone(), key: None, form: ipn.form }
+    IpnRow { account_id: ipn.account_id.clone(), key: None, form: ipn.form, failures: ipn.failures }
 }
 
 pub(super) fn connector(directory: &Directory, connector: &Connector) -> ConnectorRow {

@@ -31,6 +31,8 @@ pub struct HistoryRow {
     pub version: i64,
     /// Who.
     pub actor: String,
+    /// Why, where it was said.
+    pub reason: Option<String>,
     /// `client`, `product`, ….
     pub section: String,
     /// The row's key.
@@ -63,6 +65,7 @@ impl Store {
                     at: get(row, "at")?,
                     version: get(row, "version")?,
                     actor: get(row, "actor")?,
+                    reason: get(row, "reason")?,
                     section: get(row, "section")?,
                     key: get(row, "key")?,
                     kind: get(row, "change_kind")?,

@@ -1,5 +1,5 @@
 -- Each section, and each key of it, is a walk of its own along an index that ends with the page.
-select w.change, w.at, w.version, w.actor, w.section, w.key, w.change_kind, w.fields
+select w.change, w.at, w.version, w.actor, w.reason, w.section, w.key, w.change_kind, w.fields
 from unnest($1::text[]) as s (section)
 cross join lateral (
     (select h.* from directory_history h

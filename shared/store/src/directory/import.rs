@@ -6,6 +6,15 @@ use super::rows::DirectoryImport;
 use crate::pool::{get, no_row};
 use crate::{Store, StoreError};
 
+/// Who does something to the directory, and why, for the history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct By<'a> {
+    /// Who.
+    pub actor: &'a str,
+    /// Why, where it was said; at most 200 characters.
+    pub reason: Option<&'a str>,
+}
+
 /// How often an import is compared again because another one came in between.
 pub(super) const COMPARED_MAX: usize = 5;
 
@@ -67,7 +76,8 @@ impl Store {
             if mode == ImportMode::DryRun || difference.changes.is_empty() {
                 return Ok(ImportReport { changes: difference.changes, version: seen });
             }
-            if let Some(version) = self.write_import(seen, &difference, &import.actor).await? {
+            let by = By { actor: &import.actor, reason: import.reason.as_deref() };
+            if let Some(version) = self.write_import(seen, &difference, by).await? {
                 return Ok(ImportReport { changes: difference.changes, version });
             }
         }
@@ -79,10 +89,11 @@ impl Store {
         &self,
         seen: i64,
         difference: &Difference,
-        actor: &str,
+        by: By<'_>,
     ) -> Result<Option<i64>, StoreError> {
-        let sql = "select fleet_import_v1($1, $2, $3)";
-        let query = sqlx::query(sql).bind(seen).bind(difference.rows()).bind(named(actor));
+        let sql = "select fleet_import_v1($1, $2, $3, $4)";
+        let query = sqlx::query(sql).bind(seen).bind(difference.rows());
+        let query = query.bind(named(by.actor)).bind(by.reason);
         get(&self.row(query).await?.ok_or_else(no_row)?, 0)
     }
 }

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::across::another_owner;
 use super::difference::Difference;
-use super::import::{COMPARED_MAX, named, overtaken};
+use super::import::{By, COMPARED_MAX, named, overtaken};
 use crate::pool::{get, no_row};
 use crate::{Store, StoreError};
 
@@ -39,10 +39,10 @@ impl Store {
     pub async fn revoke_tokens(
         &self,
         client: ClientId,
-        actor: &str,
+        by: By<'_>,
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let query = sqlx::query("select fleet_revoke_tokens_v1($1, $2)");
-        let query = query.bind(client.0).bind(named(actor));
+        let query = sqlx::query("select fleet_revoke_tokens_v1($1, $2, $3)");
+        let query = query.bind(client.0).bind(by.reason).bind(named(by.actor));
         get(&self.row(query).await?.ok_or_else(no_row)?, 0)
     }
 
@@ -55,7 +55,7 @@ impl Store {
         client: ClientId,
         key: &Private,
         remove_others: bool,
-        actor: &str,
+        by: By<'_>,
     ) -> Result<KeyOutcome, StoreError> {
         for _ in 0..COMPARED_MAX {
             let loaded = self.load_all().await?;
@@ -76,7 +76,7 @@ impl Store {
             let mut difference = Difference::default();
             difference.keys(self.keyring(), &loaded.directory, &wanted);
             let version = loaded.directory.version;
-            if self.write_import(version, &difference, actor).await?.is_some() {
+            if self.write_import(version, &difference, by).await?.is_some() {
                 return Ok(KeyOutcome::Added { keys });
             }
         }

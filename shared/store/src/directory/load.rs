@@ -56,6 +56,7 @@ struct StoredClient {
     ipn_account_id: Option<String>,
     ipn_key_sealed: Option<String>,
     ipn_form: Option<SignedForm>,
+    ipn_failures: bool,
     card: Option<CardAccount>,
     notify: Option<StoredNotify>,
     desk: Option<String>,
@@ -371,7 +372,10 @@ fn client(unseal: Unseal<'_>, stored: StoredClient) -> Result<Client, StoreError
         start_within: Duration::from_secs(stored.start_within_seconds),
         default_funding_source: stored.default_funding_source,
         channels: stored.channels,
-        ipn: ipn.map(|((account_id, key), form)| IpnAccount { account_id, key, form }),
+        ipn: ipn.map(|((account_id, key), form)| {
+            let failures = stored.ipn_failures;
+            IpnAccount { account_id, key, form, failures }
+        }),
         card: stored.card,
         notify: stored.notify.map(notify).unwrap_or_default(),
         desk: stored.desk,

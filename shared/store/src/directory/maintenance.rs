@@ -34,18 +34,19 @@ impl Store {
         .transpose()
     }
 
-    /// Closes gateways to clients for a reason, or opens them without one; false when they were open
-    /// already. They see it at their next look at the directory.
+    /// Closes gateways to clients, or opens them; false when they were open already. They see it at
+    /// their next look at the directory.
     ///
     /// # Errors
     /// [`StoreError`] while Postgres is away: the same again is safe.
     pub async fn set_maintenance(
         &self,
-        reason: Option<&str>,
+        on: bool,
+        reason: &str,
         actor: &str,
     ) -> Result<bool, StoreError> {
-        let query = sqlx::query("select fleet_maintenance_v1($1, $2)");
-        let query = query.bind(reason).bind(named(actor));
+        let query = sqlx::query("select fleet_maintenance_v1($1, $2, $3)");
+        let query = query.bind(on).bind(reason).bind(named(actor));
         get(&self.row(query).await?.ok_or_else(no_row)?, 0)
     }
 }

@@ -24,7 +24,7 @@ pub use callers::{CallerRulesRow, CallersRow};
 pub use check::RowProblem;
 pub use export::exported;
 pub use history::{HistoryFilter, HistoryRow};
-pub use import::{ImportError, ImportMode, ImportReport};
+pub use import::{By, ImportError, ImportMode, ImportReport};
 pub use keys::KeyOutcome;
 pub use maintenance::Maintenance;
 pub use numbering::{CountryRow, OperatorRow, PortedRow, PrefixRow};

@@ -21,6 +21,9 @@ pub struct DirectoryImport {
     /// Who imports, for the history.
     #[serde(skip)]
     pub actor: String,
+    /// Why, for the history; at most 200 characters.
+    #[serde(skip)]
+    pub reason: Option<String>,
     /// Where clients' endpoints may be: what the senders' settings say.
     #[serde(skip)]
     pub to_clients: AddressPolicy,
@@ -165,6 +168,9 @@ pub struct IpnRow {
     /// What is encrypted into `verifysign`.
     #[serde(default = "serialised")]
     pub form: SignedForm,
+    /// Tell of failed payments too, with an added `status`.
+    #[serde(default)]
+    pub failures: bool,
 }
 
 /// Who sends a client's messages, each a connector of the party `channel`.

@@ -76,6 +76,7 @@ async fn find(world: &World, client: i64, ipn: &Ipn, body: &[u8]) -> Result<(), 
     let told: Value = serde_json::from_slice(body).unwrap_or_default();
     let same = |field: &str| found.get(field).is_some() && found.get(field) == told.get(field);
     let fields = ["url", "accountID", "transactionid", "amount", "msisdn"];
-    let is_done = found.get("status").and_then(Value::as_str) == Some("SUCCESS");
+    let wanted = if ipn.failed { "FAILED" } else { "SUCCESS" };
+    let is_done = found.get("status").and_then(Value::as_str) == Some(wanted);
     if status == 200 && is_done && fields.into_iter().all(same) { Ok(()) } else { Err(status) }
 }

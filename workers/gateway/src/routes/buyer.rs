@@ -11,7 +11,7 @@ use fleet_contracts::{
     TokensReply, UserTransaction, UserTransactionsReply, check_any_amount, read_body, source_of,
     target_of,
 };
-use fleet_domain::{Client, Directory, ProductId, Purchase};
+use fleet_domain::{CHANNEL_IDS, Client, Directory, ProductId, Purchase};
 use fleet_store::{OfBuyer, Similar};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -20,7 +20,7 @@ use serde_json::json;
 use crate::Gateway;
 use crate::api::by_client;
 use crate::caller::caller;
-use crate::parameters::{Sent, optional, own_number};
+use crate::parameters::{Sent, channel, optional, own_number};
 use crate::problem::{Problem, fails, whole};
 
 /// Rows of an answer when the query names no limit.
@@ -79,7 +79,7 @@ pub(crate) struct Parameters {
     #[schemars(required, with = "String", length(min = 1, max = 32), regex(pattern = IDENTIFIER))]
     source_identifier: Option<String>,
     /// Only purchases on this channel.
-    #[schemars(with = "Option<i32>", extend("minimum" = i32::MIN, "maximum" = i32::MAX))]
+    #[schemars(with = "Option<i32>", extend("enum" = CHANNEL_IDS))]
     channel_id: Option<String>,
     /// Only of this product.
     #[schemars(with = "Option<i64>", extend("minimum" = i64::MIN, "maximum" = i64::MAX))]
@@ -87,7 +87,7 @@ pub(crate) struct Parameters {
     /// Only of products of this type.
     #[schemars(with = "Option<i64>", extend("minimum" = i64::MIN, "maximum" = i64::MAX))]
     product_type_id: Option<String>,
-    /// Rows of the answer; 10 when absent, or 1 where only the required parameters are there.
+    /// Rows of the answer, the newest first, 1 to 50; the operation says how many without it.
     #[schemars(with = "Option<i32>", extend("minimum" = 1, "maximum" = LIMIT_MAX))]
     limit: Option<String>,
 }
@@ -114,7 +114,10 @@ pub(crate) fn describe_transactions(document: &mut Document) -> Operation {
     let query = document.query::<Parameters>();
     let reply = Content::json(document.written::<UserTransactionsReply>());
     let operation = Operation::new("userTransactionLookup", "User Transaction Lookup")
-        .about("The buyer's last purchase, or with more parameters the latest of each product.")
+        .about(
+            "The buyer's last purchase; with `limit`, or a channel or product to look for, the latest \
+             of each product: 10 of them, or `limit`. The last 30 days, failed ones left out.",
+        )
         .tag("look-ups")
         .parameters(query)
         .reply(200, "found, or none", reply)
@@ -127,7 +130,10 @@ pub(crate) fn describe_tokens(document: &mut Document) -> Operation {
     let query = document.query::<Parameters>();
     let reply = Content::json(document.written::<TokensReply>());
     let operation = Operation::new("tokenLookup", "Token Lookup")
-        .about("The tokens (vouchers) that a buyer bought, whoever they were for.")
+        .about(
+            "The tokens (vouchers) that a buyer bought, whoever they were for: the newest 10, or \
+             `limit` of them, among the buyer's newest 1000 purchases.",
+        )
         .tag("look-ups")
         .parameters(query)
         .reply(200, "found, or none", reply)
@@ -165,7 +171,7 @@ impl Asked {
         if limit.is_some_and(|limit| !(1..=LIMIT_MAX).contains(&limit)) {
             return Err(Rejection::field("limit", &format!("must be 1 to {LIMIT_MAX}")).into());
         }
-        let channel = optional("channelId", sent.channel_id.as_deref())?;
+        let channel = channel(sent.channel_id.as_deref())?;
         let product = optional("productId", sent.product_id.as_deref())?.map(ProductId);
         let wanted_type = optional::<i64>("productTypeId", sent.product_type_id.as_deref())?;
         let products = match (product, wanted_type) {

@@ -19,7 +19,7 @@ use crate::Gateway;
 use crate::api::RAW_KEY;
 use crate::intake::take_in_one;
 use crate::problem::whole;
-use crate::routes::transactions::{QueryProblem, client_of_raw_key, describe_problems};
+use crate::routes::transactions::{QueryProblem, WRONG, client_of_raw_key, describe_problems};
 
 /// What a card payment is.
 pub(crate) fn describe(document: &mut Document) -> Operation {
@@ -45,7 +45,8 @@ pub(crate) fn describe(document: &mut Document) -> Operation {
         &[
             QueryProblem::Rejected(used.to_owned()),
             QueryProblem::NotAuthorised,
-            QueryProblem::WrongMethod("POST"),
+            WRONG,
+            QueryProblem::NotJson,
             QueryProblem::TooMany,
             QueryProblem::Unavailable,
         ],
@@ -140,13 +141,8 @@ pub(crate) async fn page(
     }
 }
 
-/// The page while there is none.
-pub(crate) fn unavailable() -> Response {
-    Page::Unavailable.into_response()
-}
-
 /// What the buyer sees.
-enum Page {
+pub(crate) enum Page {
     /// The source's page is not known yet: this one asks again.
     Soon,
     /// The way on.
@@ -154,6 +150,8 @@ enum Page {
     /// It has ended, or is found out.
     Told(&'static str),
     NotFound,
+    /// What no handler says.
+    Other(StatusCode, &'static str),
     Unavailable,
 }
 
@@ -199,6 +197,7 @@ impl Page {
             Self::NotFound => {
                 (StatusCode::NOT_FOUND, String::new(), "There is no such payment.".to_owned())
             }
+            Self::Other(status, text) => (*status, String::new(), format!("Sorry: {text}.")),
             Self::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 refresh("2"),

@@ -9,14 +9,14 @@ use fleet_contracts::{
     FinancialTermsReply, PURCHASE_AMOUNT_MAX, ProductEntry, Rejection, amounts_of, codes,
     may_ask_for, may_serve, product_for,
 };
-use fleet_domain::{Client, Directory, Product, ProductId};
+use fleet_domain::{CHANNEL_IDS, Client, Directory, Product, ProductId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::Gateway;
 use crate::api::by_client;
 use crate::caller::caller;
-use crate::parameters::{Sent, check_client, flag, optional, required};
+use crate::parameters::{Sent, channel, check_client, flag, optional, required};
 use crate::problem::{Problem, fails};
 
 /// The query of Financial Terms.
@@ -39,7 +39,12 @@ pub(crate) fn describe_financial_terms(document: &mut Document) -> Operation {
     let query = document.query::<TermsParameters>();
     let reply = Content::json(document.written::<FinancialTermsReply>());
     let operation = Operation::new("financialTerms", "Financial Terms Lookup")
-        .about("What a purchase of this product and amount costs, and what of it is whose.")
+        .about(
+            "What a purchase of this product and amount costs, and what of it is whose: by the \
+             client's own terms for the product, else by everybody's (`*`). Where there are neither, \
+             the product's own fee holds, all of it is the client's share, and the whole of it is \
+             settled (`gross`). An unknown product is a 400.",
+        )
         .tag("look-ups")
         .parameters(query)
         .reply(200, "the amounts, in minor units", reply);
@@ -88,7 +93,7 @@ pub(crate) struct ProductParameters {
     #[schemars(with = "Option<bool>")]
     include_inactive: Option<String>,
     /// Only products that are sold on this channel.
-    #[schemars(with = "Option<i32>", extend("minimum" = i32::MIN, "maximum" = i32::MAX))]
+    #[schemars(with = "Option<i32>", extend("enum" = CHANNEL_IDS))]
     channel_id: Option<String>,
     /// Only products of this vendor.
     #[schemars(with = "Option<i64>", extend("minimum" = i64::MIN, "maximum" = i64::MAX))]
@@ -122,7 +127,7 @@ pub(crate) async fn products(
     let wanted = Wanted {
         id: optional("productId", parameters.product_id.as_deref())?,
         type_id: optional("productTypeId", parameters.product_type_id.as_deref())?,
-        channel: optional("channelId", parameters.channel_id.as_deref())?,
+        channel: channel(parameters.channel_id.as_deref())?,
         vendor: optional("vendorId", parameters.vendor_id.as_deref())?,
         inactive: flag("includeInactive", parameters.include_inactive.as_deref())?,
     };

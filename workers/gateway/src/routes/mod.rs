@@ -17,7 +17,6 @@ mod transactions;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
 use fleet_contracts::BODY_BYTES_MAX;
 use serde_json::Value;
 
@@ -27,8 +26,8 @@ use crate::closed::closed;
 use crate::halved::halved;
 use crate::measured::measured;
 
-pub(crate) use card_payments::unavailable as payment_page_unavailable;
-pub(crate) use transactions::QueryProblem;
+pub(crate) use card_payments::Page;
+pub(crate) use transactions::{QueryProblem, describe_problems};
 
 /// Every path that clients and suppliers call: its handler, and beside it what it is.
 pub(crate) fn api() -> Api {
@@ -58,20 +57,10 @@ pub(crate) fn api() -> Api {
             numbers::country_prefixes,
             numbers::describe_country_prefixes,
         )
-        .add(
-            "get",
-            "/api/transactions/{id}",
-            get(transactions::query).fallback(async || QueryProblem::WrongMethod("GET")),
-            transactions::describe,
-        )
+        .get("/api/transactions/{id}", transactions::query, transactions::describe)
         .get("/results", results::since, results::describe_since)
         .get("/statements/{date}", results::statement, results::describe_statement)
-        .add(
-            "post",
-            "/api/card-payments",
-            post(card_payments::payment).fallback(async || QueryProblem::WrongMethod("POST")),
-            card_payments::describe,
-        )
+        .post("/api/card-payments", card_payments::payment, card_payments::describe)
         .get("/pay/{id}", card_payments::page, card_payments::describe_page)
         .post(
             "/consumers/{id}/access-tokens",

@@ -33,8 +33,8 @@ pub(crate) struct MnoParameters {
     /// The number.
     #[schemars(required, with = "String", regex(pattern = "[0-9]"))]
     msisdn: Option<String>,
-    /// Its country's calling code.
-    #[schemars(required, with = "i32", extend("minimum" = i32::MIN, "maximum" = i32::MAX))]
+    /// Its country's calling code; any other text is no country's.
+    #[schemars(required, with = "String", regex(pattern = "[0-9]"))]
     country_calling_code: Option<String>,
 }
 
@@ -49,7 +49,8 @@ pub(crate) fn describe_operator(document: &mut Document) -> Operation {
         "responseMessage": "the operator of msisdn is not known",
     });
     let text = format!("`{}`: the operator is not known", codes::OPERATOR_NOT_IDENTIFIED);
-    let found = "`0000`: found; `9010`: not a number of this country; `9030`: not found in time";
+    let found = "`0000`: found; `9010`: no number of this country, also by its length, or no country; \
+                 `9030`: not found in time";
     let operation = Operation::new("mnoLookup", "MNO Lookup")
         .about("The mobile network operator of a number.")
         .tag("look-ups")
@@ -72,7 +73,7 @@ pub(crate) async fn operator(
     let Sent(parameters) = parameters?;
     check_client(client, parameters.client_id.as_deref())?;
     let msisdn = parameters.msisdn.ok_or_else(|| Rejection::field("msisdn", "is missing"))?;
-    let code: i32 = required("countryCallingCode", parameters.country_calling_code.as_deref())?;
+    let code: String = required("countryCallingCode", parameters.country_calling_code.as_deref())?;
     let reference = Uuid::new_v4().to_string();
     let failed = |status: StatusCode, code: &str, message: &str| {
         Ok((status, Json(MnoReply::failed(reference.clone(), code, message))))
@@ -80,6 +81,12 @@ pub(crate) async fn operator(
     if let Err(unseen) = check_unseen("msisdn", &msisdn) {
         return failed(StatusCode::OK, codes::WRONG_MSISDN, &unseen.message);
     }
+    // A code that is no number is no country's, as one that nobody has.
+    let code = code.parse::<i32>().ok().filter(|code| directory.numbering.knows(*code));
+    let Some(code) = code else {
+        let message = "countryCallingCode is no country's";
+        return failed(StatusCode::OK, codes::WRONG_MSISDN, message);
+    };
     let Some(digits) = normalise(&directory.numbering, &msisdn, code) else {
         let message = "msisdn is no number of countryCallingCode";
         return failed(StatusCode::OK, codes::WRONG_MSISDN, message);

@@ -18,7 +18,6 @@ use serde_json::json;
 use crate::Gateway;
 use crate::api::CLIENT;
 use crate::caller::client_of_secret;
-use crate::closed::token_refusal;
 use crate::tokens::VALID_FOR;
 
 /// The words of OAuth 2 for a refusal, and what each is about.
@@ -58,12 +57,11 @@ pub(crate) fn describe(document: &mut Document) -> Operation {
         operation = operation.reply(400, &format!("`{error}`: {text}"), content);
     }
     let example = json!({ "error": INVALID_CLIENT.0, "error_description": INVALID_CLIENT.1 });
-    let content = Content::json(shape.clone()).example("header", example);
+    let content = Content::json(shape).example("header", example);
     operation = operation
         .reply(401, "`invalid_client` where `Authorization: Basic` was sent", content)
         .header(401, "WWW-Authenticate", "`Basic`");
-    let content = Content::json(shape).example("error", json!(token_refusal()));
-    operation.reply(503, "not available, come again", content).header(503, "Retry-After", "seconds")
+    operation
 }
 
 /// POST `/oauth/token`.

@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use fleet_contracts::openapi::{Content, Document, Operation, Parameter};
-use fleet_contracts::{FrozenIpn, SignKey, TransactionReply};
+use fleet_contracts::{FrozenIpn, TransactionReply};
 use fleet_domain::{Client, PurchaseId, later};
 use fleet_store::{StoreError, Transaction, TransactionHold};
 use schemars::JsonSchema;
@@ -14,8 +14,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::accept::accepts_json;
 use crate::api::RAW_KEY;
 use crate::caller::{client_of, only};
+use crate::shape::WRONG_METHOD;
 use crate::{Gateway, Present};
 
 /// Why a query ends here; the body is `{"error":{"code","message"}}`, the code the HTTP status.
@@ -31,8 +33,8 @@ pub(crate) enum QueryProblem {
     Held,
     /// 404: no such transaction of this organisation.
     NotFound,
-    /// 405: only this method is answered.
-    WrongMethod(&'static str),
+    /// What no handler says.
+    Told(StatusCode, &'static str),
     /// 406: something else than JSON is wanted.
     NotJson,
     /// 410: it was removed, or is older than what is shown.
@@ -55,8 +57,7 @@ impl QueryProblem {
             }
             Self::Held => (StatusCode::FORBIDDEN, "the transaction is held back"),
             Self::NotFound => (StatusCode::NOT_FOUND, "there is no such transaction"),
-            Self::WrongMethod("GET") => (StatusCode::METHOD_NOT_ALLOWED, "only GET is allowed"),
-            Self::WrongMethod(_) => (StatusCode::METHOD_NOT_ALLOWED, "only POST is allowed"),
+            Self::Told(status, message) => (*status, message),
             Self::NotJson => (StatusCode::NOT_ACCEPTABLE, "only application/json is offered"),
             Self::Removed => (StatusCode::GONE, "the transaction is not kept any more"),
             Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too many queries, come again later"),
@@ -78,20 +79,8 @@ impl IntoResponse for QueryProblem {
     fn into_response(self) -> Response {
         let status = self.told().0;
         let mut response = (status, Json(self.body())).into_response();
-        let extra = match self {
-            Self::WrongMethod(method) => Some((header::ALLOW, method)),
-            Self::TooMany | Self::Unavailable => Some((header::RETRY_AFTER, "1")),
-            Self::BadId
-            | Self::Rejected(_)
-            | Self::NotAuthorised
-            | Self::Held
-            | Self::NotFound
-            | Self::NotJson
-            | Self::Removed
-            | Self::Ours => None,
-        };
-        if let Some((name, value)) = extra {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        if matches!(self, Self::TooMany | Self::Unavailable) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
     }
@@ -109,6 +98,9 @@ impl From<StoreError> for QueryProblem {
     }
 }
 
+/// Another method than the path's.
+pub(crate) const WRONG: QueryProblem = QueryProblem::Told(WRONG_METHOD.0, WRONG_METHOD.1);
+
 impl QueryProblem {
     /// All that a query may meet.
     const ALL: [Self; 10] = [
@@ -116,7 +108,7 @@ impl QueryProblem {
         Self::NotAuthorised,
         Self::Held,
         Self::NotFound,
-        Self::WrongMethod("GET"),
+        WRONG,
         Self::NotJson,
         Self::Removed,
         Self::TooMany,
@@ -174,7 +166,8 @@ pub(crate) fn describe_problems(
     operation
 }
 
-/// The client whose raw key `Authorization` holds, while it may ask.
+/// The client whose raw key `Authorization` holds, while it may ask and takes JSON: what every path of
+/// this document begins with.
 pub(crate) fn client_of_raw_key<'d>(
     gateway: &Gateway,
     directory: &'d Present,
@@ -184,6 +177,9 @@ pub(crate) fn client_of_raw_key<'d>(
     let client = client_of(directory, key).ok_or(QueryProblem::NotAuthorised)?;
     if !gateway.queries.take(client.id, Instant::now()) {
         return Err(QueryProblem::TooMany);
+    }
+    if !accepts_json(headers) {
+        return Err(QueryProblem::NotJson);
     }
     Ok(client)
 }
@@ -196,9 +192,6 @@ pub(crate) async fn query(
 ) -> Result<Json<TransactionReply>, QueryProblem> {
     let directory = gateway.directory.current();
     let client = client_of_raw_key(&gateway, &directory, &headers)?;
-    if !accepts_json(&headers) {
-        return Err(QueryProblem::NotJson);
-    }
     let Path(id) = id.map_err(|_no_text| QueryProblem::BadId)?;
     let id: PurchaseId = id.parse().map_err(|_error| QueryProblem::BadId)?;
     let _place = gateway.requests.try_acquire().map_err(|_none_left| QueryProblem::Unavailable)?;
@@ -218,49 +211,5 @@ pub(crate) async fn query(
 
 fn reply(client: &Client, found: &Transaction) -> Option<TransactionReply> {
     let frozen = found.ipn.as_ref().and_then(|text| FrozenIpn::from_text(text.expose()));
-    let sign = |frozen: &FrozenIpn| {
-        let account = client.ipn.as_ref()?;
-        frozen.verifysign(&SignKey::of(&account.key)?, account.form)
-    };
-    TransactionReply::of(&found.purchase, frozen.as_ref().map(|frozen| (frozen, sign(frozen))))
-}
-
-/// True unless `Accept` names only other things, or excludes JSON.
-fn accepts_json(headers: &HeaderMap) -> bool {
-    let mut accepts = headers.get_all(header::ACCEPT).iter().peekable();
-    if accepts.peek().is_none() {
-        return true;
-    }
-    let ranges = accepts.filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(','));
-    ranges.map(str::trim).any(|range| {
-        let mut parts = range.split(';').map(str::trim);
-        let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let refused = parts.any(|part| {
-            let weight = part.strip_prefix("q=").and_then(|weight| weight.parse::<f32>().ok());
-            weight.is_some_and(|weight| weight <= 0.0)
-        });
-        matches!(kind.as_str(), "*/*" | "application/*" | "application/json") && !refused
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn json_is_acceptable_unless_only_other_things_are() {
-        let accepts = |text: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::ACCEPT, text.parse().unwrap());
-            accepts_json(&headers)
-        };
-        assert!(accepts_json(&HeaderMap::new()));
-        for yes in ["*/*", "application/json", "text/html, application/*;q=0.5", "Application/JSON"]
-        {
-            assert!(accepts(yes), "{yes}");
-        }
-        for no in ["text/html", "application/json;q=0", "application/xml, text/*", ""] {
-            assert!(!accepts(no), "{no}");
-        }
-    }
+    TransactionReply::of(&found.purchase, client, frozen.as_ref())
 }

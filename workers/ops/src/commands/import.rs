@@ -6,7 +6,7 @@ use fleet_domain::AddressPolicy;
 use fleet_store::{ImportError, ImportMode, Store};
 use serde_json::{Value, json};
 
-use super::why::Who;
+use super::why::PerhapsWhy;
 use crate::Failure;
 use crate::files::{Problem, Sections, read};
 use crate::output::Output;
@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    who: Who,
+    why: PerhapsWhy,
 }
 
 pub(crate) async fn run(
@@ -47,7 +47,8 @@ pub(crate) async fn run(
     output: Output,
 ) -> Result<(), Failure> {
     let mut files = read(&arguments.files, sections).map_err(|all| refused(&all, output))?;
-    files.import.actor = arguments.who.name()?;
+    files.import.actor = arguments.why.actor()?;
+    files.import.reason = arguments.why.reason()?.map(str::to_owned);
     files.import.to_clients = to_clients.clone();
     let mode = if arguments.dry_run { ImportMode::DryRun } else { ImportMode::Apply };
     let report = store.import(&files.import, mode).await.map_err(|error| match error {

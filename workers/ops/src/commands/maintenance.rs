@@ -3,7 +3,8 @@
 use fleet_store::Store;
 use serde_json::json;
 
-use super::why::{Who, Why};
+use super::directory::history;
+use super::why::Why;
 use crate::Failure;
 use crate::output::Output;
 
@@ -17,21 +18,26 @@ pub(crate) enum Command {
     /// Open the gateways again
     Off {
         #[command(flatten)]
-        who: Who,
+        why: Why,
     },
     /// Whether gateways are closed, why, by whom and since when
     Show,
+    /// Who closed and opened them, and why, newest first
+    History(history::Page),
 }
 
 pub(crate) async fn run(command: &Command, store: &Store, output: Output) -> Result<(), Failure> {
     match command {
         Command::On { why } => {
-            store.set_maintenance(Some(why.reason()?), &why.actor()?).await?;
+            store.set_maintenance(true, why.reason()?, &why.actor()?).await?;
         }
-        Command::Off { who } => {
-            store.set_maintenance(None, &who.name()?).await?;
+        Command::Off { why } => {
+            store.set_maintenance(false, why.reason()?, &why.actor()?).await?;
         }
         Command::Show => {}
+        Command::History(page) => {
+            return history::told(&["maintenance"], None, page, store, output).await;
+        }
     }
     let present = store.maintenance().await?;
     let value = present.as_ref().map_or_else(

@@ -20,18 +20,7 @@ pub(crate) struct Why {
 impl Why {
     /// The reason as it may be kept.
     pub(super) fn reason(&self) -> Result<&str, Failure> {
-        let refused = |text: &str| Err(Failure::Refused(text.to_owned()));
-        let reason = self.reason.trim();
-        if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
-            return refused("--reason must be 1 to 200 characters");
-        }
-        if reason.chars().any(char::is_control) {
-            return refused("--reason has control characters");
-        }
-        if holds_a_card_number(reason) {
-            return refused("--reason looks like a card number");
-        }
-        Ok(reason)
+        checked(&self.reason)
     }
 
     pub(super) fn actor(&self) -> Result<String, Failure> {
@@ -39,9 +28,45 @@ impl Why {
     }
 }
 
+/// The same where nothing is taken from anybody: what is done may say enough.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PerhapsWhy {
+    /// Why, for the history; at most 200 characters, no personal data
+    #[arg(long)]
+    reason: Option<String>,
+    #[command(flatten)]
+    who: Who,
+}
+
+impl PerhapsWhy {
+    /// The reason as it may be kept, if there is one.
+    pub(super) fn reason(&self) -> Result<Option<&str>, Failure> {
+        self.reason.as_deref().map(checked).transpose()
+    }
+
+    pub(super) fn actor(&self) -> Result<String, Failure> {
+        self.who.name()
+    }
+}
+
+fn checked(reason: &str) -> Result<&str, Failure> {
+    let refused = |text: &str| Err(Failure::Refused(text.to_owned()));
+    let reason = reason.trim();
+    if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
+        return refused("--reason must be 1 to 200 characters");
+    }
+    if reason.chars().any(char::is_control) {
+        return refused("--reason has control characters");
+    }
+    if holds_a_card_number(reason) {
+        return refused("--reason looks like a card number");
+    }
+    Ok(reason)
+}
+
 /// Who does it.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Who {
+struct Who {
     /// Who does it, for the history; the system's user when absent
     #[arg(long, value_name = "NAME", alias = "by")]
     actor: Option<String>,
@@ -49,7 +74,7 @@ pub(crate) struct Who {
 
 impl Who {
     /// The name as it may be kept.
-    pub(super) fn name(&self) -> Result<String, Failure> {
+    fn name(&self) -> Result<String, Failure> {
         let name = self.actor.clone().unwrap_or_else(system_user);
         if holds_a_card_number(&name) {
             return Err(Failure::Refused("--actor looks like a card number".to_owned()));

@@ -11,6 +11,13 @@ use crate::output::{Output, table};
 pub(crate) struct Arguments {
     /// Only of this row: the key as `list` shows it
     key: Option<String>,
+    #[command(flatten)]
+    page: Page,
+}
+
+/// Which of the changes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Page {
     /// Rows at most
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
     limit: u16,
@@ -25,21 +32,33 @@ pub(super) async fn run(
     store: &Store,
     output: Output,
 ) -> Result<(), Failure> {
+    let key = arguments.key.as_deref().map(|key| key.replacen('.', " ", 1));
+    told(sections, key, &arguments.page, store, output).await
+}
+
+/// A page of the changes of these kinds of rows.
+pub(crate) async fn told(
+    sections: Sections,
+    key: Option<String>,
+    page: &Page,
+    store: &Store,
+    output: Output,
+) -> Result<(), Failure> {
     let filter = HistoryFilter {
         sections: sections.iter().map(|section| (*section).to_owned()).collect(),
-        key: arguments.key.as_deref().map(|key| key.replacen('.', " ", 1)),
-        before: arguments.before,
-        limit: i64::from(arguments.limit),
+        key,
+        before: page.before,
+        limit: i64::from(page.limit),
     };
     let rows = store.directory_history(&filter).await?;
-    let full = rows.len() == usize::from(arguments.limit);
+    let full = rows.len() == usize::from(page.limit);
     let next = rows.last().filter(|_| full).map(|row| row.change);
     let values: Vec<Value> = rows.iter().map(value).collect();
     output.print(&json!({ "changes": values, "next": next }), || {
         if rows.is_empty() {
             return "no changes\n".to_owned();
         }
-        let head = ["change", "when", "who", "row", "what"];
+        let head = ["change", "when", "who", "row", "what", "why"];
         let more = next.map_or_else(String::new, |next| format!("more: --before {next}\n"));
         format!("{}{more}", table(&head, rows.iter().map(cells)))
     });
@@ -49,7 +68,7 @@ pub(super) async fn run(
 fn value(row: &HistoryRow) -> Value {
     json!({
         "change": row.change, "at": row.at, "version": row.version, "actor": row.actor,
-        "section": row.section, "key": row.key, "kind": row.kind, "fields": row.fields,
+        "reason": row.reason, "section": row.section, "key": row.key, "kind": row.kind, "fields": row.fields,
     })
 }
 
@@ -75,5 +94,6 @@ fn cells(row: &HistoryRow) -> Vec<String> {
         row.actor.clone(),
         format!("{} {} {}", row.section, row.key, row.kind),
         texts.join(", "),
+        row.reason.clone().unwrap_or_default(),
     ]
 }

@@ -3,10 +3,10 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use fleet_domain::{ClientId, Private};
-use fleet_store::{KeyOutcome, Store};
+use fleet_store::{By, KeyOutcome, Store};
 use serde_json::json;
 
-use super::super::why::Who;
+use super::super::why::PerhapsWhy;
 use crate::Failure;
 use crate::output::Output;
 
@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     remove_others: bool,
     #[command(flatten)]
-    who: Who,
+    why: PerhapsWhy,
 }
 
 pub(super) async fn run(
@@ -33,8 +33,9 @@ pub(super) async fn run(
     let side = if client.sandbox { "sandbox" } else { "live" };
     let chance: [u8; 32] = rand::random();
     let key = Private::new(format!("{side}_{}", BASE64_URL_SAFE_NO_PAD.encode(chance)));
-    let actor = arguments.who.name()?;
-    match store.add_api_key(id, &key, arguments.remove_others, &actor).await? {
+    let (reason, actor) = (arguments.why.reason()?, arguments.why.actor()?);
+    let by = By { actor: &actor, reason };
+    match store.add_api_key(id, &key, arguments.remove_others, by).await? {
         KeyOutcome::Added { keys } => {
             let value = json!({ "client_id": id, "api_key": key.expose(), "keys": keys });
             output.print(&value, || {

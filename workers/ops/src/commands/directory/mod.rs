@@ -1,6 +1,6 @@
 //! `fleet client | product | terms | numbering | connector`: one kind of the directory's rows each.
 
-mod history;
+pub(crate) mod history;
 mod key;
 mod revoke;
 mod show;

@@ -1,10 +1,10 @@
 //! `fleet client revoke-tokens`
 
 use fleet_domain::ClientId;
-use fleet_store::Store;
+use fleet_store::{By, Store};
 use serde_json::json;
 
-use super::super::why::Who;
+use super::super::why::Why;
 use crate::Failure;
 use crate::output::Output;
 
@@ -13,7 +13,7 @@ pub(crate) struct Arguments {
     /// The client's number
     client_id: i64,
     #[command(flatten)]
-    who: Who,
+    why: Why,
 }
 
 pub(crate) async fn run(
@@ -22,7 +22,9 @@ pub(crate) async fn run(
     output: Output,
 ) -> Result<(), Failure> {
     let id = arguments.client_id;
-    let Some(from) = store.revoke_tokens(ClientId(id), &arguments.who.name()?).await? else {
+    let (reason, actor) = (Some(arguments.why.reason()?), arguments.why.actor()?);
+    let by = By { actor: &actor, reason };
+    let Some(from) = store.revoke_tokens(ClientId(id), by).await? else {
         return Err(Failure::No(format!("there is no client {id}")));
     };
     let value = json!({ "client_id": id, "tokens_valid_from": from });
