@@ -9,10 +9,6 @@ use tokio::time::Instant;
 
 use crate::{AddressPolicy, Body, Call, Counts, Credentials, Method, Outbound, Reuse, SendError};
 
-/// The helper of the fleets' tests, which depends on this crate.
-#[path = "../../testkit/src/certificates.rs"]
-#[expect(unreachable_pub, reason = "the testkit shows it to others")]
-mod certificates;
 mod connect;
 mod credentials;
 mod cut;

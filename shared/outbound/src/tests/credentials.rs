@@ -5,7 +5,6 @@ use base64::prelude::BASE64_STANDARD;
 use fleet_domain::Rule;
 use secrecy::SecretString;
 
-use super::certificates::Authority;
 use super::*;
 use crate::clients::Clients;
 use crate::{Identity, is_header, verify_signature};
@@ -88,30 +87,34 @@ fn a_header_is_one_that_its_receiver_reads_as_it_was_meant() {
     }
 }
 
+/// A certificate and its key, PEM.
+fn certified(name: &str) -> (String, String) {
+    let of = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+    (of.cert.pem(), of.signing_key.serialize_pem())
+}
+
 #[test]
 fn a_certificate_has_one_client_that_a_new_one_replaces_and_few_are_kept() {
     let _provider = outbound();
     let clients = Clients::default();
-    let authority = Authority::new("An authority").unwrap();
-    let [first, second] = ["first", "second"].map(|name| authority.issue(name).unwrap());
+    let [first, second] = ["first", "second"].map(certified);
     let get = |owner: &str, certificate: &str, key: &str| {
         let identity = Identity::new(owner, certificate, key);
         clients.get(Rule::Any, Reuse::Fresh, Some(&identity)).map(drop)
     };
-    for one in [&first, &second, &first] {
-        get("bank", &one.certificate, &one.key).unwrap();
+    for (certificate, key) in [&first, &second, &first] {
+        get("bank", certificate, key).unwrap();
         assert_eq!(clients.count(), 1);
     }
-    let chain = format!("{}{}", first.certificate, authority.own().certificate);
-    get("bank", &chain, &first.key).unwrap();
-    for (certificate, key) in
-        [(&first.certificate, &second.key), (&first.key, &first.key), (&chain, &chain)]
-    {
+    // With others behind it, as those that sign it are.
+    let chain = format!("{}{}", first.0, second.0);
+    get("bank", &chain, &first.1).unwrap();
+    for (certificate, key) in [(&first.0, &second.1), (&first.1, &first.1), (&chain, &chain)] {
         assert!(get("bank", certificate, key).is_err());
         assert_eq!(clients.count(), 1, "what cannot be loaded takes the place of nothing");
     }
     for number in 0..130 {
-        get(&format!("bank-{number}"), &first.certificate, &first.key).unwrap();
+        get(&format!("bank-{number}"), &first.0, &first.1).unwrap();
         assert!(clients.count() <= 64);
     }
 }
