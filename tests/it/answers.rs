@@ -135,7 +135,7 @@ async fn nobody_else_finds_it(fleet: &TestFleet, id: &str, reference: &str) {
         (1001, "raasTxnRef=no-uuid".to_owned(), 404),
         (1001, "clientTransactionReference=nothing".to_owned(), 404),
         (1001, "clientTransactionReference=a%00b".to_owned(), 404),
-        (1001, "reserveFundsTxnRef=".to_owned(), 404),
+        (1001, "reserveFundsTxnRef=".to_owned(), 400),
         (1001, format!("reserveFundsTxnRef={}", "x".repeat(5_000)), 404),
         (1001, String::new(), 400),
         (1001, format!("raasTxnRef={id}&reserveFundsTxnRef=held-4"), 400),

@@ -10,11 +10,11 @@ pub const CLIENT_CREDENTIALS: &str = "client_credentials";
 #[derive(Deserialize, JsonSchema)]
 pub struct TokenRequest {
     /// The client's number; not needed where `Authorization: Basic` shows it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub client_id: Option<String>,
     /// One of its secrets; never beside `Authorization: Basic`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub client_secret: Option<String>,
     /// `client_credentials`.
