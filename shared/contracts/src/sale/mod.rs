@@ -100,8 +100,11 @@ pub struct InitiatedSession {
 #[derive(Clone, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CheckSession {
+    #[schemars(length(min = 1))]
     pub access_token: String,
+    #[schemars(length(min = 1))]
     pub nonce: String,
+    #[schemars(length(min = 1))]
     pub signature: String,
     #[schemars(length(min = 1, max = 128), regex(pattern = PLAIN))]
     pub token: String,
@@ -111,6 +114,7 @@ pub struct CheckSession {
 #[derive(Clone, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CardReference {
+    #[schemars(length(min = 1))]
     pub client_card_id: String,
 }
 
@@ -201,7 +205,9 @@ pub struct CardMapping {
 #[derive(Clone, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MappingSession {
+    #[schemars(length(min = 1))]
     pub access_token: String,
+    #[schemars(length(min = 1))]
     pub token: String,
 }
 

@@ -38,7 +38,9 @@ impl FromTold for CheckSale {
         let session = told.required_object("session")?;
         let funds = told.object("sourceOfFunds")?;
         let reference = funds.as_ref().map(|funds| funds.object("reference")).transpose()?;
-        let reference = reference.flatten().map(|reference| {
+        // An optional object that is empty is as if absent.
+        let reference = reference.flatten().filter(|of| of.names().next().is_some());
+        let reference = reference.map(|reference| {
             Ok(CardReference { client_card_id: reference.required("clientCardId")? })
         });
         let reference = reference.transpose()?;
