@@ -413,12 +413,31 @@ begin
         on conflict do nothing;
         -- A fact that came in between changes nothing about what was asked.
         if array_remove(p_own_code, null) <> '{}' then
+            with asked as (
+                select c.purchase, c.slot, c.asked
+                from unnest(v_verdict, p_purchase, p_slot, p_own_code)
+                     as c (verdict, purchase, slot, asked)
+                where c.verdict in (1, 3) and c.asked <> ''
+            ), there as (
+                update fact f
+                set asks = f.asks + 1, asked_at = v_now
+                from asked a
+                where f.purchase = a.purchase and f.kind = p_kind and f.slot = a.slot
+                  and f.external_id = a.asked
+                returning f.purchase, f.slot
+            )
+            -- It may have given way to others meanwhile: the source's budget is then counted by
+            -- another one.
             update fact f
-            set asks = f.asks + 1, asked_at = v_now
-            from unnest(v_verdict, p_purchase, p_slot, p_own_code)
-                 as c (verdict, purchase, slot, asked)
-            where c.verdict in (1, 3) and c.asked <> '' and f.purchase = c.purchase
-              and f.kind = p_kind and f.slot = c.slot and f.external_id = c.asked;
+            set asked_at = v_now
+            from asked a
+            cross join lateral (
+                select x.fact from fact x
+                where x.purchase = a.purchase and x.kind = p_kind and x.slot = a.slot
+                  and not fleet_is_signed(x.source)
+                order by x.asked_at is null, x.fact desc limit 1) other
+            where f.fact = other.fact and not exists (
+                select from there t where t.purchase = a.purchase and t.slot = a.slot);
         end if;
         -- Banks hold: only who asks the buyer, or takes the money at once, has more to write.
         if p_track && '{charged,buyer_asked,reservation_unknown}' then

@@ -128,11 +128,22 @@ impl Model {
     pub(super) fn mark_asked(&mut self, key: TaskKey, asked: &str) {
         let now = self.now;
         let Some(row) = self.purchases.get_mut(&key.purchase) else { return };
+        let mut is_there = false;
         for stored in row.facts.iter_mut().filter(|stored| stored.about == key) {
             if stored.fact.external_id == asked {
+                is_there = true;
                 stored.fact.asks = stored.fact.asks.saturating_add(1);
                 stored.fact.asked_at = Some(now);
             }
+        }
+        if is_there {
+            return;
+        }
+        // It may have given way to others meanwhile: the source's budget is then counted by another.
+        let unsigned = row.facts.iter_mut().filter(|one| one.about == key);
+        let unsigned = unsigned.filter(|one| !is_signed(&one.fact.source));
+        if let Some(other) = unsigned.max_by_key(|one| one.fact.asked_at.is_some()) {
+            other.fact.asked_at = Some(now);
         }
     }
 

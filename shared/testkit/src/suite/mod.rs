@@ -397,6 +397,7 @@ macro_rules! task_store_suite {
             of_a_flood_of_unsigned_facts_the_first_and_the_newest_are_kept,
             what_was_asked_about_in_vain_gives_way_first,
             what_was_asked_is_known_though_a_fact_came_in_between,
+            what_was_asked_counts_for_the_source_though_its_fact_gave_way_meanwhile,
             what_was_paid_for_never_gives_way_and_a_flood_after_it_is_one_case,
             signed_facts_are_read_first_and_never_give_way,
         );

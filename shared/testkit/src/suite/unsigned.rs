@@ -94,6 +94,30 @@ pub async fn what_was_asked_is_known_though_a_fact_came_in_between<S: SuiteStore
     assert_eq!(asks, wanted);
 }
 
+pub async fn what_was_asked_counts_for_the_source_though_its_fact_gave_way_meanwhile<
+    S: SuiteStore,
+>(
+    store: S,
+) {
+    let key = by_sms(&store, "mo-sample").await;
+    for round in ["first", "second", "third"] {
+        flood(&store, key, round, UNSIGNED_KEPT).await;
+        let job = claimed(&store, key).await;
+        let asked = job.facts[0].external_id.clone();
+        let before = job.facts.iter().filter_map(|fact| fact.asked_at).max();
+        store.advance(Duration::from_secs(3)).await;
+        flood(&store, key, &format!("during {round}"), UNSIGNED_KEPT).await;
+        let verdict = commit(&store, not_confirmed(&job, &asked)).await;
+        assert_eq!(verdict, CommitVerdict::FactFirst);
+        let job = claimed(&store, key).await;
+        assert!(!ids(&job).contains(&asked.as_str()), "{asked} gave way");
+        let counted = job.facts.iter().filter_map(|fact| fact.asked_at).max();
+        assert!(counted > before, "{round}: {counted:?} after {before:?}");
+        assert_eq!(job.facts.iter().map(|fact| fact.asks).max(), Some(0), "nobody is struck off");
+        assert_eq!(commit(&store, wait_for_more(&job)).await, CommitVerdict::Done);
+    }
+}
+
 pub async fn what_was_paid_for_never_gives_way_and_a_flood_after_it_is_one_case<S: SuiteStore>(
     store: S,
 ) {
