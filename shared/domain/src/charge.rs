@@ -20,10 +20,10 @@ pub struct MoAccount {
     /// What stands on the customer's bill.
     pub description: String,
     /// The words of `status` by which `check_transaction` says that the buyer was charged.
-    #[serde(default = "accepting")]
+    #[serde(default = "MoAccount::usual_accepting")]
     pub accepting: Vec<String>,
     /// The words by which it says that the buyer was not. Any other says neither.
-    #[serde(default = "refusing")]
+    #[serde(default = "MoAccount::usual_refusing")]
     pub refusing: Vec<String>,
 }
 
@@ -104,15 +104,7 @@ impl Connector {
 }
 
 /// Words are compared without case and blanks around them.
-fn holds(words: &[String], word: &str) -> bool {
+pub(crate) fn holds(words: &[String], word: &str) -> bool {
     let word = word.trim().to_lowercase();
     !word.is_empty() && words.iter().any(|known| known.trim().to_lowercase() == word)
-}
-
-fn accepting() -> Vec<String> {
-    MoAccount::usual_accepting()
-}
-
-fn refusing() -> Vec<String> {
-    MoAccount::usual_refusing()
 }

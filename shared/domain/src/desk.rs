@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::charge::holds;
 use crate::{ClientId, Connector, Directory, Party, Private, ProductId, Scenario};
 
 /// Why a purchase ended whose token its desk found invalid: a row of the reasons' map.
@@ -77,8 +78,7 @@ impl DeskRules {
     /// Whether a refusal with this word is one for now only.
     #[must_use]
     pub fn is_later(&self, word: &str) -> bool {
-        let word = word.trim().to_lowercase();
-        !word.is_empty() && self.later.iter().any(|known| known.trim().to_lowercase() == word)
+        holds(&self.later, word)
     }
 }
 
