@@ -13,6 +13,7 @@
     reason = "a test's helper fails its test by panicking"
 )]
 
+mod accept;
 mod amqp;
 mod builder;
 mod checks;
@@ -41,7 +42,7 @@ pub use amqp::{Letter, Replies, Shop};
 pub use builder::Builder;
 pub use directory::{client, connector, sample};
 pub use http::{HttpAnswer, REQUIRED_FIELDS, RESERVE_AND_TRANSACT, TRANSACT, key_of, purchase};
-pub use proxy::TcpProxy;
+pub use proxy::{Connections, Faults, Seen, TcpProxy, Way};
 pub use tap::Tap;
 pub use tls::TlsProxy;
 

@@ -9,14 +9,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
+use super::accept::accept;
 use crate::certificates::{Authority, Certified};
-
-/// Connections at the same time.
-const CONNECTIONS_MAX: usize = 256;
 
 /// The server; it ends when this is dropped.
 #[derive(Debug)]
@@ -52,7 +49,9 @@ impl TlsProxy {
         let config = config(&own, clients)?;
         let state = State { behind: String::new(), config, shown: Vec::new(), refused: 0 };
         let shared = Arc::new(Shared { own, state: Mutex::new(state) });
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
+        let serving = Arc::clone(&shared);
+        let serve = move |stream| pass(stream, Arc::clone(&serving));
+        let accepting = tokio::spawn(accept(listener, serve));
         Ok(Self { address, shared, accepting })
     }
 
@@ -136,21 +135,8 @@ fn config(own: &Certified, clients: &Authority) -> anyhow::Result<Arc<ServerConf
     Ok(Arc::new(config))
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
-        let shared = Arc::clone(&shared);
-        tokio::spawn(async move {
-            pass(stream, &shared).await;
-            drop(place);
-        });
-    }
-}
-
 /// One connection to its end.
-async fn pass(stream: TcpStream, shared: &Shared) {
+async fn pass(stream: TcpStream, shared: Arc<Shared>) {
     let config = Arc::clone(&shared.state().config);
     let Ok(mut secure) = TlsAcceptor::from(config).accept(stream).await else {
         shared.state().refused += 1;
