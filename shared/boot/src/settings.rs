@@ -9,6 +9,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use fleet_broker::BrokerSettings;
+use fleet_contracts::Queue;
+use fleet_domain::TaskKind;
 use fleet_engine::EngineSettings;
 use fleet_outbound::AddressPolicy;
 use fleet_store::{Keyring, StoreSettings};
@@ -264,10 +266,15 @@ impl Settings {
         }
     }
 
-    pub(crate) fn engine(&self) -> EngineSettings {
+    /// The limits of one kind's engine. Kinds that share a queue share its prefetch.
+    pub(crate) fn engine(&self, kind: TaskKind) -> EngineSettings {
         let keys = &self.engine;
+        let queue = Queue::of(kind);
+        let sharers = TaskKind::ALL.into_iter().filter(|other| Queue::of(*other) == queue).count();
+        let prefetch = usize::from(self.broker.prefetch);
         EngineSettings {
             window_tasks: keys.window_tasks,
+            prefetch: prefetch.checked_div(sharers).unwrap_or(prefetch),
             group_max: keys.group_max,
             linger: Duration::from_millis(keys.linger_ms),
             groups_at_once: keys.groups_at_once,

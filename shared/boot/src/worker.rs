@@ -117,7 +117,7 @@ impl Worker {
 
     /// Runs an engine for a step; its hints come from the queue of its kind.
     pub fn engine<S: Step>(&mut self, step: S) {
-        let settings = self.settings.engine();
+        let settings = self.settings.engine(S::KIND);
         let (tell, hints) = mpsc::channel::<ReceivedHint>(64);
         if let Some(queue) = Queue::of(S::KIND) {
             self.routes.entry(queue).or_default().insert(S::KIND, tell);

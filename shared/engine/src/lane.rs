@@ -142,6 +142,11 @@ impl Lane {
         usize::try_from(left).unwrap_or(usize::MAX)
     }
 
+    /// Permits in hand, for a claim or a call.
+    pub(crate) const fn in_use(&self) -> usize {
+        self.in_use
+    }
+
     /// Gives a permit back.
     pub(crate) const fn release(&mut self) {
         self.in_use = self.in_use.saturating_sub(1);

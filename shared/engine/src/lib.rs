@@ -14,6 +14,7 @@ mod commit;
 pub mod connectors;
 mod exchange;
 mod lane;
+mod messages;
 mod pace;
 mod ports;
 mod runner;

@@ -8,8 +8,12 @@ pub const LEASE_EXTRA: Duration = Duration::from_secs(10);
 /// Limits and intervals; every buffer of the engine has its size from here.
 #[derive(Debug, Clone, Copy)]
 pub struct EngineSettings {
-    /// Tasks that a process may hold at once, claimed or not.
+    /// Tasks that a process may hold at once and has not claimed; calls beyond as many are begun
+    /// only as far as a lane has less than its share of them.
     pub window_tasks: usize,
+    /// Messages that the broker sends before one is acknowledged, of those that this engine's kind
+    /// shares a queue with its part.
+    pub prefetch: usize,
     /// Tasks in one claim or commit.
     pub group_max: usize,
     /// The longest that a group waits for company: only under load, and for no more than twice the
@@ -35,6 +39,7 @@ impl Default for EngineSettings {
     fn default() -> Self {
         Self {
             window_tasks: 4096,
+            prefetch: 512,
             group_max: 256,
             linger: Duration::from_millis(20),
             groups_at_once: 2,

@@ -3,7 +3,17 @@
 //!
 //! A message is acknowledged once every task that it names got a verdict or was put back. A task is
 //! asked for only with its lane's permit in hand. What finds no room goes back to the table, from
-//! where the clock doles it out, so that one slow lane never fills the window.
+//! where the clock doles it out, so that one slow lane never fills the window, nor the broker's
+//! prefetch: a lane keeps a quarter of that at the most, all lanes together half, whatever number of
+//! tasks a message names. What is beyond is put back at once, the newest of the lane that keeps
+//! most. A lane's first task stays while nothing of its lane is under way: it waits for one beat.
+//!
+//! What has a permit, and what is on its way to the table, is bounded by the store alone: groups and
+//! put-backs are written one after the other as fast as it takes them, for all lanes alike. While the
+//! store is slow healthy lanes are as slow, with these messages at hand or without them.
+//!
+//! Calls under way do not count for what may be read. Where they are more than the window holds, a
+//! lane begins no more than its share of the window, and always one.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
@@ -15,12 +25,11 @@ use fleet_domain::{
 use tokio::time::Instant;
 
 use crate::lane::{Change, Gate, Lane};
+use crate::messages::Messages;
 use crate::{EngineSettings, ReceivedHint};
 
 /// How long a locked row is asked for again before the clock gets it.
 const LOCKED_FOR: Duration = Duration::from_secs(2);
-
-type AckFn = Box<dyn FnOnce() + Send>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -44,11 +53,6 @@ struct Entry {
     locked_since: Option<Instant>,
 }
 
-struct Message {
-    left: usize,
-    ack: Option<AckFn>,
-}
-
 /// The bookkeeping.
 pub(crate) struct Window {
     settings: EngineSettings,
@@ -58,8 +62,9 @@ pub(crate) struct Window {
     tasks: HashMap<TaskKey, Entry>,
     ready: VecDeque<TaskKey>,
     returning: Vec<TaskKey>,
-    messages: HashMap<u64, Message>,
-    next_message: u64,
+    messages: Messages,
+    /// Tasks in [`Place::Running`].
+    running: usize,
     watermark: Option<DateTime<Utc>>,
 }
 
@@ -72,8 +77,8 @@ impl Window {
             tasks: HashMap::new(),
             ready: VecDeque::new(),
             returning: Vec::new(),
-            messages: HashMap::new(),
-            next_message: 0,
+            messages: Messages::default(),
+            running: 0,
             watermark: None,
         }
     }
@@ -87,16 +92,23 @@ impl Window {
 
     /// True while more hints may be read.
     pub(crate) fn has_room(&self) -> bool {
-        self.tasks.len() < self.settings.window_tasks
+        self.tasks.len() - self.running < self.settings.window_tasks
+    }
+
+    /// Calls that a lane may have under way: a share of the window once they are that many.
+    fn share(&self) -> usize {
+        if self.running < self.settings.window_tasks {
+            return usize::MAX;
+        }
+        let busy = self.lanes.values().filter(|lane| lane.in_use() > 0).count();
+        (self.settings.window_tasks / busy.max(1)).max(1)
     }
 
     /// Takes a hint in.
     pub(crate) fn receive(&mut self, received: ReceivedHint, now: Instant) {
         let hint = received.hint;
         self.watermark = self.watermark.max(Some(hint.published_at));
-        let message = self.next_message;
-        self.next_message = self.next_message.wrapping_add(1);
-        self.messages.insert(message, Message { left: hint.tasks.len(), ack: Some(received.ack) });
+        let message = self.messages.received(hint.tasks.len(), received.ack);
         for task in hint.tasks {
             self.receive_task(task, false, Some(message), now);
         }
@@ -112,9 +124,14 @@ impl Window {
         if let Some(entry) = self.tasks.get_mut(&key) {
             if entry.place == Place::Running {
                 entry.again = true;
-                self.settle(message);
-            } else {
-                entry.messages.extend(message);
+                message.into_iter().for_each(|id| self.messages.settle(id));
+                return;
+            }
+            entry.messages.extend(message);
+            if entry.place == Place::Waiting {
+                let lane = entry.lane;
+                message.into_iter().for_each(|id| self.messages.waits(id, lane));
+                self.trim(lane, now);
             }
             return;
         }
@@ -139,19 +156,76 @@ impl Window {
         } else {
             lane.waiting.push_back(key);
             self.tasks.insert(key, entry);
+            message.into_iter().for_each(|id| self.messages.waits(id, lane_id));
             self.promote(lane_id, now);
+            self.trim(lane_id, now);
         }
     }
 
     fn promote(&mut self, lane_id: LaneId, now: Instant) {
+        let share = self.share();
         let Some(lane) = self.lanes.get_mut(&lane_id) else { return };
-        while !lane.waiting.is_empty() && lane.take_permit(now) {
-            let Some(key) = lane.waiting.pop_front() else { break };
-            if let Some(entry) = self.tasks.get_mut(&key) {
-                entry.place = Place::Ready;
-            }
+        let mut promoted = Vec::new();
+        while lane.in_use() < share && !lane.waiting.is_empty() && lane.take_permit(now) {
+            promoted.extend(lane.waiting.pop_front());
+        }
+        for key in promoted {
+            self.waits_no_more(key, Place::Ready);
             self.ready.push_back(key);
         }
+    }
+
+    /// A task that has left its lane's queue.
+    fn waits_no_more(&mut self, key: TaskKey, place: Place) {
+        let Some(entry) = self.tasks.get_mut(&key) else { return };
+        entry.place = place;
+        for id in &entry.messages {
+            self.messages.waits_no_more(*id, entry.lane);
+        }
+    }
+
+    /// Puts back what a lane, or all of them, keep of the prefetch beyond their part. With one lane
+    /// alone there is nobody to keep it from.
+    fn trim(&mut self, lane: LaneId, now: Instant) {
+        let (of_lane, of_all) = (self.settings.prefetch / 4, self.settings.prefetch / 2);
+        if self.lanes.len() < 2 {
+            return;
+        }
+        while self.messages.kept_by(lane) > of_lane && self.put_newest_back(lane, now) {}
+        while self.messages.kept() > of_all {
+            let weight = |(id, kept)| {
+                let lane = self.lanes.get(&id)?;
+                (lane.in_use() > 0 || lane.waiting.len() > 1).then(|| (kept, lane.in_use(), id))
+            };
+            let Some((_, _, most)) = self.messages.keepers().filter_map(weight).max() else {
+                return;
+            };
+            if !self.put_newest_back(most, now) {
+                return;
+            }
+        }
+    }
+
+    /// Puts a lane's newest message back, as far as its tasks wait; false when none may go.
+    fn put_newest_back(&mut self, lane_id: LaneId, now: Instant) -> bool {
+        let Some(lane) = self.lanes.get_mut(&lane_id) else { return false };
+        let tasks = &self.tasks;
+        let of = |key: &TaskKey| tasks.get(key).and_then(|entry| entry.messages.last()).copied();
+        let stays = usize::from(lane.in_use() == 0);
+        let waiting = lane.waiting.iter().skip(stays);
+        let Some(newest) = waiting.rev().find_map(of) else { return false };
+        let names = |key: &TaskKey| tasks.get(key).is_some_and(|e| e.messages.contains(&newest));
+        let (mut kept, mut back) = (VecDeque::new(), Vec::new());
+        for (place, key) in std::mem::take(&mut lane.waiting).into_iter().enumerate() {
+            if place >= stays && names(&key) { back.push(key) } else { kept.push_back(key) }
+        }
+        lane.waiting = kept;
+        lane.has_backlog(now);
+        for key in back {
+            self.waits_no_more(key, Place::Returning);
+            self.returning.push(key);
+        }
+        true
     }
 
     /// Gives permits to whoever may have one by now (rates).
@@ -181,6 +255,7 @@ impl Window {
                 lane.release();
                 lane.waiting.push_back(key);
                 entry.place = Place::Waiting;
+                entry.messages.iter().for_each(|id| self.messages.waits(*id, entry.lane));
                 continue;
             }
             entry.place = Place::Claiming;
@@ -192,9 +267,10 @@ impl Window {
     /// The claim is ours: its messages are settled, its permit stays until the call ends.
     pub(crate) fn claimed(&mut self, key: &TaskKey) {
         let Some(entry) = self.tasks.get_mut(key) else { return };
+        self.running += usize::from(entry.place != Place::Running);
         entry.place = Place::Running;
         for message in std::mem::take(&mut entry.messages) {
-            self.settle(Some(message));
+            self.messages.settle(message);
         }
     }
 
@@ -203,7 +279,7 @@ impl Window {
         let Some(entry) = self.tasks.remove(key) else { return };
         self.release(entry.lane, now);
         for message in entry.messages {
-            self.settle(Some(message));
+            self.messages.settle(message);
         }
     }
 
@@ -244,7 +320,7 @@ impl Window {
         for key in keys {
             let Some(entry) = self.tasks.remove(key) else { continue };
             for message in entry.messages {
-                self.settle(Some(message));
+                self.messages.settle(message);
             }
         }
     }
@@ -260,6 +336,7 @@ impl Window {
     /// A job's commit is written, or it was given up. A hint that came meanwhile is looked at now.
     pub(crate) fn finished(&mut self, key: &TaskKey, now: Instant) {
         let Some(entry) = self.tasks.remove(key) else { return };
+        self.running -= usize::from(entry.place == Place::Running);
         if entry.again {
             self.receive_task((*key, entry.lane), true, None, now);
         }
@@ -290,7 +367,12 @@ impl Window {
 
     /// What the clock may dole out, per lane.
     pub(crate) fn rooms(&mut self, now: Instant) -> Vec<(LaneId, u32)> {
-        self.lanes.iter_mut().map(|(id, lane)| (*id, lane.room(now))).collect()
+        let share = self.share();
+        let room = |lane: &mut Lane| {
+            let left = u32::try_from(share - lane.in_use().min(share)).unwrap_or(u32::MAX);
+            lane.room(now).min(left)
+        };
+        self.lanes.iter_mut().map(|(id, lane)| (*id, room(lane))).collect()
     }
 
     /// Takes in what the clock doled out to this process; true while a lane with room has more due.
@@ -301,7 +383,7 @@ impl Window {
         for task in &report.due {
             self.receive_task((task.key, task.lane), true, None, now);
         }
-        self.lanes.values_mut().any(|lane| lane.wants_tasks(now))
+        self.wants_tasks(now)
     }
 
     /// What a beat asks for of every lane.
@@ -320,10 +402,8 @@ impl Window {
             refused.extend(lane.take_refused(now));
         }
         for key in refused {
-            if let Some(entry) = self.tasks.get_mut(&key) {
-                entry.place = Place::Returning;
-                self.returning.push(key);
-            }
+            self.waits_no_more(key, Place::Returning);
+            self.returning.push(key);
         }
         self.promote_all(now);
     }
@@ -335,7 +415,8 @@ impl Window {
 
     /// True while a lane with room has more due in the table.
     pub(crate) fn wants_tasks(&mut self, now: Instant) -> bool {
-        self.lanes.values_mut().any(|lane| lane.wants_tasks(now))
+        let share = self.share();
+        self.lanes.values_mut().any(|lane| lane.in_use() < share && lane.wants_tasks(now))
     }
 
     /// When the next booked call may begin that somebody waits for.
@@ -345,13 +426,13 @@ impl Window {
 
     /// The newest `published_at` received, and the tasks that are received and not claimed.
     pub(crate) fn seen(&self) -> (Option<DateTime<Utc>>, u32) {
-        let unclaimed = self.tasks.values().filter(|entry| entry.place != Place::Running).count();
+        let unclaimed = self.tasks.len() - self.running;
         (self.watermark, u32::try_from(unclaimed).unwrap_or(u32::MAX))
     }
 
     /// The tasks that are claimed by this process.
-    pub(crate) fn running(&self) -> usize {
-        self.tasks.values().filter(|entry| entry.place == Place::Running).count()
+    pub(crate) const fn running(&self) -> usize {
+        self.running
     }
 
     /// Forgets what is not claimed: its messages go back to the broker. What has none, because the
@@ -372,17 +453,6 @@ impl Window {
         doled.sort_unstable();
         self.tasks.retain(|_, entry| is_ours(entry));
         doled
-    }
-
-    fn settle(&mut self, message: Option<u64>) {
-        let Some(id) = message else { return };
-        let Some(message) = self.messages.get_mut(&id) else { return };
-        message.left = message.left.saturating_sub(1);
-        if message.left == 0
-            && let Some(Message { ack: Some(ack), .. }) = self.messages.remove(&id)
-        {
-            ack();
-        }
     }
 }
 

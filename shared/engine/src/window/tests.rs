@@ -43,8 +43,12 @@ impl Bench {
 
     fn without_permits(window_tasks: usize, concurrency: u32) -> Self {
         let settings = EngineSettings { window_tasks, ..EngineSettings::default() };
+        Self::with_lanes(settings, &[SLOW, FAST], concurrency)
+    }
+
+    fn with_lanes(settings: EngineSettings, lanes: &[LaneId], concurrency: u32) -> Self {
         let mut directory = Directory::default();
-        for id in [SLOW, FAST] {
+        for id in lanes.iter().copied() {
             let owner = id.to_string();
             let kind = TaskKind::Dispense;
             let row = LaneRow { id, kind, owner, concurrency, rate_per_second: 0 };
@@ -54,6 +58,34 @@ impl Bench {
         let now = Instant::now();
         window.configure(&directory);
         Self { window, acked: Arc::default(), now }
+    }
+
+    /// Writes what goes back to the table.
+    fn put_back(&mut self) -> usize {
+        let mut count = 0;
+        loop {
+            let back = self.window.take_returning();
+            if back.is_empty() {
+                return count;
+            }
+            self.window.returned(&back);
+            count += back.len();
+        }
+    }
+
+    /// Claims all that have a permit.
+    fn claim(&mut self) -> Vec<LaneId> {
+        let mut lanes = Vec::new();
+        loop {
+            let asks = self.window.next_group(self.now);
+            if asks.is_empty() {
+                return lanes;
+            }
+            for ask in asks {
+                self.window.claimed(&ask.key);
+                lanes.push(ask.lane);
+            }
+        }
     }
 
     fn hint(&mut self, lane: LaneId, count: usize) -> Vec<TaskKey> {
@@ -125,6 +157,116 @@ fn a_slow_lane_never_fills_the_window() {
     bench.hint(FAST, 1);
     let lanes: Vec<_> = bench.window.next_group(bench.now).iter().map(|ask| ask.lane).collect();
     assert_eq!(lanes, [SLOW, FAST]);
+}
+
+/// Lanes whose permits a beat has brought: one each.
+fn one_permit_each(prefetch: usize, count: i32) -> (Bench, Vec<LaneId>) {
+    let lanes: Vec<LaneId> = (1..=count).map(LaneId).collect();
+    let settings = EngineSettings { prefetch, ..EngineSettings::default() };
+    let mut bench = Bench::with_lanes(settings, &lanes, 1);
+    for lane in &lanes {
+        bench.hint(*lane, 1);
+    }
+    bench.window.asks(bench.now, (true, false));
+    let leases: Vec<LaneLease> = lanes.iter().map(|id| lease(*id, 1)).collect();
+    bench.window.leased(&leases, bench.now + Duration::from_secs(3_600), bench.now);
+    assert_eq!(bench.claim(), lanes, "a lane's first task waits for its beat");
+    (bench, lanes)
+}
+
+#[test]
+fn a_lane_without_a_permit_keeps_a_quarter_of_the_prefetch_whatever_a_hint_names() {
+    for tasks in [1, 3, 32] {
+        let (mut bench, lanes) = one_permit_each(64, 2);
+        let before = bench.acks();
+        for _ in 0..300 {
+            bench.hint(lanes[0], tasks);
+            bench.put_back();
+        }
+        let kept = 300 + before - bench.acks();
+        assert!((1..=16).contains(&kept), "{kept} messages of {tasks} tasks");
+        bench.window.release(lanes[1], bench.now);
+        bench.hint(lanes[1], 1);
+        assert_eq!(bench.claim(), [lanes[1]], "the other one's permit");
+    }
+}
+
+#[test]
+fn all_lanes_together_keep_half_of_the_prefetch_and_the_newest_of_the_largest_goes() {
+    for count in [10, 40, 1_000] {
+        let (mut bench, lanes) = one_permit_each(64, count);
+        let (alive, dead) = lanes.split_last().unwrap();
+        let (before, mut sent) = (bench.acks(), 0);
+        let most = if count == 10 { 9 } else { 3 };
+        let first = bench.hint(lanes[0], 1);
+        for _ in 0..most {
+            for lane in dead {
+                bench.hint(*lane, 1);
+                bench.put_back();
+                sent += 1;
+            }
+        }
+        let kept = sent + 1 + before - bench.acks();
+        assert!(kept <= 32, "{kept} messages of {count} lanes");
+        bench.window.release(*alive, bench.now);
+        bench.hint(*alive, 1);
+        assert_eq!(bench.claim(), [*alive]);
+        if count == 10 {
+            bench.window.release(lanes[0], bench.now);
+            let asks = bench.window.next_group(bench.now);
+            assert_eq!(asks[0].key, first[0], "the oldest of a lane stays");
+        }
+    }
+}
+
+#[test]
+fn a_lane_of_which_nothing_is_under_way_keeps_its_first_task() {
+    for count in [40, 100] {
+        let lanes: Vec<LaneId> = (1..=count).map(LaneId).collect();
+        let settings = EngineSettings { prefetch: 16, ..EngineSettings::default() };
+        let mut bench = Bench::with_lanes(settings, &lanes, 1);
+        for lane in &lanes {
+            bench.hint(*lane, 32);
+            bench.hint(*lane, 1);
+        }
+        bench.put_back();
+        bench.window.asks(bench.now, (true, false));
+        let leases: Vec<LaneLease> = lanes.iter().map(|id| lease(*id, 1)).collect();
+        bench.window.leased(&leases, bench.now + Duration::from_secs(3_600), bench.now);
+        assert_eq!(bench.claim(), lanes);
+    }
+}
+
+#[test]
+fn a_lane_with_permits_puts_nothing_back() {
+    for tasks in [1, 3, 32] {
+        let mut bench = Bench::new(40_000, 20_000);
+        for _ in 0..600 {
+            bench.hint(FAST, tasks);
+        }
+        assert_eq!((bench.put_back(), bench.claim().len()), (0, 600 * tasks));
+    }
+}
+
+#[test]
+fn calls_under_way_do_not_fill_the_window_and_beyond_it_each_lane_has_its_share() {
+    for window_tasks in [8, 20] {
+        let mut bench = Bench::new(window_tasks, 100);
+        for _ in 0..window_tasks {
+            bench.hint(SLOW, 1);
+            bench.claim();
+        }
+        assert!(bench.window.has_room(), "for the other lane");
+        assert_eq!(bench.window.rooms(bench.now)[0], (SLOW, 0), "no more of this one");
+        bench.hint(SLOW, 1);
+        assert!(bench.claim().is_empty());
+        for _ in 0..window_tasks {
+            bench.hint(FAST, 1);
+        }
+        let fast = bench.claim();
+        assert!(fast.len() >= window_tasks / 2 && fast.iter().all(|lane| *lane == FAST));
+        assert!(fast.len() <= window_tasks);
+    }
 }
 
 fn due(count: usize) -> Vec<DueTask> {

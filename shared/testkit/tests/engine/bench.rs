@@ -92,9 +92,24 @@ impl Bench {
         stored.into_iter().map(key).collect()
     }
 
+    /// One more lane.
+    pub(crate) fn lane(&self, id: LaneId, concurrency: u32) {
+        let (kind, owner) = (TaskKind::Dispense, id.to_string());
+        self.directory.send_modify(|directory| {
+            let lane = Lane { id, kind, owner, concurrency, rate_per_second: 0 };
+            Arc::make_mut(directory).lanes.insert(id, lane);
+        });
+        self.memory.set_lanes(&self.directory.borrow());
+    }
+
     /// Publishes their hints, as many as fit in each message.
     pub(crate) fn hint(&self, keys: &[TaskKey], lane: LaneId) {
-        for keys in keys.chunks(HINT_TASKS_MAX) {
+        self.hint_of(HINT_TASKS_MAX, keys, lane);
+    }
+
+    /// Publishes their hints, so many tasks in each.
+    pub(crate) fn hint_of(&self, tasks: usize, keys: &[TaskKey], lane: LaneId) {
+        for keys in keys.chunks(tasks) {
             let tasks = keys.iter().map(|key| (*key, lane)).collect();
             let published_at = self.memory.now();
             let kind = TaskKind::Dispense;

@@ -1,6 +1,7 @@
 //! A broker in memory, and what everybody saw in which order.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use fleet_contracts::JobHint;
@@ -79,11 +80,18 @@ struct Queue {
 pub(crate) struct Broker {
     queue: Mutex<Queue>,
     trace: Arc<Trace>,
+    /// Messages that a consumer may hold unacknowledged.
+    prefetch: AtomicUsize,
 }
 
 impl Broker {
     pub(crate) fn new(trace: Arc<Trace>) -> Arc<Self> {
-        Arc::new(Self { queue: Mutex::default(), trace })
+        let prefetch = AtomicUsize::new(usize::MAX);
+        Arc::new(Self { queue: Mutex::default(), trace, prefetch })
+    }
+
+    pub(crate) fn set_prefetch(&self, messages: usize) {
+        self.prefetch.store(messages, Ordering::SeqCst);
     }
 
     pub(crate) fn attach(
@@ -129,11 +137,18 @@ impl Broker {
 
     fn hand_out(self: &Arc<Self>) {
         let mut queue = self.lock();
+        let prefetch = self.prefetch.load(Ordering::SeqCst);
         while !queue.consumers.is_empty() {
-            let Some(hint) = queue.ready.pop_front() else { return };
             let tag = queue.next;
+            let count = queue.consumers.len();
+            let held = |of: usize| queue.unacked.values().filter(|(id, _)| *id == of).count();
+            let first = usize::try_from(tag).unwrap();
+            let turns = (0..count).map(|turn| (first + turn) % count);
+            let room =
+                |turn: &usize| prefetch == usize::MAX || held(queue.consumers[*turn].id) < prefetch;
+            let Some(turn) = turns.clone().find(room) else { return };
+            let Some(hint) = queue.ready.pop_front() else { return };
             queue.next += 1;
-            let turn = usize::try_from(tag).unwrap() % queue.consumers.len();
             let consumer = &queue.consumers[turn];
             let (id, told) = (consumer.id, Arc::clone(&consumer.told));
             let (broker, named) = (Arc::clone(self), hint.clone());
@@ -148,7 +163,13 @@ impl Broker {
         }
     }
 
-    fn acked(&self, tag: u64, id: usize, hint: &JobHint, told: &Mutex<HashSet<TaskKey>>) {
+    fn acked(
+        self: &Arc<Self>,
+        tag: u64,
+        id: usize,
+        hint: &JobHint,
+        told: &Mutex<HashSet<TaskKey>>,
+    ) {
         let held = self.lock().unacked.remove(&tag);
         if held.as_ref().is_none_or(|(holder, _)| *holder != id) {
             // A dead process acknowledges nothing.
@@ -163,6 +184,8 @@ impl Broker {
             self.trace.break_rule(format!("{key} was acknowledged before its verdict"));
         }
         self.trace.push(Event::Acked(keys));
+        drop(told);
+        self.hand_out();
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {

@@ -22,5 +22,6 @@ mod commits;
 mod crashes;
 mod outside;
 mod permits;
+mod prefetch;
 mod process;
 mod shutdown;
