@@ -45,6 +45,7 @@ mod mo_charge;
 mod notification;
 mod operators;
 mod outside;
+mod overload;
 mod pending;
 mod product_lookup;
 mod programs;

@@ -1,9 +1,11 @@
 //! Taking purchases in: one way for both HTTP and messages. It stores first; hints follow.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use fleet_contracts::{CheckedBody, PurchaseBody, Rejection, accept, active_client, codes};
-use fleet_domain::{ClientId, Directory, Progress, PurchaseId, Scenario, WayIn};
+use fleet_domain::{ClientId, Directory, FollowUp, Progress, PurchaseId, Scenario, WayIn};
 use fleet_store::{Earlier, NewPurchase, Store, StoreError, Stored};
 
 use crate::HintPublisher;
@@ -68,20 +70,27 @@ pub fn similar_in_flight() -> Rejection {
 pub struct Intake {
     store: Store,
     hints: Option<HintPublisher>,
+    connected_within: Duration,
 }
 
 impl Intake {
     /// An intake into this store.
     #[must_use]
     pub const fn new(store: Store, hints: HintPublisher) -> Self {
-        Self { store, hints: Some(hints) }
+        Self { store, hints: Some(hints), connected_within: Duration::MAX }
     }
 
     /// An intake that publishes nothing: the clock finds the first tasks at its own pace, as it finds
     /// those whose hints were lost, so whoever takes many in does not crowd out live traffic.
     #[must_use]
     pub const fn without_hints(store: Store) -> Self {
-        Self { store, hints: None }
+        Self { store, hints: None, connected_within: Duration::MAX }
+    }
+
+    /// Who finds no connection by then is told so, while nothing has been written.
+    #[must_use]
+    pub fn connected_within(self, connected_within: Duration) -> Self {
+        Self { connected_within, ..self }
     }
 
     /// Takes a batch in, in one round trip, and publishes the first hints of what is new. A purchase
@@ -92,11 +101,25 @@ impl Intake {
         bodies: Vec<(PurchaseBody, Scenario)>,
         way_in: WayIn,
     ) -> Vec<IntakeOutcome> {
-        let outcomes = self.outcomes(directory, bodies, way_in).await;
+        let (outcomes, hints) = self.take_in_only(directory, bodies, way_in).await;
+        hints.publish().await;
+        outcomes
+    }
+
+    /// The same, but the hints are left to whoever calls: nobody need wait for the broker to be told
+    /// what is stored.
+    pub async fn take_in_only(
+        &self,
+        directory: &Directory,
+        bodies: Vec<(PurchaseBody, Scenario)>,
+        way_in: WayIn,
+    ) -> (Vec<IntakeOutcome>, FirstHints) {
+        let mut hints = FirstHints { publisher: self.hints.clone(), groups: Vec::new() };
+        let outcomes = self.outcomes(directory, bodies, way_in, &mut hints).await;
         for outcome in &outcomes {
             fleet_telemetry::metrics().intake(way_in.name(), outcome.name());
         }
-        outcomes
+        (outcomes, hints)
     }
 
     async fn outcomes(
@@ -104,9 +127,11 @@ impl Intake {
         directory: &Directory,
         bodies: Vec<(PurchaseBody, Scenario)>,
         way_in: WayIn,
+        hints: &mut FirstHints,
     ) -> Vec<IntakeOutcome> {
         let count = bodies.len();
-        let Ok(now) = self.store.now().await else {
+        let now = tokio::time::timeout(self.connected_within, self.store.now()).await;
+        let Ok(Ok(now)) = now else {
             return vec![IntakeOutcome::Unavailable; count];
         };
         let keyring = self.store.keyring();
@@ -124,7 +149,7 @@ impl Intake {
             }
         }
         self.tell_refused(refused, &mut outcomes).await;
-        self.store_orders(orders, &mut outcomes).await;
+        self.store_orders(orders, &mut outcomes, hints).await;
         let missing = IntakeOutcome::Unavailable;
         (0..count).map(|i| outcomes.remove(&i).unwrap_or_else(|| missing.clone())).collect()
     }
@@ -150,15 +175,16 @@ impl Intake {
         &self,
         orders: Vec<(usize, NewPurchase)>,
         outcomes: &mut HashMap<usize, IntakeOutcome>,
+        hints: &mut FirstHints,
     ) {
-        match self.store_batch(&orders, outcomes).await {
+        match self.store_batch(&orders, outcomes, hints).await {
             Ok(()) => {}
             // Nothing of the batch is stored: its neighbours must not suffer for the one.
             Err(StoreError::Refused { .. }) => {
                 for (index, order) in orders {
                     let alone = [(index, order)];
                     if let Err(StoreError::Refused { sqlstate, .. }) =
-                        self.store_batch(&alone, outcomes).await
+                        self.store_batch(&alone, outcomes, hints).await
                     {
                         tracing::error!(sqlstate, "a purchase cannot be stored");
                         let problem = "cannot be stored";
@@ -175,6 +201,7 @@ impl Intake {
         &self,
         orders: &[(usize, NewPurchase)],
         outcomes: &mut HashMap<usize, IntakeOutcome>,
+        hints: &mut FirstHints,
     ) -> Result<(), StoreError> {
         let Some((_, order)) = orders.first() else { return Ok(()) };
         let new: Vec<NewPurchase> = orders.iter().map(|(_, order)| order.clone()).collect();
@@ -185,17 +212,36 @@ impl Intake {
         fleet_telemetry::crash_point(scope, "insert.before");
         let accepted = self.store.accept(&new).await?;
         fleet_telemetry::crash_point(scope, "insert.after");
-        let mut hints = Vec::new();
+        let mut tasks = Vec::new();
         for ((index, order), stored) in orders.iter().zip(accepted.stored) {
             if let Stored::New(id, _) = &stored {
-                hints.push((*id, order.order.first_task.clone()));
+                tasks.push((*id, order.order.first_task.clone()));
             }
             outcomes.insert(*index, stored.into());
         }
-        if let Some(publisher) = &self.hints {
-            publisher.publish_first(hints, accepted.now).await;
-        }
+        hints.groups.push((tasks, accepted.now));
         Ok(())
+    }
+}
+
+/// The first hints of what was just stored. Dropped, they are left to the clock.
+#[derive(Debug)]
+#[must_use]
+pub struct FirstHints {
+    publisher: Option<HintPublisher>,
+    groups: Vec<Group>,
+}
+
+/// First tasks, and when they were stored.
+type Group = (Vec<(PurchaseId, FollowUp)>, DateTime<Utc>);
+
+impl FirstHints {
+    /// Publishes them.
+    pub async fn publish(self) {
+        let Some(publisher) = self.publisher else { return };
+        for (tasks, now) in self.groups {
+            publisher.publish_first(tasks, now).await;
+        }
     }
 }
 

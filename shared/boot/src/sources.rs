@@ -18,7 +18,7 @@ const SHOWN_MAX: usize = 60;
 const DATA_KEYS: &str = "keys.data.";
 
 /// Whole numbers and what they may be.
-const RANGES: [(&str, i64, i64); 24] = [
+const RANGES: [(&str, i64, i64); 27] = [
     ("database.pool_max", 1, 100),
     ("database.acquire_timeout_ms", 100, 60_000),
     ("database.statement_timeout_ms", 100, 60_000),
@@ -38,6 +38,9 @@ const RANGES: [(&str, i64, i64); 24] = [
     ("gateway.answer_poll_ms", 1, 1000),
     ("gateway.connections_max", 1, 100_000),
     ("gateway.requests_max", 1, 100_000),
+    ("gateway.requests_per_client", 1, 100_000),
+    ("gateway.request_wait_ms", 10, 10_000),
+    ("gateway.group_max", 1, 256),
     ("gateway.queries_per_second", 0, 1_000_000),
     ("gateway.transactions_kept_days", 1, 3650),
     ("gateway.validate_within_ms", 100, 60_000),

@@ -10,7 +10,7 @@ use prometheus::{Registry, TextEncoder};
 
 /// Every metric as Prometheus shows it, in alphabetical order. Dashboards and alerts may use
 /// these and no others.
-pub const METRIC_NAMES: [&str; 23] = [
+pub const METRIC_NAMES: [&str; 24] = [
     "fleet_backlog_tasks",
     "fleet_broker_up",
     "fleet_claim_verdicts_total",
@@ -30,6 +30,7 @@ pub const METRIC_NAMES: [&str; 23] = [
     "fleet_parked_tasks",
     "fleet_published_hints_total",
     "fleet_requested_total",
+    "fleet_shed_total",
     "fleet_store_round_trip_seconds",
     "fleet_unclaimed_tasks",
     "fleet_unfinished_seconds",
@@ -64,6 +65,7 @@ pub struct Metrics {
     published_hints: Counter<u64>,
     clock_tasks: Counter<u64>,
     requested: Counter<u64>,
+    shed: Counter<u64>,
     unknown_fields: Counter<u64>,
     intake: Counter<u64>,
     broker_up: Gauge<u64>,
@@ -166,6 +168,7 @@ impl Metrics {
             published_hints: counter("fleet.published.hints", "Hints handed to the broker"),
             clock_tasks: counter("fleet.clock.tasks", "Tasks that the clock took up"),
             requested: counter("fleet.requested", "Purchases asked for through the broker"),
+            shed: counter("fleet.shed", "Requests that found no place and were told to come again"),
             unknown_fields: counter(
                 "fleet.unknown_fields",
                 "Fields in requests that no version of ours knows",
@@ -213,6 +216,13 @@ impl Metrics {
     pub fn commit_verdict(&self, kind: &'static str, verdict: &'static str, count: u64) {
         self.commit_verdicts
             .add(count, &[KeyValue::new("kind", kind), KeyValue::new("verdict", verdict)]);
+    }
+
+    /// A request was told to come again, unread: all places of its sort are taken. `owner` is a
+    /// client's number, a connector's name, or a word for all.
+    pub fn shed(&self, sort: &'static str, owner: &str) {
+        let labels = [KeyValue::new("owner", owner.to_owned()), KeyValue::new("sort", sort)];
+        self.shed.add(1, &labels);
     }
 
     /// One exchange with the outside; `owner` is a connector's name or a client's number.

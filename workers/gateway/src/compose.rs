@@ -1,14 +1,18 @@
 //! What this program is made of.
 
 use crate::msisdn::warm_up;
+use crate::places::{Limits, Shares};
 use crate::shape::Shape;
-use crate::{Accounts, Answers, Gateway, PresentDirectory, Queries, router};
-use fleet_boot::{Program, Served, Worker, bind, serve};
+use crate::{Accepts, Accounts, Answers, Doors, Gateway, PresentDirectory, Queries, router};
+use fleet_boot::{Intake, Program, Served, Worker, bind, serve};
 use fleet_domain::Party;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 const DAY: Duration = Duration::from_secs(86_400);
+/// A group of purchases that finds no connection by then is told so: nothing was written.
+const CONNECTED_WITHIN: Duration = Duration::from_secs(1);
 
 /// How it is named and explained.
 pub const PROGRAM: Program = Program {
@@ -28,12 +32,19 @@ pub async fn compose(worker: Worker) -> anyhow::Result<Worker> {
     let keys = worker.settings.gateway.clone();
     let listener = bind("gateway.listen", keys.listen).await?;
     let address = listener.local_addr()?;
+    let limits = Limits {
+        all: keys.requests_max,
+        each: keys.requests_per_client,
+        wait: Duration::from_millis(keys.request_wait_ms),
+    };
+    let shares = Shares::of(worker.settings.database.pool_max);
     let gateway = Gateway {
         store: worker.store.clone(),
         directory: PresentDirectory::new(worker.directory.clone(), worker.store.keyring().clone()),
         hints: worker.hints.clone(),
         answers: Arc::new(Answers::default()),
-        requests: Arc::new(tokio::sync::Semaphore::new(keys.requests_max)),
+        accepts: Arc::new(Accepts::new(limits, keys.group_max, shares.accepts)),
+        doors: Doors::new(limits, shares),
         accounts: Arc::new(Accounts::new(
             worker.exchange()?,
             Duration::from_millis(keys.validate_within_ms),
@@ -53,11 +64,29 @@ pub async fn compose(worker: Worker) -> anyhow::Result<Worker> {
     });
     let grace = Duration::from_secs(worker.settings.shutdown.grace_seconds);
     let stop = worker.stop.clone();
+    let unserved = CancellationToken::new();
+    worker.spawn(accept(&gateway, &worker, unserved.clone()));
     let served = Served {
         router: router(gateway),
         worded: |path, status, message| Shape::of(path).answer((status, message)),
     };
-    worker.spawn(serve(listener, served, keys.connections_max, grace, stop));
+    let serving = serve(listener, served, keys.connections_max, grace, stop);
+    worker.spawn(async move {
+        serving.await;
+        unserved.cancel();
+    });
     tracing::info!(gateway.listen = %address, "serving");
     Ok(worker)
+}
+
+/// Stores what clients ask for, also what is still asked for during the stop.
+fn accept(
+    gateway: &Gateway,
+    worker: &Worker,
+    unserved: CancellationToken,
+) -> impl Future<Output = ()> + Send + use<> {
+    let intake = Intake::new(worker.store.clone(), worker.hints.clone());
+    let intake = intake.connected_within(CONNECTED_WITHIN);
+    let (accepts, directory) = (Arc::clone(&gateway.accepts), gateway.directory.clone());
+    async move { accepts.run(&intake, &directory, &unserved).await }
 }

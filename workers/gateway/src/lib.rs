@@ -3,18 +3,20 @@
 //! no purchase: workers do.
 
 mod accept;
+mod accepts;
 mod accounts;
 mod answers;
 mod api;
 mod caller;
+mod client_body;
 mod closed;
 mod compose;
 mod halved;
-mod intake;
 mod measured;
 mod msisdn;
 mod parameters;
 mod party_call;
+mod places;
 mod present;
 mod problem;
 mod problem_json;
@@ -25,9 +27,11 @@ mod shape;
 mod state;
 mod tokens;
 
+pub use accepts::Accepts;
 pub use accounts::Accounts;
 pub use answers::Answers;
 pub use compose::{PROGRAM, compose};
+pub use places::Doors;
 pub use present::{Present, PresentDirectory};
 pub use queries::Queries;
 pub use routes::{document, router};

@@ -13,6 +13,8 @@ use fleet_contracts::{BODY_BYTES_MAX, Rejection, TransactReply, codes};
 use schemars::json_schema;
 use serde_json::json;
 
+use crate::places::Shed;
+
 /// Why a request ends here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Problem {
@@ -37,6 +39,12 @@ pub(crate) enum Problem {
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
         Self::Rejected(rejection)
+    }
+}
+
+impl From<Shed> for Problem {
+    fn from(_: Shed) -> Self {
+        Self::Unavailable
     }
 }
 

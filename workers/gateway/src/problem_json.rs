@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::places::Shed;
+
 const KIND: &str = "application/problem+json";
 
 /// Why a request to one of our own endpoints ends here.
@@ -27,6 +29,12 @@ pub(crate) enum ProblemJson {
     Told(StatusCode, &'static str),
     /// 503: Postgres is away, or too much is under way.
     Unavailable,
+}
+
+impl From<Shed> for ProblemJson {
+    fn from(_: Shed) -> Self {
+        Self::Unavailable
+    }
 }
 
 impl From<fleet_store::StoreError> for ProblemJson {

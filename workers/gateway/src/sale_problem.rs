@@ -8,6 +8,7 @@ use fleet_contracts::openapi::{Content, Document, Operation};
 use fleet_contracts::{Rejection, SaleError, SaleErrorDetail};
 use serde_json::json;
 
+use crate::places::Shed;
 use crate::problem::Problem;
 
 /// Why a request of a sale ends here.
@@ -28,6 +29,12 @@ pub(crate) enum SaleProblem {
 impl From<Rejection> for SaleProblem {
     fn from(rejection: Rejection) -> Self {
         Self::Rejected(rejection.message)
+    }
+}
+
+impl From<Shed> for SaleProblem {
+    fn from(_: Shed) -> Self {
+        Self::Unavailable
     }
 }
 

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use fleet_boot::HintPublisher;
 use fleet_store::Store;
-use tokio::sync::Semaphore;
 
-use crate::{Accounts, Answers, PresentDirectory, Queries};
+use crate::{Accepts, Accounts, Answers, Doors, PresentDirectory, Queries};
 
 /// The gateway's parts; cheap to clone.
 #[derive(Debug, Clone)]
@@ -20,8 +19,10 @@ pub struct Gateway {
     pub hints: HintPublisher,
     /// Who waits for a bank.
     pub answers: Arc<Answers>,
-    /// Purchases that may be under way at once; whoever finds no place is told to come again.
-    pub requests: Arc<Semaphore>,
+    /// Purchases on their way into the store; whoever finds no place is told to come again.
+    pub accepts: Arc<Accepts>,
+    /// The way to Postgres for all else.
+    pub doors: Doors,
     /// Who asks suppliers about accounts.
     pub accounts: Arc<Accounts>,
     /// How many transactions each client has queried lately.

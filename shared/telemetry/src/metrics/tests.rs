@@ -10,6 +10,7 @@ fn record_everything() {
     metrics.published("reserve", 8, 2);
     metrics.clock("reserve", 9, 1, 3);
     metrics.requested("created", 6);
+    metrics.shed("purchase", "1001");
     metrics.unknown_fields(2);
     metrics.intake("http", "created");
     metrics.http_request("/purchases/{id}", "POST", "2xx", Duration::from_millis(30));
@@ -56,6 +57,7 @@ fn what_was_recorded_is_shown_with_its_labels_and_no_others() {
         "fleet_invariant_violations{code=\"M1\"} 17",
         "fleet_money_minor{currency=\"ZAR\",state=\"held\"} 18",
         "fleet_facts_unmatched 19",
+        "fleet_shed_total{owner=\"1001\",sort=\"purchase\"} 1",
         "fleet_lane_hindered{cause=\"unknown_adapter\",kind=\"dispense\",owner=\"vendor\"} 1",
     ] {
         assert!(text.lines().any(|shown| shown == line), "{line} not in\n{text}");

@@ -1,9 +1,7 @@
 //! Customer Account Validation: whether an account is there, before anything is bought for it.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use fleet_contracts::openapi::{Content, Document, Operation};
 use fleet_contracts::{
@@ -16,6 +14,7 @@ use serde_json::json;
 use crate::Gateway;
 use crate::api::by_client;
 use crate::caller::caller;
+use crate::client_body::ClientBody;
 use crate::problem::{Problem, fails, whole};
 
 type Answer = (StatusCode, [(HeaderName, &'static str); 1], Json<AccountReply>);
@@ -51,7 +50,7 @@ pub(crate) fn describe(document: &mut Document) -> Operation {
 pub(crate) async fn validate(
     State(gateway): State<Gateway>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    ClientBody(body): ClientBody,
 ) -> Result<Answer, Problem> {
     let present = gateway.directory.current();
     let client = caller(&present, &headers)?;

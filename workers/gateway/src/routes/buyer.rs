@@ -1,9 +1,7 @@
 //! What a client asks about one buyer's purchases: its own purchases only.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, HeaderName, header};
 use fleet_contracts::openapi::{Content, Document, Operation};
 use fleet_contracts::{
@@ -20,6 +18,7 @@ use serde_json::json;
 use crate::Gateway;
 use crate::api::by_client;
 use crate::caller::caller;
+use crate::client_body::ClientBody;
 use crate::parameters::{Sent, channel, optional, own_number};
 use crate::problem::{Problem, fails, whole};
 
@@ -39,7 +38,7 @@ const fn private<T>(body: T) -> Private<T> {
 pub(crate) async fn in_flight(
     State(gateway): State<Gateway>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    ClientBody(body): ClientBody,
 ) -> Result<Json<InFlightReply>, Problem> {
     let present = gateway.directory.current();
     let client = caller(&present, &headers)?;
@@ -51,7 +50,7 @@ pub(crate) async fn in_flight(
     let own = product.filter(|_product| asked.client_id == client.id.0);
     let product = own.ok_or(Problem::NotFound)?;
     let target = target_of("targetIdentifier", &asked.target_identifier, product)?;
-    let _place = gateway.requests.try_acquire().map_err(|_none_left| Problem::Unavailable)?;
+    let _pass = gateway.doors.client(client.id).await?;
     let similar = Similar {
         client: client.id,
         source: &source,
@@ -212,7 +211,7 @@ pub(crate) async fn transactions(
     let asked = Asked::read(&present, client, parameters)?;
     let plain = asked.channel.is_none() && asked.products.is_none();
     let limit = asked.limit.unwrap_or(if plain { 1 } else { LIMIT_USUAL });
-    let _place = gateway.requests.try_acquire().map_err(|_none_left| Problem::Unavailable)?;
+    let _pass = gateway.doors.client(client.id).await?;
     let found = gateway.store.recent_purchases(asked.of(client, limit)).await?;
     let transactions = found.iter().map(|purchase| transaction(&present, purchase)).collect();
     Ok(private(UserTransactionsReply { transactions }))
@@ -247,7 +246,7 @@ pub(crate) async fn tokens(
     let client = caller(&present, &headers)?;
     let asked = Asked::read(&present, client, parameters)?;
     let limit = asked.limit.unwrap_or(LIMIT_USUAL);
-    let _place = gateway.requests.try_acquire().map_err(|_none_left| Problem::Unavailable)?;
+    let _pass = gateway.doors.client(client.id).await?;
     let found = gateway.store.voucher_purchases(asked.of(client, limit)).await?;
     let tokens = found.iter().filter_map(|purchase| bought(&present, purchase)).collect();
     Ok(private(TokensReply { tokens }))

@@ -2,8 +2,7 @@
 //! source's own. No field of ours holds a card.
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -17,7 +16,7 @@ use serde_json::json;
 
 use crate::Gateway;
 use crate::api::RAW_KEY;
-use crate::intake::take_in_one;
+use crate::client_body::ClientBody;
 use crate::problem::whole;
 use crate::routes::transactions::{QueryProblem, WRONG, client_of_raw_key, describe_problems};
 
@@ -58,17 +57,16 @@ pub(crate) fn describe(document: &mut Document) -> Operation {
 pub(crate) async fn payment(
     State(gateway): State<Gateway>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    ClientBody(body): ClientBody,
 ) -> Result<Json<CardPaymentUrl>, QueryProblem> {
     let directory = gateway.directory.current();
     let client = client_of_raw_key(&gateway, &directory, &headers)?;
-    let _place = gateway.requests.try_acquire().map_err(|_none_left| QueryProblem::Unavailable)?;
     let body = whole(body).map_err(refused)?;
     let payment: CardPayment = read_body(&body).map_err(refused)?;
     let money = payment.money().map_err(refused)?;
     let currency = money.currency;
     let body = PurchaseBody::by_card(client.id, &payment, money);
-    let id = match take_in_one(&gateway, directory, body, Scenario::WeReserve).await {
+    let id = match gateway.accepts.take_in(client.id, body, Scenario::WeReserve).await? {
         IntakeOutcome::Stored { id, .. } => id,
         IntakeOutcome::Conflict => {
             let text = "order_info was used before for another payment".to_owned();
@@ -128,7 +126,7 @@ pub(crate) async fn page(
 ) -> Response {
     let id = id.ok().and_then(|Path(id)| id.parse::<PurchaseId>().ok());
     let Some(id) = id else { return Page::NotFound.into_response() };
-    let Ok(_place) = gateway.requests.try_acquire() else {
+    let Ok(_pass) = gateway.doors.stranger().await else {
         return Page::Unavailable.into_response();
     };
     match gateway.store.payment_page(id).await {
@@ -210,6 +208,7 @@ impl Page {
 impl IntoResponse for Page {
     fn into_response(self) -> Response {
         let (status, refresh, text) = self.parts();
+        let comes_again = matches!(self, Self::Unavailable);
         let html = format!(
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
              <title>Payment</title>{refresh}</head><body><p>{text}</p></body></html>\n"
@@ -225,6 +224,10 @@ impl IntoResponse for Page {
         let mut response = (status, html).into_response();
         for (name, value) in headers {
             response.headers_mut().insert(name, value);
+        }
+        if comes_again {
+            let seconds = HeaderValue::from_static("2");
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
         response
     }

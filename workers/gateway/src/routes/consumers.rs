@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -21,6 +20,7 @@ use serde_json::{Value, json};
 use crate::Gateway;
 use crate::api::by_client;
 use crate::caller::{caller, check_signature};
+use crate::client_body::ClientBody;
 use crate::present::Present;
 use crate::problem::whole;
 use crate::problem_json::{ProblemJson, fails_as_problem};
@@ -95,11 +95,11 @@ pub(crate) async fn access_token(
     State(gateway): State<Gateway>,
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    ClientBody(body): ClientBody,
 ) -> Result<Response, ProblemJson> {
     let directory = gateway.directory.current();
     let client = caller(&directory, &headers).map_err(|_refused| ProblemJson::NotAuthorised)?;
-    let _place = gateway.requests.try_acquire().map_err(|_none_left| ProblemJson::Unavailable)?;
+    let _pass = gateway.doors.client(client.id).await?;
     let body = whole(body)?;
     check_signature(client, &headers, &body).map_err(|_refused| ProblemJson::NotAuthorised)?;
     let consumer = consumer_of(id)?;
@@ -154,7 +154,7 @@ pub(crate) async fn cards(
 ) -> Result<Response, ProblemJson> {
     let directory = gateway.directory.current();
     let client = caller(&directory, &headers).map_err(|_refused| ProblemJson::NotAuthorised)?;
-    let _place = gateway.requests.try_acquire().map_err(|_none_left| ProblemJson::Unavailable)?;
+    let _pass = gateway.doors.client(client.id).await?;
     let consumer = consumer_of(id)?;
     let kept = gateway.store.cards(client.id, consumer.expose()).await?;
     let cards = kept.into_iter().map(|card| KeptCard {

@@ -1,9 +1,7 @@
 //! The Notification API: a message about one of the caller's purchases, stored before it is answered.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::http::HeaderMap;
 use fleet_contracts::openapi::{Content, Document, Operation};
 use fleet_contracts::{
@@ -16,6 +14,7 @@ use serde_json::json;
 use crate::Gateway;
 use crate::api::by_client;
 use crate::caller::caller;
+use crate::client_body::ClientBody;
 use crate::problem::{Problem, fails, whole};
 
 /// What the Notification API is.
@@ -48,18 +47,19 @@ pub(crate) fn describe(document: &mut Document) -> Operation {
 pub(crate) async fn notify(
     State(gateway): State<Gateway>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    ClientBody(body): ClientBody,
 ) -> Result<Json<NotificationReply>, Problem> {
     let directory = gateway.directory.current();
     let client = caller(&directory, &headers)?;
-    let _place = gateway.requests.try_acquire().map_err(|_none_left| Problem::Unavailable)?;
     let body = whole(body)?;
     let body = NotificationBody::from_bytes(&body)?;
     let new = accept_notification(&directory, client, &body, directory.now())?;
+    let pass = gateway.doors.client(client.id).await?;
     let (store, hints) = (gateway.store.clone(), gateway.hints.clone());
     // Its own task: a caller that hangs up must not keep the hint back.
     let stored = tokio::spawn(async move {
         let notified = store.notify(&new).await?;
+        drop(pass);
         if let (Notified::New { slot, now }, Some(task)) = (notified, &new.task) {
             let key = TaskKey { purchase: new.purchase, kind: TaskKind::Notify, slot };
             hints.publish_one(key, task.lane, now).await;

@@ -91,7 +91,7 @@ pub(crate) async fn operator(
         let message = "msisdn is no number of countryCallingCode";
         return failed(StatusCode::OK, codes::WRONG_MSISDN, message);
     };
-    let _place = gateway.requests.try_acquire().map_err(|_none_left| Problem::Unavailable)?;
+    let _pass = gateway.doors.client(client.id).await?;
     let ported = match ported(&gateway.store, &digits).await {
         Ok(ported) => ported,
         Err(StoreError::Retry { .. }) => {

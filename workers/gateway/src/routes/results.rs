@@ -8,18 +8,18 @@ use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
 use fleet_contracts::openapi::{Content, Document, Operation, Parameter};
 use fleet_contracts::{FEED_PAGE_MAX, ResultFeed, Statement};
-use fleet_domain::Client;
+use fleet_domain::{Client, ClientId};
 use fleet_outbound::hmac_sha256_base64;
 use fleet_store::StatementOf;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
 use crate::Gateway;
 use crate::api::by_client;
 use crate::caller::caller;
 use crate::parameters::Sent;
+use crate::places::Pass;
 use crate::problem::Problem;
 use crate::problem_json::{ProblemJson, fails_as_problem};
 
@@ -89,7 +89,7 @@ pub(crate) async fn since(
 ) -> Result<Response, ProblemJson> {
     let directory = gateway.directory.current();
     let client = caller(&directory, &headers).map_err(|_refused| ProblemJson::NotAuthorised)?;
-    let _place = admit(&gateway, client)?;
+    let _pass = admit(&gateway, client).await?;
     let unknown = ProblemJson::Parameter("query", "may have since and limit, once each");
     let Sent(parameters) = parameters.map_err(|_unreadable| unknown)?;
     let number = |text: &str| text.parse::<i64>().ok().filter(|number| *number >= 0);
@@ -117,7 +117,7 @@ pub(crate) async fn statement(
 ) -> Result<Response, ProblemJson> {
     let directory = gateway.directory.current();
     let client = caller(&directory, &headers).map_err(|_refused| ProblemJson::NotAuthorised)?;
-    let _place = admit(&gateway, client)?;
+    let _pass = admit(&gateway, client).await?;
     let date = date.map(|Path(date)| date).unwrap_or_default();
     let day = day(&date).ok_or(ProblemJson::Parameter("date", DAY))?;
     match gateway.store.statement(client.id, day).await? {
@@ -132,11 +132,11 @@ fn day(text: &str) -> Option<NaiveDate> {
     (text.len() == 10 && day.to_string() == text).then_some(day)
 }
 
-fn admit<'g>(gateway: &'g Gateway, client: &Client) -> Result<SemaphorePermit<'g>, ProblemJson> {
+async fn admit(gateway: &Gateway, client: &Client) -> Result<Pass<ClientId>, ProblemJson> {
     if !gateway.queries.take(client.id, Instant::now()) {
         return Err(ProblemJson::TooMany);
     }
-    gateway.requests.try_acquire().map_err(|_none_left| ProblemJson::Unavailable)
+    Ok(gateway.doors.client(client.id).await?)
 }
 
 /// The exact bytes with their signature; they may hold vouchers, so nobody keeps a copy.

@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::Gateway;
 use crate::api::by_client;
 use crate::caller::{caller, check_signature};
-use crate::intake::take_in_one;
+use crate::client_body::ClientBody;
 use crate::problem::{Problem, fails, whole};
 
 type Answer = Result<Json<TransactReply>, Problem>;
@@ -23,7 +23,7 @@ type Answer = Result<Json<TransactReply>, Problem>;
 pub(crate) async fn transact(
     State(gateway): State<Gateway>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    ClientBody(body): ClientBody,
 ) -> Answer {
     let (_, accepted) = take_in(&gateway, &headers, body, Scenario::ClientReserved).await?;
     Ok(accepted.answer())
@@ -33,7 +33,7 @@ pub(crate) async fn transact(
 pub(crate) async fn reserve_and_transact(
     State(gateway): State<Gateway>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    ClientBody(body): ClientBody,
 ) -> Answer {
     let began = tokio::time::Instant::now();
     let (client, mut accepted) = take_in(&gateway, &headers, body, Scenario::WeReserve).await?;
@@ -149,17 +149,16 @@ async fn take_in(
 ) -> Result<(Client, Accepted), Problem> {
     let directory = gateway.directory.current();
     let client = caller(&directory, headers)?;
-    // Shed before anything is stored, and before memory grows.
-    let _place = gateway.requests.try_acquire().map_err(|_none_left| Problem::Unavailable)?;
     let body = whole(body)?;
     check_signature(client, headers, &body)?;
     let body = PurchaseBody::from_http(&body)?;
     if body.client_id != client.id.0 {
         return Err(Rejection::field("clientId", "is not the client of this API key").into());
     }
-    let client = client.clone();
-    match take_in_one(gateway, directory, body, scenario).await {
-        IntakeOutcome::Stored { id, progress, .. } => Ok((client, Accepted::of(id, &progress))),
+    match gateway.accepts.take_in(client.id, body, scenario).await? {
+        IntakeOutcome::Stored { id, progress, .. } => {
+            Ok((client.clone(), Accepted::of(id, &progress)))
+        }
         IntakeOutcome::Conflict => Err(Problem::Conflict),
         IntakeOutcome::Similar => Err(similar_in_flight().into()),
         IntakeOutcome::Rejected(rejection) => Err(rejection.into()),

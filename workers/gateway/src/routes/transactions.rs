@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::accept::accepts_json;
 use crate::api::RAW_KEY;
 use crate::caller::{client_of, only};
+use crate::places::Shed;
 use crate::shape::WRONG_METHOD;
 use crate::{Gateway, Present};
 
@@ -95,6 +96,12 @@ impl From<StoreError> for QueryProblem {
                 Self::Ours
             }
         }
+    }
+}
+
+impl From<Shed> for QueryProblem {
+    fn from(_: Shed) -> Self {
+        Self::Unavailable
     }
 }
 
@@ -194,7 +201,7 @@ pub(crate) async fn query(
     let client = client_of_raw_key(&gateway, &directory, &headers)?;
     let Path(id) = id.map_err(|_no_text| QueryProblem::BadId)?;
     let id: PurchaseId = id.parse().map_err(|_error| QueryProblem::BadId)?;
-    let _place = gateway.requests.try_acquire().map_err(|_none_left| QueryProblem::Unavailable)?;
+    let _pass = gateway.doors.client(client.id).await?;
     let found = gateway.store.find_transaction(client.id, id).await?;
     let found = found.ok_or(QueryProblem::NotFound)?;
     match found.hold {

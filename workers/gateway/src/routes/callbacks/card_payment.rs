@@ -60,7 +60,7 @@ pub(crate) async fn completion(
 ) -> Result<StatusCode, Problem> {
     let directory = gateway.directory.current();
     let connector = teller(&directory, name, |connector| connector.account.is_some())?;
-    let _place = gateway.requests.try_acquire().map_err(|_none_left| Problem::Unavailable)?;
+    let pass = gateway.doors.callback(&connector.name).await?;
     let query = query.unwrap_or_default();
     let told = CardTold::from_query(&query)?;
     let source = told_by(CARD_FACT, &connector.name);
@@ -77,5 +77,5 @@ pub(crate) async fn completion(
         meaning: Private::new(""),
         body: Private::new(query),
     };
-    keep(&gateway, &fact).await
+    keep(&gateway, &fact, pass).await
 }

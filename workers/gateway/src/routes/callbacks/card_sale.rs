@@ -58,7 +58,6 @@ pub(crate) async fn callback(
     RawQuery(query): RawQuery,
 ) -> Result<StatusCode, Problem> {
     let directory = gateway.directory.current();
-    let _place = gateway.requests.try_acquire().map_err(|_none_left| Problem::Unavailable)?;
     let query = query.unwrap_or_default();
     let told = SaleCallback::from_query(&query)?;
     // A name that cannot be read is nobody's, and nobody's get the same answer as a wrong control or
@@ -67,6 +66,7 @@ pub(crate) async fn callback(
     let connector = teller(&directory, name, Connector::sells_on_devices).ok();
     let connector = connector.filter(|one| is_signed(&told, one) && call.is_from(one));
     let connector = connector.ok_or(Problem::NotAuthorised)?;
+    let pass = gateway.doors.callback(&connector.name).await?;
     let source = told_by(SALE_FACT, &connector.name);
     let fact = NewFact {
         task: task_of(&gateway, connector, &source, &told).await?,
@@ -78,7 +78,7 @@ pub(crate) async fn callback(
         external_id: told.order_id,
         body: Private::new(query),
     };
-    keep(&gateway, &fact).await
+    keep(&gateway, &fact, pass).await
 }
 
 fn is_signed(told: &SaleCallback, connector: &Connector) -> bool {

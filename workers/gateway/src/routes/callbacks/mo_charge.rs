@@ -55,7 +55,7 @@ pub(crate) async fn notification(
 ) -> Result<StatusCode, Problem> {
     let directory = gateway.directory.current();
     let connector = teller(&directory, name, |connector| connector.mo.is_some())?;
-    let _place = gateway.requests.try_acquire().map_err(|_none_left| Problem::Unavailable)?;
+    let pass = gateway.doors.callback(&connector.name).await?;
     let body = whole(body)?;
     let told = MoNotification::from_bytes(&body, connector.mo.as_ref())?;
     let source = told_by(MO_FACT, &connector.name);
@@ -69,7 +69,7 @@ pub(crate) async fn notification(
         status: told.word,
         body: Private::new(text_of(&body)),
     };
-    keep(&gateway, &fact).await
+    keep(&gateway, &fact, pass).await
 }
 
 /// The task of the purchase that it names, if it speaks of what was asked for.

@@ -16,13 +16,19 @@ use fleet_domain::{
 use crate::Gateway;
 use crate::problem::Problem;
 
-/// Stores a fact and wakes the task that it is about.
-pub(crate) async fn keep(gateway: &Gateway, fact: &NewFact) -> Result<StatusCode, Problem> {
+/// Stores a fact and wakes the task that it is about. Others may pass once it is stored: the broker
+/// may be slow.
+pub(crate) async fn keep(
+    gateway: &Gateway,
+    fact: &NewFact,
+    pass: impl Send,
+) -> Result<StatusCode, Problem> {
     fleet_telemetry::crash_point("callback", "fact.before");
     let stored = gateway.store.store_fact(fact).await?;
     fleet_telemetry::crash_point("callback", "fact.after");
     if let FactOutcome::Stored { woken: Some(woken) } = stored {
         let now = gateway.store.now().await?;
+        drop(pass);
         gateway.hints.publish_one(woken.key, woken.lane, now).await;
     }
     fleet_telemetry::crash_point("callback", "answer.before");

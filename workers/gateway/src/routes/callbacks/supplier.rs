@@ -64,6 +64,7 @@ pub(crate) async fn supplier(
     }
     let reply = VendReply::from_bytes(&body)
         .map_err(|_error| Rejection::field("body", "is no vend reply of the contract"))?;
+    let pass = gateway.doors.callback(&name).await?;
     let vend_ref = reply.vend_ref.clone().unwrap_or_default();
     let source = told_by(SUPPLIER_CALLBACK, &name);
     let part = task_of(&vend_ref);
@@ -81,7 +82,7 @@ pub(crate) async fn supplier(
         external_id: reply.supplier_ref.unwrap_or_default(),
         body: Private::new(text_of(&body)),
     };
-    keep(&gateway, &fact).await
+    keep(&gateway, &fact, pass).await
 }
 
 /// The dispense task that a vend reference (`<raasTxnRef>-0000`) speaks of. A reference of nobody is

@@ -17,7 +17,9 @@ use fleet_store::{ConsumerCard, DeviceSale, SaleSession};
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
-use super::{ANOTHER_SESSION, HAS_ENDED, Signing, check_text, is_from_its_gateway, keep_fact};
+use super::{
+    ANOTHER_SESSION, HAS_ENDED, SALES, Signing, check_text, is_from_its_gateway, keep_fact,
+};
 use crate::Gateway;
 use crate::party_call::PartyCall;
 use crate::problem::whole;
@@ -67,7 +69,7 @@ pub(crate) async fn check(
     invoice: Result<Path<String>, PathRejection>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<CheckReply>, SaleProblem> {
-    let _place = gateway.requests.try_acquire().map_err(|_none_left| SaleProblem::Unavailable)?;
+    let pass = gateway.doors.callback(SALES).await?;
     let body = whole(body)?;
     let asked = CheckSale::from_bytes(&body)?;
     check_text("session.token", &asked.session.token, 1, 128)?;
@@ -85,8 +87,10 @@ pub(crate) async fn check(
     check_purchase(&gateway, &signing.sale).await?;
     let card = card_of(&gateway, &signing.sale, asked.client_card_id()).await?;
     use_up(&gateway, &signing.sale, &asked).await?;
+    drop(pass);
     keep_fact(&gateway, &signing.sale, SALE_CHECKED, &asked.session.token).await?;
     // A purchase that ended while this was stored is not vouched for; one that is open now will see it.
+    let _pass = gateway.doors.callback(SALES).await?;
     check_purchase(&gateway, &signing.sale).await?;
     reply(&signing, &asked.session.token, card).map(Json)
 }

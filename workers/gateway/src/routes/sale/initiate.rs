@@ -18,7 +18,6 @@ use serde_json::json;
 
 use super::{ANOTHER_SESSION, HAS_ENDED, Signing, check_text, new_secret, read};
 use crate::Gateway;
-use crate::intake::take_in_one;
 use crate::present::Present;
 use crate::sale_problem::{SaleProblem, fails_as_sale};
 
@@ -59,22 +58,22 @@ pub(crate) async fn initiate(
     State(gateway): State<Gateway>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<InitiateReply>, SaleProblem> {
-    let _place = gateway.requests.try_acquire().map_err(|_none_left| SaleProblem::Unavailable)?;
     let asked: InitiateSale = read(body)?;
     let (serial, token) = (asked.consumer.device.serial_number, asked.session.access_token);
     check_text("consumer.device.serialNumber", &serial, 1, 50)?;
     check_text("session.accessToken", &token, 32, 128)?;
-    let access = gateway.store.sale_access(&token).await?.filter(|access| access.is_valid);
-    let access = access.ok_or(SaleProblem::Refused(NO_ACCESS))?;
+    let access = access_of(&gateway, &token).await?;
     check_amount(&asked.transaction, &access)?;
-    let sale = match gateway.store.sale_of(&access).await? {
+    let sale = match sale_of(&gateway, &access).await? {
         Some(sale) => sale,
         None => begin(&gateway, &access, serial.clone(), token).await?,
     };
     if sale.session.serial_number != serial || sale.checked {
         return Err(SaleProblem::Refused(NO_ACCESS));
     }
+    let pass = gateway.doors.client(access.client).await?;
     let found = gateway.store.find_funded_by(sale.purchase, &sale.funding_source).await?;
+    drop(pass);
     if found.is_none_or(|purchase| purchase.status() != PurchaseStatus::Pending) {
         return Err(SaleProblem::Refused(HAS_ENDED));
     }
@@ -85,6 +84,18 @@ pub(crate) async fn initiate(
     };
     fleet_telemetry::crash_point("gateway", "answer.before");
     Ok(Json(InitiateReply { endpoint_id: signing.endpoint, invoice_id: signing.invoice, session }))
+}
+
+/// What an access token opens. Until it is read nobody knows whose the app is.
+async fn access_of(gateway: &Gateway, token: &str) -> Result<Access, SaleProblem> {
+    let _pass = gateway.doors.stranger().await?;
+    let access = gateway.store.sale_access(token).await?.filter(|access| access.is_valid);
+    access.ok_or(SaleProblem::Refused(NO_ACCESS))
+}
+
+async fn sale_of(gateway: &Gateway, access: &Access) -> Result<Option<DeviceSale>, SaleProblem> {
+    let _pass = gateway.doors.client(access.client).await?;
+    Ok(gateway.store.sale_of(access).await?)
 }
 
 fn check_amount(asked: &SaleTransaction, access: &Access) -> Result<(), SaleProblem> {
@@ -103,7 +114,7 @@ async fn begin(
     access_token: String,
 ) -> Result<DeviceSale, SaleProblem> {
     let directory = gateway.directory.current();
-    let purchase = take_in(gateway, &directory, access).await?;
+    let purchase = take_in(gateway, access).await?;
     let progress = admitted(gateway, &directory, access, &purchase).await?;
     match (progress.status(), progress.reserve) {
         (_, ReserveState::Validating) => return Err(SaleProblem::Unavailable),
@@ -120,21 +131,19 @@ async fn begin(
         client_card: None,
     };
     let (id, source) = (purchase.order.id, &purchase.order.funding_source);
+    let pass = gateway.doors.client(access.client).await?;
     gateway.store.begin_sale(id, access, source, &session).await?;
+    drop(pass);
     // None: another access token has begun this purchase's sale.
-    gateway.store.sale_of(access).await?.ok_or(SaleProblem::Refused(ANOTHER_SESSION))
+    sale_of(gateway, access).await?.ok_or(SaleProblem::Refused(ANOTHER_SESSION))
 }
 
-async fn take_in(
-    gateway: &Gateway,
-    directory: &Present,
-    access: &Access,
-) -> Result<Purchase, SaleProblem> {
+async fn take_in(gateway: &Gateway, access: &Access) -> Result<Purchase, SaleProblem> {
     let mut body = PurchaseBody::from_http(access.purchase.expose().as_bytes())?;
     body.paid_by = Some(FundingType::CardSale);
     // The buyer agreed to this amount: a fee that has changed since is no reason to take another.
     body.fee_amount = access.money.minor.checked_sub(body.purchase_amount);
-    let outcome = take_in_one(gateway, directory.clone(), body, Scenario::WeReserve).await;
+    let outcome = gateway.accepts.take_in(access.client, body, Scenario::WeReserve).await?;
     match Taken::from(outcome) {
         Taken::Stored { id, .. } => find(gateway, access, id).await,
         Taken::Refused(refusal) => Err(refusal.rejection.into()),
@@ -143,6 +152,7 @@ async fn take_in(
 }
 
 async fn find(gateway: &Gateway, access: &Access, id: PurchaseId) -> Result<Purchase, SaleProblem> {
+    let _pass = gateway.doors.client(access.client).await?;
     let found = gateway.store.find_purchase(access.client, &Reference::Ours(id)).await?;
     found.ok_or(SaleProblem::Unavailable)
 }

@@ -15,7 +15,9 @@ use fleet_store::{CardKept, DeviceSale};
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
-use super::{ANOTHER_SESSION, HAS_ENDED, Signing, check_text, is_from_its_gateway, keep_fact};
+use super::{
+    ANOTHER_SESSION, HAS_ENDED, SALES, Signing, check_text, is_from_its_gateway, keep_fact,
+};
 use crate::Gateway;
 use crate::party_call::PartyCall;
 use crate::problem::whole;
@@ -62,7 +64,7 @@ pub(crate) async fn notification(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<MappingReply>, SaleProblem> {
-    let _place = gateway.requests.try_acquire().map_err(|_none_left| SaleProblem::Unavailable)?;
+    let pass = gateway.doors.callback(SALES).await?;
     let body = whole(body)?;
     let told = CardMapping::from_bytes(&body)?;
     let (bin, card) = (&told.source_card.bin, &told.source_card.reference.server_card_id);
@@ -80,7 +82,7 @@ pub(crate) async fn notification(
         return Err(refused());
     }
     let signing = Signing::of(&directory, sale)?;
-    check_paid(&gateway, &signing.sale, &told.session.token).await?;
+    let _pass = check_paid(&gateway, &signing.sale, &told.session.token, pass).await?;
     match gateway.store.keep_card(&signing.sale, card, bin).await? {
         CardKept::Kept => {}
         CardKept::OtherCard | CardKept::OtherConsumer => {
@@ -94,11 +96,17 @@ pub(crate) async fn notification(
 
 /// A purchase is charged only by the card gateway's answer to our own question. While it is open, the
 /// question is put at once, the first time that a card is told.
-async fn check_paid(gateway: &Gateway, sale: &DeviceSale, token: &str) -> Result<(), SaleProblem> {
+async fn check_paid<P: Send>(
+    gateway: &Gateway,
+    sale: &DeviceSale,
+    token: &str,
+    pass: P,
+) -> Result<P, SaleProblem> {
     let found = gateway.store.find_funded_by(sale.purchase, &sale.funding_source).await?;
     match found.map(|purchase| purchase.progress.reserve) {
-        Some(ReserveState::Charged) => Ok(()),
+        Some(ReserveState::Charged) => Ok(pass),
         Some(state) if state.is_open() => {
+            drop(pass);
             keep_fact(gateway, sale, SALE_MAPPED, token).await?;
             Err(SaleProblem::Unavailable)
         }

@@ -24,6 +24,8 @@ use crate::sale_problem::SaleProblem;
 
 /// What a sale's session does not tell apart, so that nobody can try its parts one by one.
 const ANOTHER_SESSION: &str = "the session is not the one of this sale";
+/// Whose callbacks these are, until the sale is read that tells.
+const SALES: &str = "sale";
 /// It has an end.
 const HAS_ENDED: &str = "the purchase has ended";
 
@@ -54,7 +56,7 @@ fn is_from_its_gateway(directory: &Directory, sale: &DeviceSale, call: &PartyCal
 }
 
 /// Tells the reserve task of a sale something that it asks the card gateway about; the same again is
-/// nothing.
+/// nothing. Its caller has no pass: it would wait for its own.
 async fn keep_fact(
     gateway: &Gateway,
     sale: &DeviceSale,
@@ -75,7 +77,8 @@ async fn keep_fact(
         meaning: Private::new(body.as_str()),
         body: Private::new(body),
     };
-    keep(gateway, &fact).await?;
+    let pass = gateway.doors.callback(SALES).await?;
+    keep(gateway, &fact, pass).await?;
     Ok(())
 }
 
