@@ -28,8 +28,8 @@ const OF_THE_DATABASE: [&str; 7] = [
 /// Gauges of a process that has more to do than its supplier takes, and a lane that it cannot serve.
 const OF_DISPENSING: [&str; 3] =
     ["fleet_in_flight_tasks", "fleet_lane_hindered", "fleet_unclaimed_tasks"];
-/// Two looks at the database, and some more on a machine that is busy.
-const SOON: Duration = Duration::from_secs(15);
+/// A look that is slow is followed by a pause of a hundred times its length.
+const SOON: Duration = Duration::from_secs(60);
 
 /// The samples of the programs that run: name, labels, value.
 async fn samples(fleet: &TestFleet, running: &[usize]) -> Vec<(String, String, String)> {

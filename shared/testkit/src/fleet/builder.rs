@@ -1,8 +1,9 @@
 //! How a test's fleet is set up.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use fleet_domain::{PlanClass, TaskKind};
@@ -182,9 +183,18 @@ impl TestFleet {
         set(&mut settings, "broker.url", url.into());
         let path = self.folder.join(format!("{instance}.toml"));
         let text = toml::to_string(&settings).expect("settings as text");
-        std::fs::write(&path, text).expect("a file of settings");
+        write_whole(&path, &text);
         path
     }
+}
+
+/// Writes a file that is there as a whole or not at all: another program of the test may be reading
+/// the one before it.
+pub(super) fn write_whole(path: &Path, text: &str) {
+    static WRITTEN: AtomicU32 = AtomicU32::new(0);
+    let beside = path.with_extension(format!("{}.new", WRITTEN.fetch_add(1, Ordering::Relaxed)));
+    std::fs::write(&beside, text).expect("a file of settings");
+    std::fs::rename(&beside, path).expect("a file of settings in its place");
 }
 
 /// A virtual host with everything that `deploy/rabbitmq` defines.

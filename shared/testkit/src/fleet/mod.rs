@@ -205,7 +205,7 @@ impl TestFleet {
         arguments: &[&str],
     ) -> Output {
         let path = self.folder.join(format!("{program}-own.toml"));
-        std::fs::write(&path, file).expect("a file of settings");
+        builder::write_whole(&path, file);
         process::run_in(program, &path, environment, arguments).await
     }
 
@@ -223,7 +223,7 @@ impl TestFleet {
     fn own_settings(&self, settings: &toml::Table, instance: &str) -> PathBuf {
         let path = self.folder.join(format!("{instance}.toml"));
         let text = toml::to_string(settings).expect("settings as text");
-        std::fs::write(&path, text).expect("a file of settings");
+        builder::write_whole(&path, &text);
         path
     }
 

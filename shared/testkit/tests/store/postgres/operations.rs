@@ -197,7 +197,8 @@ async fn the_summary_adds_up() {
 async fn the_journal_has_partitions_ahead_and_rows_go_there() {
     let database = TestDatabase::create().await.unwrap();
     let store = database.store();
-    assert_eq!(store.prepare_partitions().await.unwrap(), 1, "the third month ahead");
+    // The database was made with two months ahead; a month may have begun since.
+    assert!(store.prepare_partitions().await.unwrap() >= 1, "the third month ahead");
     assert_eq!(store.prepare_partitions().await.unwrap(), 0);
     let tasks = PostgresTasks::new(store);
     commits::a_parked_task_tells_its_class_cause_and_money(tasks).await;
@@ -218,7 +219,11 @@ async fn a_month_that_began_in_the_default_partition_stays_there() {
     let sql = "insert into journal (at, purchase, kind, outcome)
                select clock_timestamp() + interval '3 months', gen_random_uuid(), 1, 'x'";
     sqlx::query(sql).execute(&mut connection).await.unwrap();
-    assert_eq!(store.prepare_partitions().await.unwrap(), 0);
+    store.prepare_partitions().await.unwrap();
+    let sql = "select to_regclass('journal_' || to_char((clock_timestamp() + interval '3 months')
+                                                        at time zone 'utc', 'YYYY_MM')) is null";
+    let stays: bool = sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap();
+    assert!(stays);
 }
 
 #[tokio::test]
