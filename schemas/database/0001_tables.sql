@@ -229,7 +229,7 @@ create table reservation_reference (
 
 -- Tasks: unfinished work. No index names state, lease or token, and a claim touches no indexed
 -- column, so that updates stay in place: a claimed row is a third larger than a queued one, and a
--- page must have room for both forms of all its rows (fillfactor 45).
+-- page must have room for both forms of all its rows (fillfactor 42).
 create table task (
     purchase uuid not null,
     kind smallint not null,
@@ -237,6 +237,8 @@ create table task (
     state smallint not null,
     due_at timestamptz not null,
     lane integer not null,
+    -- whose purchase it is: clients take turns in a lane
+    client bigint not null,
     token uuid,
     claims integer not null default 0,
     tries integer not null default 0,
@@ -256,11 +258,11 @@ create table task (
     parked_at timestamptz,
     created_at timestamptz not null,
     primary key (purchase, kind, slot)
-) with (fillfactor = 45, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
+) with (fillfactor = 42, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
         autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 50000,
         autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_threshold = 20000,
         autovacuum_analyze_scale_factor = 0);
-create index task_due on task (kind, lane, due_at);
+create index task_due on task (kind, lane, client, due_at);
 
 -- What happened, for ever: one row a commit. Partitions are made ahead; the default one catches.
 create table journal (

@@ -209,11 +209,11 @@ begin
                where t.purchase = p_purchase and t.kind = 8 and t.park_cause = p_cause) then
         return;
     end if;
-    insert into task (purchase, kind, slot, state, due_at, lane, park_class, park_cause,
+    insert into task (purchase, kind, slot, state, due_at, lane, client, park_class, park_cause,
                       at_risk_minor, at_risk_currency, parked_at, created_at)
     select p_purchase, 8, coalesce((select max(t.slot) + 1 from task t
                                     where t.purchase = p_purchase and t.kind = 8), 0),
-           4, p_now + interval '1 day', 0, 'unknown_outcome', p_cause,
+           4, p_now + interval '1 day', 0, p.client_id, 'unknown_outcome', p_cause,
            p.purchase_amount + p.fee_amount, p.currency, p_now, p_now
     from purchase p where p.purchase = p_purchase;
     insert into journal (purchase, kind, outcome, detail)
@@ -545,12 +545,14 @@ begin
 
     -- The tasks: follow-ups, then the task itself.
     if cardinality(f_i) > 0 then
-        insert into task (purchase, kind, slot, state, due_at, lane, hinted_at, start_by,
+        insert into task (purchase, kind, slot, state, due_at, lane, client, hinted_at, start_by,
                           deadline_at, created_at)
-        select p_purchase[f.i], f.kind, f.slot, 1, v_now + interval '10 seconds', f.lane, v_now,
-               f.start_by, f.deadline_at, v_now
+        select p_purchase[f.i], f.kind, f.slot, 1, v_now + interval '10 seconds', f.lane, t.client,
+               v_now, f.start_by, f.deadline_at, v_now
         from unnest(f_i, f_kind, f_slot, f_lane, f_start_by, f_deadline)
              as f (i, kind, slot, lane, start_by, deadline_at)
+        join task t on t.purchase = p_purchase[f.i] and t.kind = p_kind + 0
+                       and t.slot = p_slot[f.i]
         where v_verdict[f.i] = 1
         order by p_purchase[f.i], f.kind, f.slot
         on conflict do nothing;
@@ -714,15 +716,85 @@ begin
     return v_count;
 end $$;
 
--- One look of the clock at one kind. Only lanes that are named are looked at, each for as many
--- tasks as it has room; a lane without any is only asked whether more is due. Rows that only look due
--- get a new due time; those that found no room keep their place and are not written, because they
--- are the next to go. What is taken goes to the caller's own engine and has no hint: a row that is
--- still queued after its ten seconds was lost with it.
+-- The clients that have something due in lanes of a kind, each with its turn: a lane's clients take
+-- turns, beginning behind the one that had the last turn before. One step through the index for each
+-- lane and client with a task, whatever it has: at most p_steps, then the look goes on from there.
+create function fleet_turns_v1(
+    p_kind smallint, p_lane integer[], p_room integer[], p_after bigint[], p_from_lane integer,
+    p_from_client bigint, p_steps integer, p_now timestamptz
+) returns table (lane integer, client bigint, room integer, turn bigint, clients bigint,
+                 goes_on boolean)
+language plpgsql stable set enable_seqscan = off set enable_mergejoin = off as $$
+#variable_conflict use_column
+declare
+    v_before constant bigint := -9223372036854775808;
+    v_lanes integer[] := '{}';
+    v_clients bigint[] := '{}';
+    v_at integer := 1;
+    v_lane integer := coalesce(p_from_lane, p_lane[1]);
+    v_client bigint := coalesce(p_from_client, v_before);
+    v_head record;
+    v_goes_on boolean := true;
+begin
+    while p_lane[v_at] < v_lane loop
+        v_at := v_at + 1;
+    end loop;
+    if p_lane[v_at] is null then
+        return;
+    end if;
+    if p_lane[v_at] > v_lane then
+        v_lane := p_lane[v_at];
+        v_client := v_before;
+    end if;
+    for v_step in 1 .. p_steps loop
+        select t.lane, t.client, t.due_at into v_head
+        from task t
+        where t.kind = p_kind and (t.lane, t.client) > (v_lane, v_client)
+        order by t.lane, t.client, t.due_at limit 1;
+        while p_lane[v_at] < v_head.lane loop
+            v_at := v_at + 1;
+        end loop;
+        if v_head.lane is null or p_lane[v_at] is null then
+            v_goes_on := false;
+            exit;
+        end if;
+        v_lane := p_lane[v_at];
+        if v_lane > v_head.lane then
+            v_client := v_before;
+            continue;
+        end if;
+        v_client := v_head.client;
+        if v_head.due_at <= p_now then
+            v_lanes := v_lanes || v_lane;
+            v_clients := v_clients || v_client;
+            -- Of a lane without room nothing more is asked than whether there is any.
+            if p_room[v_at] = 0 then
+                v_client := -(v_before + 1);
+            end if;
+        end if;
+    end loop;
+    if v_goes_on then
+        return query select v_lane, v_client, null::integer, null::bigint, null::bigint, true;
+    end if;
+    return query
+    select u.lane, u.client, r.room,
+           row_number() over (partition by u.lane order by u.client <= r.after, u.client),
+           count(*) over (partition by u.lane), false
+    from unnest(v_lanes, v_clients) as u (lane, client)
+    join unnest(p_lane, p_room, p_after) as r (lane, room, after) on r.lane = u.lane;
+end $$;
+
+-- One look of the clock at one kind. Only lanes that are named, in order, are looked at, each for as
+-- many tasks as it has room, one of each client in turn; a lane without any is only asked whether more
+-- is due. Rows that only look due get a new due time; those that found no room keep their place and are
+-- not written, because they are the next to go. What is taken goes to the caller's own engine and
+-- has no hint: a row that is still queued after its ten seconds was lost with it, and so is every hint
+-- while there is no broker (p_unpublished). The last row is where a look that was too long goes on.
 create function fleet_tick_v1(
-    p_kind smallint, p_take integer, p_lane integer[], p_room integer[], p_queue_ready bigint
+    p_kind smallint, p_take integer, p_lane integer[], p_room integer[], p_after bigint[],
+    p_from_lane integer, p_from_client bigint, p_queue_ready bigint, p_unpublished boolean
 ) returns table (ours boolean, db_now timestamptz, purchase uuid, slot integer, lane integer,
-                 lost boolean, reminded boolean)
+                 client bigint, lost boolean, reminded boolean, goes_on boolean)
 language plpgsql volatile set enable_seqscan = off set enable_mergejoin = off as $$
 declare
     v_now constant timestamptz := fleet_now();
@@ -730,37 +802,50 @@ declare
     v_idle boolean;
 begin
     if not pg_try_advisory_xact_lock(70, p_kind) then
-        return query select false, v_now, null::uuid, null::integer, null::integer, false, false;
+        return query select false, v_now, null::uuid, null::integer, null::integer, null::bigint,
+                            false, false, false;
         return;
     end if;
     select max(h.watermark), coalesce(sum(h.unclaimed), 0) = 0
     into v_watermark, v_idle
     from heartbeat h where h.kind = p_kind and h.alive_at > v_now - interval '5 seconds';
-    return query select true, v_now, null::uuid, null::integer, null::integer, false, false;
+    return query select true, v_now, null::uuid, null::integer, null::integer, null::bigint,
+                        false, false, false;
 
     return query
-    with due as (
-        select t.purchase, t.slot, t.lane, t.state, t.lease, t.due_at, room.room,
+    with turns as (
+        select u.lane, u.client, least(u.room, p_take) as room, u.turn, u.clients, u.goes_on
+        from fleet_turns_v1(p_kind, p_lane, p_room, p_after, p_from_lane, p_from_client, 4096, v_now)
+             u
+    ), due as (
+        select t.purchase, t.slot, t.lane, t.client, t.state, t.lease, t.due_at, u.room, u.turn,
                t.state = 1 and (
-                   coalesce(v_watermark > t.hinted_at + interval '10 seconds', false)
+                   p_unpublished
+                   or coalesce(v_watermark > t.hinted_at + interval '10 seconds', false)
                    or coalesce(p_queue_ready = 0 and v_idle, false)
                    or coalesce(t.hinted_at < v_now - interval '10 minutes', true)) as lost
-        from (select r.lane, least(r.room, p_take) as room
-              from unnest(p_lane, p_room) as r (lane, room)) room
+        from turns u
         cross join lateral (
             select c.* from task c
-            where c.kind = p_kind and c.lane = room.lane and c.due_at <= v_now
+            where c.kind = p_kind and c.lane = u.lane and c.client = u.client and c.due_at <= v_now
             order by c.due_at
-            limit room.room + 16) t
+            -- Enough for its share if half of the others have nothing, and some that only look due.
+            limit least(u.room, (2 * u.room + u.clients - 1) / u.clients)
+                  + (16 + u.clients - 1) / u.clients) t
+        where not u.goes_on and u.turn <= 2 * u.room + 16
     ), sorted as (
         select d.*, p_kind as kind, w.wants,
                count(*) filter (where w.wants)
-                   over (partition by d.lane order by d.due_at, d.purchase, d.slot) as nth
+                   over (partition by d.lane, d.client order by d.due_at, d.purchase, d.slot) as round
         from due d
         cross join lateral (
             select d.state = 3 or d.lost or (d.state = 2 and d.lease <= v_now) as wants) w
+    ), numbered as (
+        select s.*, count(*) filter (where s.wants)
+                        over (partition by s.lane order by s.round, s.turn, s.purchase, s.slot) as nth
+        from sorted s
     ), locked as (
-        select s.* from (select * from sorted offset 0) s
+        select s.* from (select * from numbered offset 0) s
         join task t on t.purchase = s.purchase and t.kind = s.kind and t.slot = s.slot
         where (not s.wants or s.nth <= s.room) and t.state = s.state and t.due_at = s.due_at
         for update of t skip locked
@@ -778,14 +863,21 @@ begin
                 else v_now + interval '2 minutes' end
         from locked s
         where t.purchase = s.purchase and t.kind = s.kind and t.slot = s.slot
-        returning t.purchase, t.slot, t.lane, s.wants, s.lost, s.state = 4 as reminded
-    )
-    select true, v_now, w.purchase, w.slot, w.lane, w.lost, w.reminded
-    from written w where w.wants or w.reminded
-    union all
-    -- A lane of which more is due than there was room for: no purchase is named.
-    select distinct true, v_now, null::uuid, null::integer, s.lane, false, false
-    from sorted s where s.wants and s.nth > s.room;
+        returning t.purchase, t.slot, t.lane, t.client, s.wants, s.lost, s.state = 4 as reminded,
+                  s.nth
+    ), told as (
+        select w.purchase, w.slot, w.lane, w.client, w.lost, w.reminded, false as goes_on, w.nth
+        from written w where w.wants or w.reminded
+        union all
+        -- A lane of which more is due than there was room for: no purchase is named.
+        select distinct null::uuid, null::integer, s.lane, null::bigint, false, false, false,
+                        null::bigint
+        from numbered s where s.wants and s.nth > s.room
+        union all
+        select null::uuid, null::integer, u.lane, u.client, false, false, true, null::bigint
+        from turns u where u.goes_on)
+    select true, v_now, o.purchase, o.slot, o.lane, o.client, o.lost, o.reminded, o.goes_on
+    from told o order by o.lane, o.nth;
 end $$;
 
 -- A live process tells what it has seen, and leases permits. It names every lane of which it holds or
@@ -932,8 +1024,9 @@ begin
     if v_lane is null then
         return 'not_found';
     end if;
-    insert into task as t (purchase, kind, slot, state, due_at, lane, tries, created_at)
-    values (p_purchase, v_kind, p_slot, 3, v_now, v_lane, 1, v_now)
+    insert into task as t (purchase, kind, slot, state, due_at, lane, client, tries, created_at)
+    select p_purchase, v_kind, p_slot, 3, v_now, v_lane, d.client_id, 1, v_now
+    from delivery d where d.purchase = p_purchase and d.slot = p_slot
     on conflict (purchase, kind, slot) do update
     set state = 3, due_at = v_now, tries = greatest(t.tries, 1), start_by = null, park_class = null,
         park_cause = null, parked_at = null, at_risk_minor = null, at_risk_currency = null

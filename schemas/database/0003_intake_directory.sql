@@ -55,12 +55,12 @@ begin
         returning purchase.purchase)
     select coalesce(array_agg(stored.purchase), '{}') into v_new from stored;
 
-    insert into task (purchase, kind, slot, state, due_at, lane, hinted_at, start_by, deadline_at,
-                      created_at)
-    select a.purchase, a.kind, a.slot, 1, v_now + interval '10 seconds', a.lane, v_now, a.start_by,
-           a.deadline, v_now
-    from unnest(p_purchase, t_kind, t_slot, t_lane, t_start_by, t_deadline)
-         as a (purchase, kind, slot, lane, start_by, deadline)
+    insert into task (purchase, kind, slot, state, due_at, lane, client, hinted_at, start_by,
+                      deadline_at, created_at)
+    select a.purchase, a.kind, a.slot, 1, v_now + interval '10 seconds', a.lane, a.client, v_now,
+           a.start_by, a.deadline, v_now
+    from unnest(p_purchase, p_client, t_kind, t_slot, t_lane, t_start_by, t_deadline)
+         as a (purchase, client, kind, slot, lane, start_by, deadline)
     where a.purchase = any (v_new);
 
     insert into reservation_reference (client_id, reference, purchase)

@@ -74,10 +74,10 @@ begin
             if found then
                 insert into delivery (purchase, slot, client_id, channel, body_sealed, created_at)
                 values (p_purchase, v_slot, p_client, p_channel, p_body, db_now);
-                insert into task (purchase, kind, slot, state, due_at, lane, hinted_at, start_by,
-                                  deadline_at, created_at)
-                values (p_purchase, 6, v_slot, 1, db_now + interval '10 seconds', p_lane, db_now,
-                        p_start_by, p_start_by, db_now);
+                insert into task (purchase, kind, slot, state, due_at, lane, client, hinted_at,
+                                  start_by, deadline_at, created_at)
+                values (p_purchase, 6, v_slot, 1, db_now + interval '10 seconds', p_lane, p_client,
+                        db_now, p_start_by, p_start_by, db_now);
                 verdict := 'new';
                 slot := v_slot;
                 return next;

@@ -43,11 +43,11 @@ const CORRUPTIONS: &[(&str, &str)] = &[
     ("S4", "delete from task where kind in (3, 4)"),
     (
         "S5",
-        "insert into task (purchase, kind, state, due_at, lane, created_at) select purchase, 2, 1, now(), 1, now() from purchase where settle_state = 'captured'",
+        "insert into task (purchase, kind, state, due_at, lane, client, created_at) select purchase, 2, 1, now(), 1, 1, now() from purchase where settle_state = 'captured'",
     ),
     (
         "S6",
-        "insert into task (purchase, kind, state, due_at, lane, created_at) values (gen_random_uuid(), 2, 1, now(), 1, now())",
+        "insert into task (purchase, kind, state, due_at, lane, client, created_at) values (gen_random_uuid(), 2, 1, now(), 1, 1, now())",
     ),
     ("S7", "update task set token = gen_random_uuid() where state = 4"),
     (
@@ -88,7 +88,7 @@ const CORRUPTIONS: &[(&str, &str)] = &[
     ("F3", "update fraud_report set state = 'queued' where state = 'reported'"),
     (
         "F4",
-        "insert into task (purchase, kind, state, due_at, lane, token, lease, created_at) select purchase, 7, 2, now(), 1, gen_random_uuid(), fleet_now() + interval '1 hour', now() from fraud_report where token_hash is not null",
+        "insert into task (purchase, kind, state, due_at, lane, client, token, lease, created_at) select purchase, 7, 2, now(), 1, 1, gen_random_uuid(), fleet_now() + interval '1 hour', now() from fraud_report where token_hash is not null",
     ),
     (
         "F5",

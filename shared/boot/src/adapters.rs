@@ -1,5 +1,7 @@
 //! Store and broker as the engine wants them.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use fleet_broker::{Outgoing, Publisher, Target};
 use fleet_contracts::{JobHint, Queue};
@@ -7,7 +9,9 @@ use fleet_domain::{
     ClaimGroup, ClaimVerdict, Commit, FactOutcome, FollowUp, Free, Heartbeat, Job, LaneId,
     LaneLease, NewFact, PurchaseId, TaskKey, TaskKind, Tick, TickReport,
 };
-use fleet_engine::{Committed, HintSink, Published, StoreFault, TaskStore, hints_of};
+use fleet_engine::{
+    Committed, HintSink, Published, StoreFault, TaskStore, hints_of, publish_or_put_back,
+};
 use fleet_store::{Store, StoreError};
 use uuid::Uuid;
 
@@ -66,17 +70,18 @@ impl TaskStore for StoreTasks {
     }
 }
 
-/// Publishes hints. What the broker does not confirm is left to the clock.
+/// Publishes hints.
 #[derive(Debug, Clone)]
 pub struct HintPublisher {
     publisher: Publisher,
+    tasks: Arc<StoreTasks>,
 }
 
 impl HintPublisher {
-    /// Through this publisher.
+    /// Through this publisher; what it cannot publish goes back into this table.
     #[must_use]
-    pub const fn new(publisher: Publisher) -> Self {
-        Self { publisher }
+    pub const fn new(publisher: Publisher, tasks: Arc<StoreTasks>) -> Self {
+        Self { publisher, tasks }
     }
 
     /// The first hints of purchases that were just stored.
@@ -87,12 +92,16 @@ impl HintPublisher {
                 (TaskKey { purchase, kind: task.kind, slot: task.slot }, task.lane)
             })
             .collect();
-        self.publish(hints_of(&tasks, now)).await;
+        self.tell(hints_of(&tasks, now)).await;
     }
 
     /// The hint of a task that a fact woke.
     pub async fn publish_one(&self, key: TaskKey, lane: LaneId, now: DateTime<Utc>) {
-        self.publish(hints_of(&[(key, lane)], now)).await;
+        self.tell(hints_of(&[(key, lane)], now)).await;
+    }
+
+    async fn tell(&self, hints: Vec<JobHint>) {
+        publish_or_put_back(&*self.tasks, self, hints).await;
     }
 }
 

@@ -89,10 +89,11 @@ impl Worker {
         tracker.spawn(upkeep::watch_backlog(store.clone(), stop.clone()));
         tracker.spawn(upkeep::prepare_partitions(store.clone(), stop.clone()));
         tracing::info!(admin.listen = %admin, "started");
+        let tasks = Arc::new(StoreTasks::new(store.clone()));
         Ok(Some(Self {
             program,
-            tasks: Arc::new(StoreTasks::new(store.clone())),
-            hints: HintPublisher::new(publisher.clone()),
+            hints: HintPublisher::new(publisher.clone(), Arc::clone(&tasks)),
+            tasks,
             settings,
             store,
             directory,

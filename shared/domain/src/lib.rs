@@ -66,7 +66,8 @@ pub use task::{
     TaskKey, TaskKind, TaskState,
 };
 pub use task_ops::{
-    ClaimGroup, DueTask, FactOutcome, Free, Heartbeat, LaneAsk, LaneLease, Tick, TickReport,
+    ClaimGroup, DueTask, FactOutcome, Free, Heartbeat, LaneAsk, LaneLease, LaneRoom, Tick,
+    TickReport,
 };
 pub use terms::{Agreed, Amounts, Settlement, ShareRule, Terms};
 pub use time::{between, later};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::{ClaimAsk, ClaimToken, LaneId, TaskKey, TaskKind};
+use crate::{ClaimAsk, ClaimToken, ClientId, LaneId, TaskKey, TaskKind};
 
 /// One group of claims, all of one kind.
 #[derive(Debug, Clone)]
@@ -35,11 +35,34 @@ pub struct Tick {
     pub kind: TaskKind,
     /// How many tasks may be taken of one lane in this tick.
     pub take_max: u32,
-    /// What each lane has room for; a lane that is not named is not looked at, and one without room
-    /// is only asked whether more is due.
-    pub lane_room: Vec<(LaneId, u32)>,
+    /// What each lane has room for, in the order of the lanes; one that is not named is not looked at,
+    /// and one without room is only asked whether more is due.
+    pub lanes: Vec<LaneRoom>,
+    /// Where the look before this one was cut short, if it was.
+    pub from: Option<(LaneId, ClientId)>,
     /// Messages that are ready in the kind's queue, if the broker told.
     pub queue_ready: Option<u64>,
+    /// Hints cannot be published: those of the last ten seconds were the last.
+    pub unpublished: bool,
+}
+
+/// What one lane has room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaneRoom {
+    /// The lane.
+    pub lane: LaneId,
+    /// Tasks.
+    pub room: u32,
+    /// The client that had the last turn: those behind it are the next.
+    pub after: ClientId,
+}
+
+impl LaneRoom {
+    /// Of a lane in which nobody has had a turn yet.
+    #[must_use]
+    pub const fn new(lane: LaneId, room: u32) -> Self {
+        Self { lane, room, after: ClientId(0) }
+    }
 }
 
 /// A task that is queued, and to be published or handed to an engine.
@@ -66,6 +89,10 @@ pub struct TickReport {
     pub reminded: u32,
     /// Lanes of which more is due than they had room for.
     pub more: Vec<LaneId>,
+    /// The client that had the last turn in each lane that was taken from.
+    pub turns: Vec<(LaneId, ClientId)>,
+    /// Where the next look goes on, when this one was cut short.
+    pub goes_on: Option<(LaneId, ClientId)>,
 }
 
 /// What a live process tells the others.

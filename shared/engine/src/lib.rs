@@ -17,6 +17,7 @@ mod lane;
 mod messages;
 mod pace;
 mod ports;
+mod publish;
 mod runner;
 mod sent;
 mod settings;
@@ -28,6 +29,7 @@ pub use commit::hints_of;
 pub use ports::{
     Committed, DirectoryWatch, HintSink, Published, ReceivedHint, StoreFault, TaskStore,
 };
+pub use publish::publish_or_put_back;
 pub use runner::Engine;
 pub use sent::mark_sent;
 pub use settings::{EngineSettings, LEASE_EXTRA};

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::claimer::Claimer;
 use crate::commit::{self, size};
 use crate::window::Window;
+use crate::publish::publish_or_put_back;
 use crate::{DirectoryWatch, EngineSettings, HintSink, ReceivedHint, Step, TaskStore, beat, clock};
 
 /// What an engine works with.
@@ -60,15 +61,14 @@ impl<T: TaskStore, H: HintSink> Shared<T, H> {
         self.asks.notify_one();
     }
 
-    /// Publishes beside everything else. What is not confirmed is left to the clock. `done` names
-    /// the crash point behind it.
+    /// Publishes beside everything else. `done` names the crash point behind it.
     pub(crate) fn publish(&self, hints: Vec<JobHint>, done: &'static str) {
         if hints.is_empty() {
             return;
         }
-        let (kind, sink) = (self.kind, Arc::clone(&self.sink));
+        let (kind, sink, store) = (self.kind, Arc::clone(&self.sink), Arc::clone(&self.store));
         self.publishing.spawn(async move {
-            let told = sink.publish(hints).await;
+            let told = publish_or_put_back(&*store, &*sink, hints).await;
             fleet_telemetry::crash_point(kind.name(), done);
             let (confirmed, left) = (size(told.confirmed), size(told.left_to_clock));
             fleet_telemetry::metrics().published(kind.name(), confirmed, left);

@@ -35,9 +35,9 @@ async fn stored(fleet: &TestFleet, minor: i64, currency: &str) -> PurchaseId {
 
 /// Parks a task of a purchase over all of its money.
 async fn parked(fleet: &TestFleet, id: PurchaseId, kind: TaskKind, class: &str, cause: &str) {
-    let sql = "insert into task (purchase, kind, slot, state, due_at, lane, park_class, park_cause,
-                                 at_risk_minor, at_risk_currency, parked_at, created_at)
-               select p.purchase, $2, 0, 4, fleet_now() + interval '1 day', 0, $3, $4,
+    let sql = "insert into task (purchase, kind, slot, state, due_at, lane, client, park_class,
+                                 park_cause, at_risk_minor, at_risk_currency, parked_at, created_at)
+               select p.purchase, $2, 0, 4, fleet_now() + interval '1 day', 0, p.client_id, $3, $4,
                       p.purchase_amount + p.fee_amount, p.currency, fleet_now(), fleet_now()
                from purchase p where p.purchase = $1
                on conflict (purchase, kind, slot) do update

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use fleet_domain::{
-    DueTask, Free, Heartbeat, LaneAsk, LaneId, LaneLease, PurchaseId, TaskKey, TaskKind, Tick,
-    TickReport,
+    ClientId, DueTask, Free, Heartbeat, LaneAsk, LaneId, LaneLease, LaneRoom, PurchaseId, TaskKey,
+    TaskKind, Tick, TickReport,
 };
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -51,20 +51,20 @@ impl Store {
     /// # Errors
     /// [`StoreError::Retry`] while Postgres is away: the next tick does what this one did not.
     pub async fn tick(&self, tick: &Tick) -> Result<TickReport, StoreError> {
-        let (lanes, rooms): (Vec<i32>, Vec<i32>) = tick
-            .lane_room
-            .iter()
-            .map(|(lane, room)| (lane.0, i32::try_from(*room).unwrap_or(i32::MAX)))
-            .unzip();
+        let room = |lane: &LaneRoom| i32::try_from(lane.room).unwrap_or(i32::MAX);
         let take_max = i32::try_from(tick.take_max.min(10_000)).unwrap_or(10_000);
         let ready = tick.queue_ready.map(|ready| i64::try_from(ready).unwrap_or(i64::MAX));
-        let sql = "select * from fleet_tick_v1($1, $2, $3, $4, $5)";
+        let sql = "select * from fleet_tick_v1($1, $2, $3, $4, $5, $6, $7, $8, $9)";
         let query = sqlx::query(sql)
             .bind(tick.kind.code())
             .bind(take_max)
-            .bind(lanes)
-            .bind(rooms)
-            .bind(ready);
+            .bind(tick.lanes.iter().map(|lane| lane.lane.0).collect::<Vec<_>>())
+            .bind(tick.lanes.iter().map(room).collect::<Vec<_>>())
+            .bind(tick.lanes.iter().map(|lane| lane.after.0).collect::<Vec<_>>())
+            .bind(tick.from.map(|(lane, _)| lane.0))
+            .bind(tick.from.map(|(_, client)| client.0))
+            .bind(ready)
+            .bind(tick.unpublished);
         let rows = self.rows(query).await?;
         let first = rows.first().ok_or_else(no_row)?;
         let mut report = TickReport {
@@ -73,20 +73,7 @@ impl Store {
             ..TickReport::default()
         };
         for row in rows.iter().skip(1) {
-            if get(row, "reminded")? {
-                report.reminded = report.reminded.saturating_add(1);
-                continue;
-            }
-            let (purchase, lane): (Option<Uuid>, i32) = (get(row, "purchase")?, get(row, "lane")?);
-            let Some(purchase) = purchase else {
-                report.more.push(LaneId(lane));
-                continue;
-            };
-            let slot = get(row, "slot")?;
-            report.due.push(due_task(tick.kind, purchase, slot, lane));
-            if get(row, "lost")? {
-                report.lost = report.lost.saturating_add(1);
-            }
+            told(tick.kind, row, &mut report)?;
         }
         Ok(report)
     }
@@ -141,6 +128,34 @@ fn lease(row: &PgRow) -> Result<LaneLease, StoreError> {
         calls: count("calls")?,
         first_call: Duration::from_micros(u64::try_from(micros).unwrap_or(0)),
     })
+}
+
+/// Takes in what one row of a look says.
+fn told(kind: TaskKind, row: &PgRow, report: &mut TickReport) -> Result<(), StoreError> {
+    let lane = LaneId(get(row, "lane")?);
+    if get(row, "reminded")? {
+        report.reminded = report.reminded.saturating_add(1);
+        return Ok(());
+    }
+    if get(row, "goes_on")? {
+        report.goes_on = Some((lane, ClientId(get(row, "client")?)));
+        return Ok(());
+    }
+    let Some(purchase) = get(row, "purchase")? else {
+        report.more.push(lane);
+        return Ok(());
+    };
+    report.due.push(due_task(kind, purchase, get(row, "slot")?, lane.0));
+    if get(row, "lost")? {
+        report.lost = report.lost.saturating_add(1);
+    }
+    // They come lane by lane and turn by turn: the last of a lane counts.
+    let client = ClientId(get(row, "client")?);
+    match report.turns.last_mut() {
+        Some(last) if last.0 == lane => last.1 = client,
+        Some(_) | None => report.turns.push((lane, client)),
+    }
+    Ok(())
 }
 
 const fn due_task(kind: TaskKind, purchase: Uuid, slot: i32, lane: i32) -> DueTask {

@@ -1,18 +1,19 @@
 //! Put back, free, the clock.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::samples::{DELIVER_LANE, NOTIFY_LANE};
 use chrono::{DateTime, Utc};
 use fleet_domain::{
-    DeliveryState, DueTask, FollowUp, Free, LaneId, PurchaseId, TaskKey, TaskKind, TaskState, Tick,
-    TickReport, delivery_kind, later,
+    ClientId, DeliveryState, DueTask, FollowUp, Free, LaneRoom, PurchaseId, TaskKey, TaskKind,
+    TaskState, Tick, TickReport, delivery_kind, later,
 };
 
 use super::model::{HINT_TIME, Model, REMINDER, Task};
 
 /// Rows that are read beyond a lane's room, so that those that only look due do not use it up.
-const READ_BEYOND: u32 = 16;
+const READ_BEYOND: usize = 16;
 /// How long after its hint a queued task is looked at for the second time.
 const LOOKED_AT_AGAIN: Duration = Duration::from_secs(30);
 /// A process that is silent for longer is not alive.
@@ -80,67 +81,100 @@ impl Model {
     pub(super) fn tick(&mut self, tick: &Tick) -> TickReport {
         let lost = self.lost_rule(tick);
         let mut report = TickReport { ours: true, now: self.now, ..TickReport::default() };
-        for (lane, room) in &tick.lane_room {
-            let room = (*room).min(tick.take_max);
-            self.tick_lane(tick.kind, (*lane, room), &lost, &mut report);
+        for lane in &tick.lanes {
+            let lane = LaneRoom { room: lane.room.min(tick.take_max), ..*lane };
+            let seen = self.turns(tick, lane);
+            let (wanted, others) = self.sorted(seen, &lost);
+            self.take(lane, wanted, &lost, &mut report);
+            for key in others {
+                self.look_again(key, &mut report);
+            }
         }
         report
     }
 
-    fn tick_lane(
+    /// What the lane's clients have due, those whose turn is next first: as `fleet_turns_v1` and the
+    /// reading of each one's share.
+    fn turns(&self, tick: &Tick, lane: LaneRoom) -> Vec<Vec<TaskKey>> {
+        let mut clients: BTreeMap<ClientId, Vec<(DateTime<Utc>, TaskKey)>> = BTreeMap::new();
+        for (key, task) in &self.tasks {
+            let is_due = key.kind == tick.kind && task.lane == lane.lane && task.due_at <= self.now;
+            let Some(row) = self.purchases.get(&key.purchase).filter(|_| is_due) else { continue };
+            let client = row.purchase.order.client;
+            if tick.from.is_none_or(|from| (lane.lane, client) > from) {
+                clients.entry(client).or_default().push((task.due_at, *key));
+            }
+        }
+        let room = usize::try_from(lane.room).unwrap_or(usize::MAX);
+        // Of a lane without room nothing more is asked than whether there is any.
+        let mut seen: Vec<_> = clients.into_iter().collect();
+        seen.truncate(if room == 0 { 1 } else { usize::MAX });
+        seen.sort_by_key(|(client, _)| (*client <= lane.after, *client));
+        let count = seen.len().max(1);
+        let share = room.min((2 * room).div_ceil(count)) + READ_BEYOND.div_ceil(count);
+        seen.truncate(2 * room + READ_BEYOND);
+        seen.into_iter()
+            .map(|(_, mut due)| {
+                due.sort_unstable();
+                due.into_iter().take(share).map(|(_, key)| key).collect()
+            })
+            .collect()
+    }
+
+    /// Those that are to be done, one of each client in turn, and those that only look due.
+    fn sorted(&self, seen: Vec<Vec<TaskKey>>, lost: &LostRule) -> (Vec<TaskKey>, Vec<TaskKey>) {
+        let (mut wanted, mut others) = (Vec::new(), Vec::new());
+        for (turn, keys) in seen.into_iter().enumerate() {
+            let wants = |key: &TaskKey| self.tasks.get(key).is_some_and(|t| lost.wants(t, self.now));
+            let (wants, looks): (Vec<_>, Vec<_>) = keys.into_iter().partition(wants);
+            wanted.extend(wants.into_iter().enumerate().map(|(round, key)| (round, turn, key)));
+            others.extend(looks);
+        }
+        wanted.sort_unstable();
+        (wanted.into_iter().map(|(_, _, key)| key).collect(), others)
+    }
+
+    /// Takes as many as there is room for. Without room a task keeps its place: it is the next to go.
+    fn take(
         &mut self,
-        kind: TaskKind,
-        (lane, room): (LaneId, u32),
+        lane: LaneRoom,
+        wanted: Vec<TaskKey>,
         lost: &LostRule,
         report: &mut TickReport,
     ) {
-        let now = self.now;
-        let mut due: Vec<(DateTime<Utc>, TaskKey)> = self
-            .tasks
-            .iter()
-            .filter(|(key, task)| key.kind == kind && task.lane == lane && task.due_at <= now)
-            .map(|(key, task)| (task.due_at, *key))
-            .collect();
-        due.sort_unstable();
-        due.truncate(usize::try_from(room.saturating_add(READ_BEYOND)).unwrap_or(usize::MAX));
-        let mut taken = 0_u32;
-        for (_, key) in due {
+        let room = usize::try_from(lane.room).unwrap_or(usize::MAX);
+        if wanted.len() > room {
+            report.more.push(lane.lane);
+        }
+        for key in wanted.into_iter().take(room) {
             let Some(task) = self.tasks.get_mut(&key) else { continue };
-            let is_lost = task.state == TaskState::Queued && lost.says(task, now);
-            let wants = match task.state {
-                TaskState::Waiting => true,
-                TaskState::Queued => is_lost,
-                TaskState::Running => task.lease.is_none_or(|lease| lease <= now),
-                TaskState::Parked => false,
-            };
-            if wants {
-                // Without room it keeps its place: it is the next to go.
-                if taken == room {
-                    if !report.more.contains(&lane) {
-                        report.more.push(lane);
-                    }
-                } else {
-                    taken = taken.saturating_add(1);
-                    task.state = TaskState::Queued;
-                    task.hinted_at = None;
-                    task.due_at = later(now, HINT_TIME);
-                    report.due.push(DueTask { key, lane });
-                    report.lost = report.lost.saturating_add(u32::from(is_lost));
-                }
-                continue;
+            let is_lost = task.state == TaskState::Queued && lost.says(task, self.now);
+            task.state = TaskState::Queued;
+            task.hinted_at = None;
+            task.due_at = later(self.now, HINT_TIME);
+            report.due.push(DueTask { key, lane: lane.lane });
+            report.lost = report.lost.saturating_add(u32::from(is_lost));
+            let Some(row) = self.purchases.get(&key.purchase) else { continue };
+            report.turns.retain(|(other, _)| *other != lane.lane);
+            report.turns.push((lane.lane, row.purchase.order.client));
+        }
+    }
+
+    /// One that only looked due gets a new due time.
+    fn look_again(&mut self, key: TaskKey, report: &mut TickReport) {
+        let now = self.now;
+        let Some(task) = self.tasks.get_mut(&key) else { return };
+        match task.state {
+            TaskState::Running => task.due_at = task.lease.unwrap_or(now),
+            TaskState::Parked => {
+                task.due_at = later(now, REMINDER);
+                report.reminded = report.reminded.saturating_add(1);
             }
-            match task.state {
-                TaskState::Running => task.due_at = task.lease.unwrap_or(now),
-                TaskState::Parked => {
-                    task.due_at = later(now, REMINDER);
-                    report.reminded = report.reminded.saturating_add(1);
-                }
-                // Whether a hint was lost shows once a later one was received.
-                TaskState::Queued | TaskState::Waiting => {
-                    let soon = task.hinted_at.map(|at| later(at, LOOKED_AT_AGAIN));
-                    let soon = soon.filter(|soon| now < *soon);
-                    task.due_at = soon.unwrap_or_else(|| later(now, Duration::from_secs(120)));
-                }
+            // Whether a hint was lost shows once a later one was received.
+            TaskState::Queued | TaskState::Waiting => {
+                let soon = task.hinted_at.map(|at| later(at, LOOKED_AT_AGAIN));
+                let soon = soon.filter(|soon| now < *soon);
+                task.due_at = soon.unwrap_or_else(|| later(now, Duration::from_secs(120)));
             }
         }
     }
@@ -155,6 +189,7 @@ impl Model {
         LostRule {
             watermark: alive().filter_map(|beat| beat.watermark).max(),
             idle: tick.queue_ready == Some(0) && alive().all(|beat| beat.unclaimed == 0),
+            unpublished: tick.unpublished,
         }
     }
 }
@@ -162,12 +197,23 @@ impl Model {
 struct LostRule {
     watermark: Option<DateTime<Utc>>,
     idle: bool,
+    unpublished: bool,
 }
 
 impl LostRule {
+    fn wants(&self, task: &Task, now: DateTime<Utc>) -> bool {
+        match task.state {
+            TaskState::Waiting => true,
+            TaskState::Queued => self.says(task, now),
+            TaskState::Running => task.lease.is_none_or(|lease| lease <= now),
+            TaskState::Parked => false,
+        }
+    }
+
     fn says(&self, task: &Task, now: DateTime<Utc>) -> bool {
         let Some(hinted_at) = task.hinted_at else { return true };
-        self.idle
+        self.unpublished
+            || self.idle
             || self.watermark.is_some_and(|seen| seen > later(hinted_at, HINT_TIME))
             || later(hinted_at, Duration::from_secs(600)) < now
     }

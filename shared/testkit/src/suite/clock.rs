@@ -15,6 +15,11 @@ fn keys(report: &TickReport) -> Vec<TaskKey> {
     report.due.iter().map(|due| due.key).collect()
 }
 
+fn look(take_max: u32, lane: LaneRoom) -> Tick {
+    let lanes = vec![lane];
+    Tick { kind: KIND, take_max, lanes, from: None, queue_ready: None, unpublished: false }
+}
+
 async fn beat<S: SuiteStore>(store: &S, watermark: Option<DateTime<Utc>>, unclaimed: u32) {
     // Later ones have higher numbers.
     let number = u64::try_from(store.now().await.timestamp_micros()).unwrap();
@@ -177,8 +182,7 @@ pub async fn the_clock_respects_room_and_the_oldest_go_first<S: SuiteStore>(stor
         assert_eq!(batch, expected, "a task without room keeps its place");
     }
     assert_eq!(from, 30);
-    let tick_max =
-        Tick { kind: KIND, take_max: 2, lane_room: vec![(DISPENSE_LANE, 50)], queue_ready: None };
+    let tick_max = look(2, LaneRoom::new(DISPENSE_LANE, 50));
     let some: Vec<TaskKey> = oldest_first[..5].to_vec();
     store.put_back(&some).await.unwrap();
     assert_eq!(store.tick(&tick_max).await.unwrap().due.len(), 2);
@@ -188,8 +192,7 @@ pub async fn lanes_that_are_not_named_are_not_looked_at<S: SuiteStore>(store: S)
     let key = dispensing(&store).await;
     store.put_back(&[key]).await.unwrap();
     store.advance(seconds(1)).await;
-    let lane_room = vec![(LaneId(99), 10)];
-    let other = Tick { kind: KIND, take_max: 10, lane_room, queue_ready: None };
+    let other = look(10, LaneRoom::new(LaneId(99), 10));
     assert_eq!(store.tick(&other).await.unwrap().due, []);
     assert_eq!(tick(&store, TaskKind::Reserve, 10).await.due, []);
     assert_eq!(keys(&tick(&store, KIND, 10).await), [key]);

@@ -21,6 +21,7 @@ pub mod notify;
 pub mod permits;
 pub mod tellers;
 pub mod tokens;
+pub mod turns;
 pub mod unsigned;
 
 use std::future::Future;
@@ -30,7 +31,7 @@ use chrono::{DateTime, Utc};
 use fleet_contracts::NewNotification;
 use fleet_domain::{
     Answer, CALL, Change, ClaimAsk, ClaimGroup, ClaimToken, ClaimVerdict, Commit, CommitVerdict,
-    Decision, DispenseState, FollowUp, Job, LaneId, LedgerEntry, NewFact, Next, Private,
+    Decision, DispenseState, FollowUp, Job, LaneId, LaneRoom, LedgerEntry, NewFact, Next, Private,
     PurchaseId, ReserveState, SUPPLIER_CALLBACK, Scenario, SentUntil, TaskKey, TaskKind, Tick,
     TickReport, Tries, later, told_by,
 };
@@ -318,8 +319,9 @@ pub(crate) async fn tick_with<S: SuiteStore>(
     room: u32,
     queue_ready: Option<u64>,
 ) -> TickReport {
-    let lane_room = vec![(lane_of(kind), room)];
-    let report = store.tick(&Tick { kind, take_max: 500, lane_room, queue_ready }).await.unwrap();
+    let lanes = vec![LaneRoom::new(lane_of(kind), room)];
+    let tick = Tick { kind, take_max: 500, lanes, from: None, queue_ready, unpublished: false };
+    let report = store.tick(&tick).await.unwrap();
     assert!(report.ours, "nobody else runs this clock");
     report
 }
@@ -441,6 +443,12 @@ macro_rules! task_store_suite {
             a_reference_with_another_content_is_a_conflict_and_stores_nothing,
             another_clients_purchase_is_not_found,
             a_purchase_has_so_many_notifications_and_no_more,
+        );
+        $crate::task_store_suite!(@ $make, turns:
+            a_client_with_much_that_waits_takes_its_turn_as_others_do,
+            a_single_place_goes_round,
+            of_many_clients_each_has_its_turn,
+            without_a_broker_a_hint_is_lost_once_it_is_late,
         );
         $crate::task_store_suite!(@ $make, tokens:
             two_purchases_on_one_token_never_report_at_the_same_time,

@@ -75,7 +75,6 @@ pub(crate) struct Process {
     pub(crate) told: Arc<Mutex<HashSet<TaskKey>>>,
     pub(crate) faults: Mutex<Faults>,
     dead: AtomicBool,
-    looks_at_the_broker: AtomicU32,
     busy: AtomicU32,
     claimed: Mutex<HashMap<TaskKey, u32>>,
 }
@@ -96,7 +95,6 @@ impl Process {
             told: Arc::default(),
             faults: Mutex::default(),
             dead: AtomicBool::new(false),
-            looks_at_the_broker: AtomicU32::new(0),
             busy: AtomicU32::new(0),
             claimed: Mutex::default(),
         })
@@ -115,11 +113,6 @@ impl Process {
     pub(crate) fn has_work(&self) -> bool {
         let claimed = !self.claimed.lock().unwrap().is_empty();
         !self.is_dead() && (claimed || self.busy.load(Ordering::SeqCst) > 0)
-    }
-
-    /// How often it was asked whether hints can be published.
-    pub(crate) fn looks_at_the_broker(&self) -> u32 {
-        self.looks_at_the_broker.load(Ordering::SeqCst)
     }
 
     /// Tasks whose claim is not committed yet.
@@ -318,7 +311,6 @@ impl HintSink for Process {
     }
 
     fn usable(&self) -> bool {
-        self.looks_at_the_broker.fetch_add(1, Ordering::SeqCst);
         !self.faults.lock().unwrap().is_blocked
     }
 

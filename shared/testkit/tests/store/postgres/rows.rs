@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fleet_domain::{
     ClaimAsk, ClaimGroup, ClaimToken, ClaimVerdict, Commit, CommitVerdict, Decision, Heartbeat,
-    Next, PurchaseId, Scenario, SentUntil, TaskKey, TaskKind, Tick, Tries, later,
+    LaneRoom, Next, PurchaseId, Scenario, SentUntil, TaskKey, TaskKind, Tick, Tries, later,
 };
 use fleet_store::{NewPurchase, Store, StoreError, Stored};
 use fleet_testkit::TestDatabase;
@@ -170,10 +170,12 @@ async fn only_one_process_runs_the_clock_of_a_kind() {
     let store = database.store();
     let mut other = database.connection().await.unwrap();
     let mut holder = other.begin().await.unwrap();
-    let sql = "select ours from fleet_tick_v1(2::smallint, 10, '{12}', '{10}', null)";
+    let sql = "select ours from fleet_tick_v1(2::smallint, 10, '{12}', '{10}', '{0}', null,
+                                                 null, null, false)";
     assert!(sqlx::query_scalar::<_, bool>(sql).fetch_one(&mut *holder).await.unwrap());
-    let lane_room = vec![(DISPENSE_LANE, 10)];
-    let tick = Tick { kind: KIND, take_max: 10, lane_room, queue_ready: None };
+    let lanes = vec![LaneRoom::new(DISPENSE_LANE, 10)];
+    let (from, queue_ready, unpublished) = (None, None, false);
+    let tick = Tick { kind: KIND, take_max: 10, lanes, from, queue_ready, unpublished };
     assert!(!store.tick(&tick).await.unwrap().ours);
     assert!(store.tick(&Tick { kind: TaskKind::Settle, ..tick.clone() }).await.unwrap().ours);
     holder.rollback().await.unwrap();
