@@ -12,8 +12,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::claimer::Claimer;
 use crate::commit::{self, size};
-use crate::window::Window;
 use crate::publish::publish_or_put_back;
+use crate::window::Window;
 use crate::{DirectoryWatch, EngineSettings, HintSink, ReceivedHint, Step, TaskStore, beat, clock};
 
 /// What an engine works with.

@@ -125,7 +125,8 @@ impl Model {
     fn sorted(&self, seen: Vec<Vec<TaskKey>>, lost: &LostRule) -> (Vec<TaskKey>, Vec<TaskKey>) {
         let (mut wanted, mut others) = (Vec::new(), Vec::new());
         for (turn, keys) in seen.into_iter().enumerate() {
-            let wants = |key: &TaskKey| self.tasks.get(key).is_some_and(|t| lost.wants(t, self.now));
+            let wants =
+                |key: &TaskKey| self.tasks.get(key).is_some_and(|t| lost.wants(t, self.now));
             let (wants, looks): (Vec<_>, Vec<_>) = keys.into_iter().partition(wants);
             wanted.extend(wants.into_iter().enumerate().map(|(round, key)| (round, turn, key)));
             others.extend(looks);

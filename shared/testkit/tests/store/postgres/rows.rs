@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use fleet_domain::{
-    ClaimAsk, ClaimGroup, ClaimToken, ClaimVerdict, Commit, CommitVerdict, Decision, Heartbeat,
-    LaneRoom, Next, PurchaseId, Scenario, SentUntil, TaskKey, TaskKind, Tick, Tries, later,
+    ClaimAsk, ClaimGroup, ClaimToken, ClaimVerdict, ClientId, Commit, CommitVerdict, Decision,
+    Heartbeat, LaneId, LaneRoom, Next, PurchaseId, Scenario, SentUntil, TaskKey, TaskKind, Tick,
+    Tries, later,
 };
 use fleet_store::{NewPurchase, Store, StoreError, Stored};
 use fleet_testkit::TestDatabase;
@@ -335,4 +336,42 @@ async fn a_statement_that_hangs_is_given_up_and_its_connection_dropped() {
     assert!(matches!(error, StoreError::Retry { .. }), "{error}");
     holder.rollback().await.unwrap();
     assert_eq!(store.claim(&group(&keys, true)).await.unwrap()[0].name(), "started");
+}
+
+/// Each step finds one client of one lane with a task, due or not.
+#[tokio::test]
+async fn a_look_that_is_cut_short_goes_on_where_it_was() {
+    let database = TestDatabase::create().await.unwrap();
+    let store = database.store();
+    let start_by = later(store.now().await.unwrap(), Duration::from_secs(600));
+    for number in 0..40 {
+        let reference = format!("ref-{number}");
+        let mut new = new_purchase(&reference, Scenario::ClientReserved, start_by).unwrap();
+        new.order.order.client = ClientId(5_000 + number / 2);
+        new.order.first_task.lane = LaneId(DISPENSE_LANE.0 + i32::try_from(number % 4).unwrap());
+        store.accept(&[new]).await.unwrap();
+    }
+    let mut connection = database.connection().await.unwrap();
+    sqlx::query("update task set due_at = fleet_now()").execute(&mut connection).await.unwrap();
+    let lanes: Vec<i32> = [-1, 0, 1, 3, 90].map(|n| DISPENSE_LANE.0 + n).into();
+    let (mut from, mut seen, mut looks) = ((None::<i32>, None::<i64>), Vec::new(), 0);
+    loop {
+        let sql = "select lane, client, goes_on from fleet_turns_v1(
+                       $1, $2, array_fill(5, array[5]), array_fill(0::bigint, array[5]), $3, $4, 4,
+                       fleet_now())";
+        let query = sqlx::query_as(sql).bind(KIND.code()).bind(&lanes).bind(from.0).bind(from.1);
+        let rows: Vec<(i32, i64, bool)> = query.fetch_all(&mut connection).await.unwrap();
+        looks += 1;
+        seen.extend(rows.iter().filter(|row| !row.2).map(|row| (row.0, row.1)));
+        let Some(row) = rows.iter().find(|row| row.2) else { break };
+        from = (Some(row.0), Some(row.1));
+    }
+    assert!(looks > 7, "four steps a look: {looks}");
+    let named = |number: &i64| number % 4 != 2;
+    let mut expected: Vec<(i32, i64)> = (0..40)
+        .filter(named)
+        .map(|n| (DISPENSE_LANE.0 + i32::try_from(n % 4).unwrap(), 5_000 + n / 2))
+        .collect();
+    expected.sort_unstable();
+    assert_eq!(seen, expected);
 }
