@@ -10,9 +10,11 @@ use crate::{HintSink, Published, TaskStore};
 /// Tasks in one statement.
 const PUT_BACK_MAX: usize = 256;
 
-/// Publishes hints. What is not confirmed while there is a broker is left to the clock: it may have
-/// arrived. Without one nothing arrives, so the tasks are put back, and the clock of a process that
-/// works on their kind takes them at its next look.
+/// Publishes hints, or puts their tasks back.
+///
+/// What is not confirmed while there is a broker is left to the clock: it may have arrived. Without
+/// one nothing arrives, so the tasks are put back, and the clock of a process that works on their kind
+/// takes them at its next look.
 pub async fn publish_or_put_back<T: TaskStore, H: HintSink>(
     store: &T,
     sink: &H,
