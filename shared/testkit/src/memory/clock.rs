@@ -111,8 +111,9 @@ impl Model {
         seen.truncate(if room == 0 { 1 } else { usize::MAX });
         seen.sort_by_key(|(client, _)| (*client <= lane.after, *client));
         let count = seen.len().max(1);
-        let share = room.min((2 * room).div_ceil(count)) + READ_BEYOND.div_ceil(count);
-        seen.truncate(2 * room + READ_BEYOND);
+        let twice = room.saturating_mul(2);
+        let share = room.min(twice.div_ceil(count)).saturating_add(READ_BEYOND.div_ceil(count));
+        seen.truncate(twice.saturating_add(READ_BEYOND));
         seen.into_iter()
             .map(|(_, mut due)| {
                 due.sort_unstable();
