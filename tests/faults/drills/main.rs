@@ -6,6 +6,7 @@
     clippy::print_stdout,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::float_arithmetic,
     reason = "a drill talks to a terminal and fails by panicking; its numbers are small counters"
 )]
 
@@ -13,8 +14,13 @@ mod broker_disk;
 mod histories;
 mod kills;
 mod mutants;
+mod neighbours;
+mod no_broker;
 mod servers;
+mod steady;
 mod traffic;
+#[path = "../../load/src/bench/usage.rs"]
+mod usage;
 mod verdict;
 
 use std::process::ExitCode;
@@ -24,9 +30,11 @@ use clap::Parser;
 use servers::Servers;
 
 /// Name, and what it does.
-const DRILLS: [(&str, &str); 4] = [
+const DRILLS: [(&str, &str); 6] = [
     ("kills", "each program, Postgres and the broker killed in turn, 20 kills in all"),
     ("broker-disk", "the broker killed and its data deleted while purchases run"),
+    ("neighbours", "a healthy party beside slow, dead and flooding ones, against the same alone"),
+    ("no-broker", "the broker stopped for a minute under load, with one and with three processes"),
     ("simulation", "a million histories in one thread each, of all faults, from seed SEED on"),
     ("mutations", "each defence taken away in turn: the tests that it names must fail"),
 ];
@@ -109,6 +117,8 @@ fn drill(name: &str, seed: u64) -> String {
     let servers = Servers::of_the_drill().unwrap_or_else(|error| panic!("{error:#}"));
     match name {
         "kills" => runtime.block_on(kills::run(servers, seed)),
+        "neighbours" => runtime.block_on(neighbours::run(servers)),
+        "no-broker" => runtime.block_on(no_broker::run(servers)),
         _ => runtime.block_on(broker_disk::run(servers, seed)),
     }
 }

@@ -47,6 +47,12 @@ impl Servers {
         })
     }
 
+    /// The main processes of both, as far as they run.
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        let pid = |file| std::fs::read_to_string(file).ok()?.lines().next()?.trim().parse().ok();
+        [&self.postgres_pid, &self.rabbitmq_pid].into_iter().filter_map(pid).collect()
+    }
+
     /// SIGKILL of its main process: the postmaster, or the broker's only one.
     ///
     /// # Errors
