@@ -94,7 +94,7 @@ pub(crate) async fn run(servers: Servers) -> String {
 
     let fleet = start(builder().directory(merchants)).await;
     let dead = Load { rate: 30, slow: Some((Action::Result, 100_000)), client: 1001, ..HEALTHY };
-    let delivered = (Some("dispensed"), "delivered");
+    let delivered = (Some("dispensed"), "acknowledged");
     let loads = [HEALTHY, dead];
     told.push(compare("one dead of a thousand", &fleet, &servers, &loads, delivered).await);
     format!("p99 beside / alone: {}", told.join(", "))
