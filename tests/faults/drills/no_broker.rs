@@ -42,11 +42,12 @@ async fn stopped(servers: &Servers, processes: usize) -> String {
     servers.start(Server::Rabbitmq).await.unwrap_or_else(|error| panic!("{error:#}"));
     let after = phase(&fleet, &servers.pids(), &[LOAD], AFTER).await;
     let sent = before.accepted[0] + during.accepted[0] + after.accepted[0];
-    fleet.until_within(Duration::from_secs(120), "all to end", async || {
-        ended(&fleet, before.began, Utc::now()).await.iter().sum::<i64>()
-            == i64::try_from(sent).unwrap_or(i64::MAX)
-    })
-    .await;
+    fleet
+        .until_within(Duration::from_secs(120), "all to end", async || {
+            ended(&fleet, before.began, Utc::now()).await.iter().sum::<i64>()
+                == i64::try_from(sent).unwrap_or(i64::MAX)
+        })
+        .await;
     let rate = |counts: &[i64]| {
         let all = f64::from(i32::try_from(counts.iter().sum::<i64>()).unwrap_or(i32::MAX));
         all / f64::from(u32::try_from(counts.len()).unwrap_or(1))

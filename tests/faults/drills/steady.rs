@@ -119,7 +119,8 @@ impl Waits {
                    order by 1";
         let query = sqlx::query_scalar(sql).bind(load.client).bind(load.product);
         let query = query.bind(phase.began).bind(phase.ended).bind(from).bind(to);
-        let mut connection = fleet.database().connection().await.unwrap_or_else(|e| panic!("{e:#}"));
+        let mut connection =
+            fleet.database().connection().await.unwrap_or_else(|e| panic!("{e:#}"));
         let waits = query.fetch_all(&mut connection).await;
         Self(waits.unwrap_or_else(|error| panic!("{error}")))
     }
