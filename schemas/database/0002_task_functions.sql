@@ -12,10 +12,13 @@ create function fleet_is_signed(p_source text) returns boolean language sql immu
 $$;
 
 -- The answer holds everything that a job is made of, read after the locks were taken: the caller's
--- own snapshot is older than they are.
+-- own snapshot is older than they are. Each claim has a lease of its own, by what its lane calls. Of a
+-- lane that may ask nobody now (`p_only_ends`) only those are claimed that may end without asking:
+-- their start is over and nothing is out, a delivery's four days are over, or there are facts to
+-- decide by. The others are `held`, and nothing is written of them.
 create function fleet_claim_v1(
     p_kind smallint, p_purchase uuid[], p_slot integer[], p_lane integer[], p_token uuid[],
-    p_lease_ms bigint, p_skip_locked boolean
+    p_lease_ms bigint[], p_only_ends boolean[], p_skip_locked boolean
 ) returns table (
     idx integer, verdict text, true_lane integer, claimed_at timestamptz,
     t_claims integer, t_tries integer, t_ref_no integer, t_former timestamptz, t_signals integer,
@@ -27,7 +30,6 @@ create function fleet_claim_v1(
 ) language plpgsql volatile set enable_seqscan = off set enable_mergejoin = off as $$
 declare
     v_now constant timestamptz := fleet_now();
-    v_lease constant timestamptz := v_now + p_lease_ms * interval '1 millisecond';
     v_locked integer[];
     v_verdict text[];
     v_facts uuid[];
@@ -60,25 +62,36 @@ begin
             when t.state = 3 then 'not_due'
             when t.state = 2 and t.lease > v_now then 'busy'
             when t.lane <> ask.lane then 'other_lane'
+            when ask.only_ends
+                 and not (t.sent_until is null and coalesce(v_now >= t.start_by, false)
+                          or exists (select from fact f
+                                     where f.purchase = t.purchase and f.kind = t.kind
+                                       and f.slot = t.slot)
+                          or p_kind in (5, 6) and exists (
+                              select from delivery d
+                              where d.purchase = t.purchase and d.slot = t.slot
+                                and d.first_sent_at <= v_now - interval '4 days'))
+                then 'held'
             else 'claim' end order by ask.i)
     into v_verdict
     from (select u.*, p_kind as kind
-          from unnest(p_purchase, p_slot, p_lane, p_token)
-               with ordinality as u (purchase, slot, lane, token, i) offset 0) ask
+          from unnest(p_purchase, p_slot, p_lane, p_token, p_only_ends)
+               with ordinality as u (purchase, slot, lane, token, only_ends, i) offset 0) ask
     left join task t on t.purchase = ask.purchase and t.kind = ask.kind and t.slot = ask.slot;
 
     if p_kind = 7 then
-        v_verdict := fleet_token_take_v1(p_purchase, p_token, v_verdict, v_now, v_lease);
+        v_verdict := fleet_token_take_v1(p_purchase, p_token, p_lease_ms, v_verdict, v_now);
     end if;
 
     -- Nothing may leave of an expired task of which nothing is out: sent_until stays empty.
     update task t
-    set state = 2, token = ask.token, claims = t.claims + 1, lease = v_lease,
+    set state = 2, token = ask.token, claims = t.claims + 1, lease = ask.lease,
         former_sent_until = t.sent_until,
         sent_until = case when t.sent_until is null and v_now >= t.start_by then null
-                     else v_lease end
-    from (select u.*, p_kind as kind
-          from unnest(v_verdict, p_purchase, p_slot, p_token) as u (verdict, purchase, slot, token)
+                     else ask.lease end
+    from (select u.*, p_kind as kind, v_now + u.lease_ms * interval '1 millisecond' as lease
+          from unnest(v_verdict, p_purchase, p_slot, p_token, p_lease_ms)
+               as u (verdict, purchase, slot, token, lease_ms)
           where u.verdict = 'claim' offset 0) ask
     where t.purchase = ask.purchase and t.kind = ask.kind and t.slot = ask.slot;
 
@@ -100,10 +113,10 @@ begin
            f.source, f.fact_type, f.reference, f.status, f.external_id, f.body, f.received_at,
            f.asks, f.asked_at, k
     from (select u.*, p_kind as kind
-          from unnest(v_verdict, p_purchase, p_slot)
-               with ordinality as u (verdict, purchase, slot, i) offset 0) ask
+          from unnest(v_verdict, p_purchase, p_slot, p_lease_ms)
+               with ordinality as u (verdict, purchase, slot, lease_ms, i) offset 0) ask
     left join task t on t.purchase = ask.purchase and t.kind = ask.kind and t.slot = ask.slot
-    left join lateral (select t.lease - p_lease_ms * interval '1 millisecond' as claimed) began on true
+    left join lateral (select t.lease - ask.lease_ms * interval '1 millisecond' as claimed) began on true
     left join purchase p on ask.verdict in ('claim', 'again') and p.purchase = ask.purchase
     left join delivery d on p_kind in (5, 6) and d.purchase = p.purchase and d.slot = ask.slot
     left join fraud_report r on p_kind in (7, 9) and r.purchase = p.purchase

@@ -14,7 +14,7 @@ $$;
 -- Which of the reports that are to be claimed may have their token. The others wait: for the end of
 -- the claim that holds it, which makes the oldest of them due at once, or for its lease.
 create function fleet_token_take_v1(
-    p_purchase uuid[], p_token uuid[], p_verdict text[], p_now timestamptz, p_lease timestamptz
+    p_purchase uuid[], p_token uuid[], p_lease_ms bigint[], p_verdict text[], p_now timestamptz
 ) returns text[] language plpgsql volatile set enable_seqscan = off
 set enable_mergejoin = off as $$
 declare
@@ -26,20 +26,23 @@ begin
 
     with wanted as (
         select ask.purchase, ask.token, r.token_hash, r.waits_since, k.busy_until, open.is_open,
-               open.is_open and row_number() over (
-                   partition by r.token_hash, open.is_open
-                   order by r.waits_since nulls last, ask.purchase) = 1 as takes
-        from unnest(p_purchase, p_token, p_verdict) as ask (purchase, token, verdict)
+               open.is_open and row_number() over next = 1 as takes,
+               -- That of the claim which takes it.
+               p_now + first_value(ask.lease_ms) over next * interval '1 millisecond' as lease
+        from unnest(p_purchase, p_token, p_lease_ms, p_verdict)
+             as ask (purchase, token, lease_ms, verdict)
         join fraud_report r on r.purchase = ask.purchase
         join fraud_token k on k.token_hash = r.token_hash
         cross join lateral (
             select k.busy_until is null or k.busy_until <= p_now
                    or coalesce(k.promised_to = ask.purchase, false) as is_open) open
         where ask.verdict = 'claim'
+        window next as (partition by r.token_hash, open.is_open
+                        order by r.waits_since nulls last, ask.purchase)
     ), taken as (
         -- What is about to be told counts from before it leaves: an answer may get lost.
         update fraud_token k
-        set busy_with = w.token, promised_to = null, busy_until = p_lease,
+        set busy_with = w.token, promised_to = null, busy_until = w.lease,
             success_due = k.success_due or p.dispense_state = 'dispensed'
         from wanted w
         join purchase p on p.purchase = w.purchase
@@ -51,7 +54,7 @@ begin
         where r.purchase = w.purchase and (not w.takes or r.waits_since is not null)
     ), held as (
         update task t
-        set state = 3, due_at = case when w.is_open then p_lease else w.busy_until end
+        set state = 3, due_at = case when w.is_open then w.lease else w.busy_until end
         from wanted w
         where not w.takes and t.purchase = w.purchase and t.kind = 7 and t.slot = 0
     )

@@ -9,7 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use fleet_contracts::{FromTold, codes, read_told};
 use fleet_domain::{Authentication, Connector, Private};
-use fleet_engine::{Attempt, CallError, Refusal, mark_sent};
+use fleet_engine::{Attempt, CallError, Refusal, mark_sent, mark_tried};
 use fleet_outbound::{
     AddressPolicy, Body, Call, Carry, Counts, Credentials, Identity, Method, Reuse, SendError,
 };
@@ -317,6 +317,9 @@ impl Exchange {
                 body: reply.body,
             }),
             Err(SendError::NotSent { cause }) => {
+                if !cause.is_ours() {
+                    mark_tried();
+                }
                 Err(CallError::NotSent { cause: cause.to_string(), retry_after: None })
             }
             Err(SendError::Unknown { cause }) => {

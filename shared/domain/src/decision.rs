@@ -34,7 +34,7 @@ pub enum Next {
 /// What becomes of the index into the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tries {
-    /// Nothing was tried (an open circuit, a busy token).
+    /// Nothing was tried (a busy token).
     Keep,
     /// One more exchange finished.
     Count,

@@ -409,6 +409,15 @@ impl Directory {
         deadlines.map(|c| c.call_deadline).max().unwrap_or(Duration::from_secs(10))
     }
 
+    /// The longest call of a lane: that of the connector that owns it, or of any of the party.
+    #[must_use]
+    pub fn longest_call_of(&self, lane: LaneId, party: Party) -> Duration {
+        let owner = self.lanes.get(&lane).map(|lane| &lane.owner);
+        let connector = owner.and_then(|owner| self.connectors.get(owner));
+        let of_party = connector.filter(|connector| connector.party == party);
+        of_party.map_or_else(|| self.longest_call(party), |connector| connector.call_deadline)
+    }
+
     /// The plan of a kind and class for an owner, or the one for everybody.
     #[must_use]
     pub fn plan(&self, kind: TaskKind, owner: &str, class: PlanClass) -> Option<&RetryPlan> {

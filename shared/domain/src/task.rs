@@ -1,6 +1,7 @@
 //! Tasks: one unit of unfinished work each, keyed by purchase, kind and slot.
 
 use std::fmt;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -206,6 +207,10 @@ pub struct ClaimAsk {
     pub lane: LaneId,
     /// The fence made for this claim.
     pub token: ClaimToken,
+    /// How long the claim holds: the longest call of its lane + 10 s.
+    pub lease: Duration,
+    /// Nobody may be asked now: it is claimed only if it may end without that.
+    pub only_ends: bool,
 }
 
 /// What a claim found.
@@ -227,6 +232,8 @@ pub enum ClaimVerdict<J> {
     Gone,
     /// It belongs to another lane; nothing was changed.
     OtherLane(LaneId),
+    /// It would have to ask somebody, and nobody may be asked now; nothing was changed.
+    Held,
     /// Its row is locked by another transaction; ask again in the next group.
     Locked,
     /// Ours, but its row cannot be decoded or unsealed: to be parked as our fault.
@@ -246,6 +253,7 @@ impl<J> ClaimVerdict<J> {
             Self::Parked => "parked",
             Self::Gone => "gone",
             Self::OtherLane(_) => "other_lane",
+            Self::Held => "held",
             Self::Locked => "locked",
             Self::Unreadable(_) => "unreadable",
         }

@@ -13,8 +13,6 @@ pub struct ClaimGroup {
     pub kind: TaskKind,
     /// Each key once.
     pub asks: Vec<ClaimAsk>,
-    /// How long the claims hold: the longest call + 10 s.
-    pub lease: Duration,
     /// Skip locked rows (`Locked`) instead of waiting for them.
     pub skip_locked: bool,
 }

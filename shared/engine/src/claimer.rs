@@ -29,19 +29,23 @@ struct Running<S> {
     allowed: Allowed,
     claim_began: Instant,
     lease: Duration,
+    /// Without one nobody may be asked.
+    has_permit: bool,
 }
 
 /// A lane's permit in the hands of one job: given back once, whatever becomes of the job.
 struct Permit<T: TaskStore, H: HintSink> {
     shared: Arc<Shared<T, H>>,
     lane: LaneId,
+    /// False of a task that was claimed to end only.
+    is_held: bool,
     /// The lane's circuit let it pass and was not told how the call ended.
     passed: bool,
 }
 
 impl<T: TaskStore, H: HintSink> Drop for Permit<T, H> {
     fn drop(&mut self) {
-        {
+        if self.is_held {
             let mut window = self.shared.window();
             if self.passed {
                 window.call_not_made(self.lane);
@@ -77,7 +81,9 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
             if ready > 0 && !wait.is_zero() {
                 tokio::time::sleep(wait).await;
             }
-            let asks = this.shared.window().next_group(Instant::now());
+            let directory = this.shared.directory.borrow().clone();
+            let lease = |lane| this.step.longest_call_of(&directory, lane) + LEASE_EXTRA;
+            let asks = this.shared.window().next_group(Instant::now(), lease);
             if asks.is_empty() {
                 drop(slot);
                 tokio::select! {
@@ -117,11 +123,9 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
     }
 
     async fn claim(self: &Arc<Self>, asks: Vec<ClaimAsk>, pace: &Pace) {
-        let directory = self.shared.directory.borrow().clone();
-        let lease = self.step.longest_call(&directory) + LEASE_EXTRA;
         let claim_began = Instant::now();
         let kind = self.shared.kind;
-        let group = ClaimGroup { kind, asks, lease, skip_locked: true };
+        let group = ClaimGroup { kind, asks, skip_locked: true };
         fleet_telemetry::crash_point(kind.name(), "claim.before");
         let verdicts = self.claim_until_told(&group, claim_began).await;
         fleet_telemetry::crash_point(kind.name(), "claim.after");
@@ -146,8 +150,8 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
                     self.shared.window().dismissed(key, now);
                     continue;
                 }
-                ClaimVerdict::OtherLane(_) => {
-                    self.shared.window().other_lane(key, now);
+                ClaimVerdict::OtherLane(_) | ClaimVerdict::Held => {
+                    self.shared.window().goes_back(key, now);
                     continue;
                 }
                 ClaimVerdict::Locked => {
@@ -159,24 +163,25 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
                     continue;
                 }
             };
-            self.shared.window().claimed(key);
+            let has_permit = self.shared.window().claimed(key);
             if self.stop.is_cancelled() {
-                self.free(ask).await;
+                self.free(ask, has_permit).await;
                 continue;
             }
-            let step = Arc::clone(&self.step);
-            self.spawn(Running { step, job, allowed, claim_began, lease });
+            let (step, lease) = (Arc::clone(&self.step), ask.lease);
+            self.spawn(Running { step, job, allowed, claim_began, lease, has_permit });
         }
     }
 
     /// The verdicts of a group. An unknown outcome is resolved by the same claim again with the
-    /// same tokens; once half the lease is over the group is left to lease and clock.
+    /// same tokens; once half its shortest lease is over the group is left to lease and clock.
     async fn claim_until_told(
         &self,
         group: &ClaimGroup,
         claim_began: Instant,
     ) -> Vec<ClaimVerdict<Box<Job>>> {
         let mut delays = retry_delays(self.shared.settings.seed);
+        let lease = group.asks.iter().map(|ask| ask.lease).min().unwrap_or(LEASE_EXTRA);
         loop {
             match self.shared.store.claim(group).await {
                 Ok(verdicts) => return verdicts,
@@ -188,7 +193,7 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
                     tracing::warn!(kind = group.kind.name(), cause, "not claimed, again");
                 }
             }
-            if claim_began.elapsed() > group.lease / 2 {
+            if claim_began.elapsed() > lease / 2 {
                 return vec![ClaimVerdict::Busy; group.asks.len()];
             }
             tokio::time::sleep(delays.next().unwrap_or(Duration::from_secs(1))).await;
@@ -225,7 +230,8 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
     async fn work(&self, running: Running<S>) -> Option<Decided> {
         let claims = running.job.task.claims;
         let lane = running.job.task.lane;
-        let permit = Permit { shared: Arc::clone(&self.shared), lane, passed: false };
+        let (shared, is_held) = (Arc::clone(&self.shared), running.has_permit);
+        let permit = Permit { shared, lane, is_held, passed: false };
         if claims >= POISON_CLAIMS {
             drop(permit);
             let commit = exchange::poison(&running.job);
@@ -242,12 +248,15 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
     }
 
     async fn exchange(&self, running: Running<S>, mut permit: Permit<T, H>) -> Option<Decided> {
-        let Running { step, mut job, allowed, claim_began, lease } = running;
+        let Running { step, mut job, allowed, claim_began, lease, has_permit } = running;
         let directory = self.shared.directory.borrow().clone();
         let lane = job.task.lane;
         let alone = job.task.claims > 1;
         let known = exchange::from_facts(&*step, &directory, &job);
-        if let Some(exchanged) = known.or_else(|| job.only_ends().then(exchange::end)) {
+        // Nobody answers there, and its time is up: that is not our fault.
+        let is_over = job.is_past_deadline() && self.shared.window().is_open(lane);
+        let ends = job.only_ends() || is_over;
+        if let Some(exchanged) = known.or_else(|| ends.then(exchange::end)) {
             drop(permit);
             let commit = exchange::commit_of(&*step, &directory, &job, exchanged);
             return Some(Decided { commit, lane, alone });
@@ -255,25 +264,16 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
         let began = Instant::now();
         // Whoever may only end needs no open circuit for that.
         let asks = allowed != Allowed::OnlyLookUp || job.task.former_sent_until.is_some();
-        let gate = self.shared.window().gate(lane, began, asks);
-        let leased_until = match gate {
-            Gate::Go(leased_until) => leased_until,
-            Gate::LeaseOver => {
-                drop(permit);
-                let key = job.task.key;
-                self.give_back(Free { key, token: job.task.token }).await;
-                return None;
-            }
-            Gate::HeldBack(wait) => {
-                drop(permit);
-                // Nobody answers there, and its time is up: that is not our fault.
-                let commit = if job.is_past_deadline() {
-                    exchange::commit_of(&*step, &directory, &job, exchange::end())
-                } else {
-                    exchange::held_back(&job, wait)
-                };
-                return Some(Decided { commit, lane, alone });
-            }
+        let gate = if asks && !has_permit {
+            Gate::HeldBack
+        } else {
+            self.shared.window().gate(lane, began, asks)
+        };
+        // Claimed just before the circuit opened, or its facts decide nothing: as if it had not been.
+        let Gate::Go(leased_until) = gate else {
+            drop(permit);
+            self.give_back(Free { key: job.task.key, token: job.task.token }).await;
+            return None;
         };
         permit.passed = asks;
         let deadline = step.call_deadline(&directory, &job);
@@ -331,8 +331,9 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
     /// A row that cannot be read is parked by a commit that needs nothing of it.
     async fn unreadable(&self, ask: &ClaimAsk, cause: &str) {
         tracing::error!(task = %ask.key, cause, "a task's rows cannot be read");
-        self.shared.window().claimed(&ask.key);
-        self.release(ask.lane);
+        if self.shared.window().claimed(&ask.key) {
+            self.release(ask.lane);
+        }
         let commit = exchange::unreadable(ask, cause);
         let decided = Decided { commit, lane: ask.lane, alone: true };
         if self.decide.send(decided).await.is_err() {
@@ -340,8 +341,10 @@ impl<S: Step, T: TaskStore, H: HintSink> Claimer<S, T, H> {
         }
     }
 
-    async fn free(&self, ask: &ClaimAsk) {
-        self.release(ask.lane);
+    async fn free(&self, ask: &ClaimAsk, has_permit: bool) {
+        if has_permit {
+            self.release(ask.lane);
+        }
         self.give_back(Free { key: ask.key, token: ask.token }).await;
         self.forget(&ask.key);
     }

@@ -8,7 +8,7 @@ use fleet_domain::{
 use tokio::time::Instant;
 
 use crate::waiting::at_risk;
-use crate::{Attempt, CallError, Ended, Learnt, LookUp, Step};
+use crate::{Attempt, CallError, Ended, Learnt, LookUp, Step, sent};
 
 /// A task that took its process down this often is put in front of a person.
 pub(crate) const POISON_CLAIMS: i32 = 6;
@@ -32,9 +32,9 @@ pub(crate) enum Allowed {
 pub(crate) enum Health {
     /// The other side answered.
     Answered,
-    /// It could not be reached, or its answer got lost.
+    /// It could not be reached when it was asked in time, or its answer got lost.
     Failed,
-    /// It was not spoken to.
+    /// It was not spoken to: what stood in the way is ours (the directory, time lost here).
     NotAsked,
 }
 
@@ -142,6 +142,11 @@ fn set_up_wrong(directory: &Directory, job: &Job) -> Option<String> {
     matches!(hindrance, Hindrance::UnknownAdapter { .. }).then(|| hindrance.to_string())
 }
 
+/// Nothing was sent: the other side's doing only if it was tried.
+fn unreached() -> Health {
+    if sent::was_tried() { Health::Failed } else { Health::NotAsked }
+}
+
 const fn restored(job: &Job) -> SentUntil {
     SentUntil::Restore(job.task.former_sent_until)
 }
@@ -157,7 +162,7 @@ fn called<T>(reply: Result<T, CallError>, job: &Job) -> Exchanged<T> {
             (Learnt::Asked { page }, SentUntil::Keep, Health::Answered)
         }
         Err(CallError::NotSent { cause, retry_after }) => {
-            (Learnt::NotSent { cause, retry_after }, restored(job), Health::Failed)
+            (Learnt::NotSent { cause, retry_after }, restored(job), unreached())
         }
         Err(CallError::Unknown { cause }) => {
             (Learnt::Unknown { cause }, SentUntil::Keep, Health::Failed)
@@ -193,7 +198,7 @@ fn looked_up<T>(answer: Result<LookUp<T>, CallError>, job: &Job) -> Exchanged<T>
             (Learnt::Unknown { cause }, restored(job), Health::Answered)
         }
         Err(CallError::NotSent { cause, .. }) => {
-            (Learnt::Unknown { cause }, restored(job), Health::Failed)
+            (Learnt::Unknown { cause }, restored(job), unreached())
         }
         // Where asking means sending the same again, that may have left as well.
         Err(CallError::Unknown { cause }) => {
@@ -216,13 +221,6 @@ pub(crate) fn commit_of<S: Step>(
     let definite = matches!(exchanged.learnt, Learnt::Done(_));
     let decision = step.decide(directory, job, exchanged.learnt);
     commit(job, exchanged.sent, definite, answer, decision)
-}
-
-/// The commit of a job that was held back by our own circuit: no try is used up.
-pub(crate) fn held_back(job: &Job, wait: Duration) -> Commit {
-    let wait = wait.max(Duration::from_secs(1));
-    let decision = Decision::only(Next::Wait(wait), Tries::Keep, "held_back");
-    commit(job, restored(job), false, None, decision)
 }
 
 /// The commit of a task that took its process down again and again.

@@ -1,4 +1,5 @@
 //! One lane in one process: the permits and calls that it has leased, its circuit, and who waits.
+//! A circuit counts what the other side did: time lost here and what is missing here open none.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -28,8 +29,8 @@ const RAMP_BEGIN: usize = 2;
 pub(crate) enum Gate {
     /// Yes, before the lease ends.
     Go(Instant),
-    /// No: the circuit is open for that long.
-    HeldBack(Duration),
+    /// No: the circuit is open.
+    HeldBack,
     /// No: the lease of its permit is over.
     LeaseOver,
 }
@@ -44,6 +45,16 @@ pub(crate) enum Change {
 }
 
 /// A circuit: closed, open, then one probe, then a ramp.
+///
+/// While it is open nobody is asked but by the probe, which is one of all processes. What would have
+/// to ask is not claimed and stays in the table, where nobody looks for it before the probe is due.
+/// What may end without asking still ends, in one of two ways:
+/// - A hint (a fact that came in has one) is claimed without a permit, and only if its row says that
+///   it may end; otherwise it goes to the table, once.
+/// - When the probe is due the clock doles the lane's tasks one at a time, each client's longest due
+///   first. What is over ends, and the next one comes; the first that has to ask is the probe. So
+///   what is over waits for no more probes than tasks that must ask come before it, 30 s each at the
+///   most.
 #[derive(Debug, Default)]
 struct Circuit {
     failures: u32,
@@ -147,6 +158,22 @@ impl Lane {
         self.in_use
     }
 
+    /// True while its circuit is open, the time of its probe included.
+    pub(crate) const fn is_open(&self) -> bool {
+        self.circuit.open_until.is_some()
+    }
+
+    /// True while nobody may be asked: the circuit is open, and its probe is under way or not due.
+    pub(crate) fn is_held(&self, now: Instant) -> bool {
+        self.circuit.open_until.is_some_and(|until| now < until || self.circuit.probing)
+    }
+
+    /// True while the clock has nothing to look for: nobody may be asked, or somebody else's probe is
+    /// waited for. What is due stays as it is, and is not even read.
+    pub(crate) fn sleeps(&self, now: Instant) -> bool {
+        self.is_held(now) || self.is_open() && self.refused
+    }
+
     /// Gives a permit back.
     pub(crate) const fn release(&mut self) {
         self.in_use = self.in_use.saturating_sub(1);
@@ -165,6 +192,8 @@ impl Lane {
 
     /// The lane has due rows that wait in the table: fresh hints go behind them.
     pub(crate) fn has_backlog(&mut self, now: Instant) {
+        // Nobody looks for them before the probe, and then one is needed.
+        self.more_due |= self.is_open();
         self.backlog_until = Some(now + BACKLOG_FOR);
     }
 
@@ -185,9 +214,7 @@ impl Lane {
 
     /// True while fresh hints are to be put back.
     pub(crate) fn is_backlogged(&self, now: Instant) -> bool {
-        self.refused
-            || self.circuit.open_until.is_some()
-            || self.backlog_until.is_some_and(|until| now < until)
+        self.refused || self.backlog_until.is_some_and(|until| now < until)
     }
 
     /// What a beat asks for; until the answer the lane uses no more than it says. At the stop it only
@@ -200,8 +227,8 @@ impl Lane {
     ) -> Option<LaneAsk> {
         let busy = self.in_use + self.waiting.len();
         let more = if self.more_due { self.leased.max(BACKLOG_NEED) } else { 0 };
-        // While the circuit is open one permit of all processes is for a probe, and for a trickle of
-        // tasks that may have come to their end without asking. The rest stays in the table.
+        // While the circuit is open one permit of all processes is for the probe. The rest stays in
+        // the table.
         let probe = self.circuit.open_until.is_some() && !stopping;
         let need = match (stopping, probe) {
             (true, _) => 0,
@@ -271,7 +298,9 @@ impl Lane {
         }
         let short_of_permits = self.in_use >= self.permits(now);
         let short_of_calls = self.rate > 0 && self.booked.is_empty();
-        let waits = !self.waiting.is_empty() && (short_of_permits || short_of_calls);
+        // Who has the permit of the probe waits for its time.
+        let has_probe = self.is_open() && self.permits_leased(now) > 0;
+        let waits = !self.waiting.is_empty() && (short_of_permits || short_of_calls) && !has_probe;
         let has_none = self.more_due && !self.refused && self.permits_leased(now) == 0;
         (waits || has_none).then(|| self.ask_again_at.unwrap_or(now))
     }
@@ -295,7 +324,7 @@ impl Lane {
     fn permits(&self, now: Instant) -> usize {
         let leased = self.permits_leased(now);
         match (self.circuit.open_until, self.circuit.ramp) {
-            (Some(_), _) => leased.min(1),
+            (Some(until), _) => leased.min(usize::from(until <= now)),
             (None, Some(ramp)) => leased.min(ramp),
             (None, None) => leased,
         }
@@ -311,8 +340,7 @@ impl Lane {
         }
         match self.circuit.open_until {
             None => Gate::Go(until),
-            Some(until) if now < until => Gate::HeldBack(until - now),
-            Some(_) if self.circuit.probing => Gate::HeldBack(Duration::from_secs(1)),
+            Some(_) if self.is_held(now) => Gate::HeldBack,
             Some(_) => {
                 self.circuit.probing = true;
                 Gate::Go(until)

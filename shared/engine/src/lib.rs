@@ -31,6 +31,6 @@ pub use ports::{
 };
 pub use publish::publish_or_put_back;
 pub use runner::Engine;
-pub use sent::mark_sent;
+pub use sent::{mark_sent, mark_tried};
 pub use settings::{EngineSettings, LEASE_EXTRA};
 pub use step::{Attempt, CallError, Ended, Learnt, LookUp, Refusal, Step};

@@ -1,6 +1,8 @@
-//! When the first byte of an exchange left. Whoever sends tells it with [`mark_sent`], in the task
-//! that makes the call; a step neither sees it nor hands it on.
+//! When the first byte of an exchange left, and whether the other side was tried at all. Whoever sends
+//! tells it with [`mark_sent`] and [`mark_tried`], in the task that makes the call; a step neither
+//! sees it nor hands it on.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::sync::OnceLock;
 
@@ -10,6 +12,18 @@ use tokio::time::Instant;
 
 tokio::task_local! {
     static SENT_AT: OnceLock<Instant>;
+    static TRIED: Cell<bool>;
+}
+
+/// Tells the engine that the other side was tried, and that it is its doing if nothing was sent: it
+/// refused the connection, or was not there in time. It does nothing outside of an exchange.
+pub fn mark_tried() {
+    TRIED.try_with(|tried| tried.set(true)).ok();
+}
+
+/// Whether the present exchange has tried the other side.
+pub(crate) fn was_tried() -> bool {
+    TRIED.try_with(Cell::get).unwrap_or_default()
 }
 
 /// Tells the engine when the first byte of the present exchange left; the first word counts. It
@@ -21,12 +35,11 @@ pub fn mark_sent(at: Instant) {
 
 /// Runs an exchange; its result and when its first byte left.
 pub(crate) async fn watched<T>(exchange: impl Future<Output = T>) -> (T, Option<Instant>) {
-    SENT_AT
-        .scope(OnceLock::new(), async {
-            let result = exchange.await;
-            (result, SENT_AT.with(|sent| sent.get().copied()))
-        })
-        .await
+    let told = async {
+        let result = exchange.await;
+        (result, SENT_AT.with(|sent| sent.get().copied()))
+    };
+    TRIED.scope(Cell::new(false), SENT_AT.scope(OnceLock::new(), told)).await
 }
 
 /// The times of an exchange by the database's clock. The claim's time is from after `claim_began`,
@@ -56,5 +69,19 @@ mod tests {
         .await;
         assert_eq!((result, sent), (7, Some(first)));
         assert_eq!(watched(async {}).await, ((), None));
+    }
+
+    #[tokio::test]
+    async fn the_other_side_was_tried_once_somebody_says_so_in_this_exchange() {
+        mark_tried();
+        for tells in [false, true, false] {
+            let told = watched(async {
+                if tells {
+                    mark_tried();
+                }
+                was_tried()
+            });
+            assert_eq!(told.await, (tells, None));
+        }
     }
 }

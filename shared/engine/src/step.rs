@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use fleet_domain::{Decision, Directory, Fact, Job, Private, TaskKind};
+use fleet_domain::{Decision, Directory, Fact, Job, LaneId, Private, TaskKind};
 use tokio::time::Instant;
 
 /// The frame of one exchange outside.
@@ -173,8 +173,11 @@ pub trait Step: Send + Sync + 'static {
     /// What the other side answers.
     type Reply: Send + 'static;
 
-    /// The longest that any call may take; the lease is this + 10 s.
+    /// The longest that any call may take: for so long permits count of a process that is silent.
     fn longest_call(&self, directory: &Directory) -> Duration;
+
+    /// The longest that a call of this lane may take; the lease of its claims is this + 10 s.
+    fn longest_call_of(&self, directory: &Directory, lane: LaneId) -> Duration;
 
     /// The longest that a call of this job may take.
     fn call_deadline(&self, directory: &Directory, job: &Job) -> Duration;

@@ -48,6 +48,8 @@ enum Place {
 struct Entry {
     lane: LaneId,
     place: Place,
+    /// It has no permit: nobody may be asked, and it is claimed only if it may end without that.
+    only_ends: bool,
     messages: Vec<u64>,
     again: bool,
     locked_since: Option<Instant>,
@@ -65,6 +67,8 @@ pub(crate) struct Window {
     messages: Messages,
     /// Tasks in [`Place::Running`].
     running: usize,
+    /// The lanes that the clock looks for.
+    looked_for: Vec<LaneId>,
     watermark: Option<DateTime<Utc>>,
 }
 
@@ -79,6 +83,7 @@ impl Window {
             returning: Vec::new(),
             messages: Messages::default(),
             running: 0,
+            looked_for: Vec::new(),
             watermark: None,
         }
     }
@@ -93,15 +98,6 @@ impl Window {
     /// True while more hints may be read.
     pub(crate) fn has_room(&self) -> bool {
         self.tasks.len() - self.running < self.settings.window_tasks
-    }
-
-    /// Calls that a lane may have under way: a share of the window once they are that many.
-    fn share(&self) -> usize {
-        if self.running < self.settings.window_tasks {
-            return usize::MAX;
-        }
-        let busy = self.lanes.values().filter(|lane| lane.in_use() > 0).count();
-        (self.settings.window_tasks / busy.max(1)).max(1)
     }
 
     /// Takes a hint in.
@@ -140,10 +136,12 @@ impl Window {
         let cap = (self.settings.window_tasks / 4).max(1);
         let crowded = lane.waiting.len() >= cap && self.lanes.len() > 1;
         let Some(lane) = self.lanes.get_mut(&lane_id) else { return };
-        let behind = !paced && lane.is_backlogged(now);
+        let only_ends = lane.is_open() && (!paced || lane.is_held(now));
+        let behind = !paced && !only_ends && lane.is_backlogged(now);
         let mut entry = Entry {
             lane: lane_id,
             place: Place::Waiting,
+            only_ends,
             messages: message.into_iter().collect(),
             again: false,
             locked_since: None,
@@ -152,6 +150,10 @@ impl Window {
             lane.has_backlog(now);
             entry.place = Place::Returning;
             self.returning.push(key);
+            self.tasks.insert(key, entry);
+        } else if only_ends {
+            entry.place = Place::Ready;
+            self.ready.push_back(key);
             self.tasks.insert(key, entry);
         } else {
             lane.waiting.push_back(key);
@@ -169,7 +171,15 @@ impl Window {
         while lane.in_use() < share && !lane.waiting.is_empty() && lane.take_permit(now) {
             promoted.extend(lane.waiting.pop_front());
         }
-        for key in promoted {
+        // The circuit has opened: nobody is waited for any more.
+        let held =
+            if lane.is_held(now) { std::mem::take(&mut lane.waiting) } else { VecDeque::new() };
+        for key in &held {
+            if let Some(entry) = self.tasks.get_mut(key) {
+                entry.only_ends = true;
+            }
+        }
+        for key in promoted.into_iter().chain(held) {
             self.waits_no_more(key, Place::Ready);
             self.ready.push_back(key);
         }
@@ -182,50 +192,6 @@ impl Window {
         for id in &entry.messages {
             self.messages.waits_no_more(*id, entry.lane);
         }
-    }
-
-    /// Puts back what a lane, or all of them, keep of the prefetch beyond their part. With one lane
-    /// alone there is nobody to keep it from.
-    fn trim(&mut self, lane: LaneId, now: Instant) {
-        let (of_lane, of_all) = (self.settings.prefetch / 4, self.settings.prefetch / 2);
-        if self.lanes.len() < 2 {
-            return;
-        }
-        while self.messages.kept_by(lane) > of_lane && self.put_newest_back(lane, now) {}
-        while self.messages.kept() > of_all {
-            let weight = |(id, kept)| {
-                let lane = self.lanes.get(&id)?;
-                (lane.in_use() > 0 || lane.waiting.len() > 1).then(|| (kept, lane.in_use(), id))
-            };
-            let Some((_, _, most)) = self.messages.keepers().filter_map(weight).max() else {
-                return;
-            };
-            if !self.put_newest_back(most, now) {
-                return;
-            }
-        }
-    }
-
-    /// Puts a lane's newest message back, as far as its tasks wait; false when none may go.
-    fn put_newest_back(&mut self, lane_id: LaneId, now: Instant) -> bool {
-        let Some(lane) = self.lanes.get_mut(&lane_id) else { return false };
-        let tasks = &self.tasks;
-        let of = |key: &TaskKey| tasks.get(key).and_then(|entry| entry.messages.last()).copied();
-        let stays = usize::from(lane.in_use() == 0);
-        let waiting = lane.waiting.iter().skip(stays);
-        let Some(newest) = waiting.rev().find_map(of) else { return false };
-        let names = |key: &TaskKey| tasks.get(key).is_some_and(|e| e.messages.contains(&newest));
-        let (mut kept, mut back) = (VecDeque::new(), Vec::new());
-        for (place, key) in std::mem::take(&mut lane.waiting).into_iter().enumerate() {
-            if place >= stays && names(&key) { back.push(key) } else { kept.push_back(key) }
-        }
-        lane.waiting = kept;
-        lane.has_backlog(now);
-        for key in back {
-            self.waits_no_more(key, Place::Returning);
-            self.returning.push(key);
-        }
-        true
     }
 
     /// Gives permits to whoever may have one by now (rates).
@@ -244,14 +210,18 @@ impl Window {
 
     /// The next group of claims, each with a permit and a new token. A permit whose lease is over is
     /// none: its task waits for the next.
-    pub(crate) fn next_group(&mut self, now: Instant) -> Vec<ClaimAsk> {
+    pub(crate) fn next_group(
+        &mut self,
+        now: Instant,
+        lease: impl Fn(LaneId) -> Duration,
+    ) -> Vec<ClaimAsk> {
         let count = self.ready.len().min(self.settings.group_max);
         let keys: Vec<TaskKey> = self.ready.drain(..count).collect();
         let mut asks = Vec::with_capacity(keys.len());
         for key in keys {
             let Some(entry) = self.tasks.get_mut(&key) else { continue };
-            if let Some(lane) = self.lanes.get_mut(&entry.lane).filter(|lane| !lane.is_leased(now))
-            {
+            let lane = self.lanes.get_mut(&entry.lane).filter(|_| !entry.only_ends);
+            if let Some(lane) = lane.filter(|lane| !lane.is_leased(now)) {
                 lane.release();
                 lane.waiting.push_back(key);
                 entry.place = Place::Waiting;
@@ -259,25 +229,30 @@ impl Window {
                 continue;
             }
             entry.place = Place::Claiming;
-            asks.push(ClaimAsk { key, lane: entry.lane, token: ClaimToken::generate() });
+            let (lane, token, only_ends) = (entry.lane, ClaimToken::generate(), entry.only_ends);
+            asks.push(ClaimAsk { key, lane, token, lease: lease(lane), only_ends });
         }
         asks
     }
 
-    /// The claim is ours: its messages are settled, its permit stays until the call ends.
-    pub(crate) fn claimed(&mut self, key: &TaskKey) {
-        let Some(entry) = self.tasks.get_mut(key) else { return };
+    /// The claim is ours: its messages are settled, its permit stays until the call ends. True when
+    /// it has one.
+    pub(crate) fn claimed(&mut self, key: &TaskKey) -> bool {
+        let Some(entry) = self.tasks.get_mut(key) else { return false };
         self.running += usize::from(entry.place != Place::Running);
         entry.place = Place::Running;
         for message in std::mem::take(&mut entry.messages) {
             self.messages.settle(message);
         }
+        !entry.only_ends
     }
 
     /// The task is nothing for us (gone, busy, not due, parked).
     pub(crate) fn dismissed(&mut self, key: &TaskKey, now: Instant) {
         let Some(entry) = self.tasks.remove(key) else { return };
-        self.release(entry.lane, now);
+        if !entry.only_ends {
+            self.release(entry.lane, now);
+        }
         for message in entry.messages {
             self.messages.settle(message);
         }
@@ -295,13 +270,18 @@ impl Window {
         }
     }
 
-    /// The task belongs to another lane: it goes back, and the clock publishes it anew.
-    pub(crate) fn other_lane(&mut self, key: &TaskKey, now: Instant) {
+    /// The task belongs to another lane, or would have to ask while nobody may be asked: it goes
+    /// back, and the clock doles it out by its own lane, once there is room.
+    pub(crate) fn goes_back(&mut self, key: &TaskKey, now: Instant) {
         let Some(entry) = self.tasks.get_mut(key) else { return };
         entry.place = Place::Returning;
-        let lane = entry.lane;
+        let (lane, has_permit) = (entry.lane, !entry.only_ends);
         self.returning.push(*key);
-        self.release(lane, now);
+        if has_permit {
+            self.release(lane, now);
+        } else if let Some(lane) = self.lanes.get_mut(&lane) {
+            lane.has_backlog(now);
+        }
     }
 
     /// What has to be put back, in one update.
@@ -365,20 +345,30 @@ impl Window {
         self.lanes.get_mut(&lane)?.call_ended(failed, now, max, open)
     }
 
-    /// What the clock may dole out, per lane.
+    /// True while a lane's circuit is open.
+    pub(crate) fn is_open(&self, lane: LaneId) -> bool {
+        self.lanes.get(&lane).is_some_and(Lane::is_open)
+    }
+
+    /// What the clock may dole out, per lane that has anything to look for.
     pub(crate) fn rooms(&mut self, now: Instant) -> Vec<(LaneId, u32)> {
         let share = self.share();
         let room = |lane: &mut Lane| {
             let left = u32::try_from(share - lane.in_use().min(share)).unwrap_or(u32::MAX);
             lane.room(now).min(left)
         };
-        self.lanes.iter_mut().map(|(id, lane)| (*id, room(lane))).collect()
+        let lanes = self.lanes.iter_mut().filter(|(_, lane)| !lane.sleeps(now));
+        let rooms: Vec<(LaneId, u32)> = lanes.map(|(id, lane)| (*id, room(lane))).collect();
+        self.looked_for = rooms.iter().map(|(id, _)| *id).collect();
+        rooms
     }
 
     /// Takes in what the clock doled out to this process; true while a lane with room has more due.
     pub(crate) fn doled(&mut self, report: &TickReport, now: Instant) -> bool {
-        for (id, lane) in &mut self.lanes {
-            lane.looked_at(report.more.contains(id), now);
+        for id in &self.looked_for {
+            if let Some(lane) = self.lanes.get_mut(id) {
+                lane.looked_at(report.more.contains(id), now);
+            }
         }
         for task in &report.due {
             self.receive_task((task.key, task.lane), true, None, now);
@@ -439,7 +429,8 @@ impl Window {
     /// clock doled it out, is to be put back.
     pub(crate) fn drop_unclaimed(&mut self) -> Vec<TaskKey> {
         for key in self.ready.drain(..) {
-            let lane = self.tasks.get(&key).and_then(|entry| self.lanes.get_mut(&entry.lane));
+            let entry = self.tasks.get(&key).filter(|entry| !entry.only_ends);
+            let lane = entry.and_then(|entry| self.lanes.get_mut(&entry.lane));
             lane.into_iter().for_each(Lane::release);
         }
         self.returning.clear();
@@ -456,5 +447,6 @@ impl Window {
     }
 }
 
+mod room;
 #[cfg(test)]
 mod tests;

@@ -73,6 +73,26 @@ pub enum SetupError {
 }
 
 impl Cause {
+    /// True when it tells nothing about the other side: it was not tried, or what failed is on this
+    /// side of it. Whose fault a name without an address is, nobody can tell.
+    #[must_use]
+    pub const fn is_ours(&self) -> bool {
+        match self {
+            Self::Blocked(_) | Self::Malformed | Self::Setup | Self::TooLate | Self::Name => true,
+            Self::Connection(kind) => matches!(
+                kind,
+                io::ErrorKind::AddrNotAvailable
+                    | io::ErrorKind::NetworkDown
+                    | io::ErrorKind::NetworkUnreachable
+                    | io::ErrorKind::PermissionDenied
+                    | io::ErrorKind::OutOfMemory
+            ),
+            Self::Tls | Self::Deadline | Self::Broken(_) | Self::Incomplete | Self::TooLong => {
+                false
+            }
+        }
+    }
+
     /// What is known from an error of the transport.
     pub(crate) fn of(error: &reqwest::Error) -> Self {
         if error.is_builder() {

@@ -49,6 +49,7 @@ pub const MUST_BE_REACHED: &[&str] = &[
     "claim not_due",
     "claim parked",
     "claim gone",
+    "claim held",
     "commit done",
     "commit already",
     "commit fact_first",
@@ -124,6 +125,5 @@ pub const MUST_BE_REACHED: &[&str] = &[
     "validate token_valid",
     "validate token_invalid",
     "case case_opened",
-    "held_back",
     "poison",
 ];

@@ -347,6 +347,7 @@ fn run_engine<S: Step>(
     let knobs = process.world.knobs;
     let settings = EngineSettings {
         window_tasks: knobs.window,
+        prefetch: knobs.window,
         group_max: knobs.group,
         clock_every: Duration::from_secs(2),
         circuit_failures: 4,

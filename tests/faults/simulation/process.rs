@@ -201,7 +201,7 @@ fn commit(
         world.note(|| format!("commit {} {outcome}: {}", short(&commit.key), verdict.name()));
         if *verdict == fleet_domain::CommitVerdict::Done {
             world.reach(&format!("{} {outcome}", kind.name()));
-            if matches!(outcome, "poison" | "held_back") {
+            if outcome == "poison" {
                 world.reach(outcome);
             }
         } else if *verdict == fleet_domain::CommitVerdict::FactFirst {

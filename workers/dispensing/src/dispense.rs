@@ -6,8 +6,8 @@ use fleet_boot::Exchange;
 use fleet_contracts::{Outcome, VendReply, codes, conclude};
 use fleet_domain::{
     Answer, Change, Connector, Decision, Directory, DispenseEvent, DispenseState, Fact, FollowUp,
-    Inquiry, Job, LedgerEntry, Money, Next, ParkClass, Party, PlanClass, Private, ReserveState,
-    Scenario, SettleAs, TaskKind, Tries,
+    Inquiry, Job, LaneId, LedgerEntry, Money, Next, ParkClass, Party, PlanClass, Private,
+    ReserveState, Scenario, SettleAs, TaskKind, Tries,
 };
 use fleet_engine::waiting::{at_risk, cannot_tell, may_be_out, next_wait, unknown_outcome};
 use fleet_engine::{Attempt, CallError, Learnt, LookUp, Refusal, Step, connectors};
@@ -34,6 +34,10 @@ impl Step for Dispense {
 
     fn longest_call(&self, directory: &Directory) -> Duration {
         directory.longest_call(Party::Supplier)
+    }
+
+    fn longest_call_of(&self, directory: &Directory, lane: LaneId) -> Duration {
+        directory.longest_call_of(lane, Party::Supplier)
     }
 
     fn call_deadline(&self, directory: &Directory, job: &Job) -> Duration {

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use fleet_boot::Exchange;
 use fleet_contracts::{REPORT_WEEK, Report};
 use fleet_domain::{
-    Answer, Change, Decision, Directory, Fact, Job, Next, ParkClass, Party, PlanClass, ReportState,
-    TaskKind, Tries, between, later,
+    Answer, Change, Decision, Directory, Fact, Job, LaneId, Next, ParkClass, Party, PlanClass,
+    ReportState, TaskKind, Tries, between, later,
 };
 use fleet_engine::waiting::next_wait;
 use fleet_engine::{Attempt, CallError, Learnt, LookUp, Step, connectors};
@@ -51,6 +51,10 @@ impl Step for ReportOutcome {
 
     fn longest_call(&self, directory: &Directory) -> Duration {
         directory.longest_call(Party::Desk)
+    }
+
+    fn longest_call_of(&self, directory: &Directory, lane: LaneId) -> Duration {
+        directory.longest_call_of(lane, Party::Desk)
     }
 
     fn call_deadline(&self, directory: &Directory, job: &Job) -> Duration {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fleet_boot::Exchange;
 use fleet_contracts::{Outcome, codes, conclude, first_task, validate_fields};
 use fleet_domain::{
-    Answer, Change, Decision, Directory, Fact, Job, Next, OnUnavailable, ParkClass, Party,
+    Answer, Change, Decision, Directory, Fact, Job, LaneId, Next, OnUnavailable, ParkClass, Party,
     PlanClass, ReserveEvent, Scenario, TaskKind, TokenVerdict, Tries, between,
 };
 use fleet_engine::waiting::{next_wait, start_is_over};
@@ -37,6 +37,10 @@ impl Step for ValidateToken {
 
     fn longest_call(&self, directory: &Directory) -> Duration {
         directory.longest_call(Party::Desk)
+    }
+
+    fn longest_call_of(&self, directory: &Directory, lane: LaneId) -> Duration {
+        directory.longest_call_of(lane, Party::Desk)
     }
 
     fn call_deadline(&self, directory: &Directory, job: &Job) -> Duration {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use fleet_boot::Exchange;
 use fleet_contracts::BankReply;
 use fleet_domain::{
-    Answer, Decision, Directory, Fact, Job, LedgerEntry, Next, ParkClass, SettleEvent, SettleState,
-    TaskKind, Tries,
+    Answer, Decision, Directory, Fact, Job, LaneId, LedgerEntry, Next, ParkClass, SettleEvent,
+    SettleState, TaskKind, Tries,
 };
 use fleet_engine::waiting::at_risk;
 use fleet_engine::{Attempt, CallError, Learnt, LookUp, Step};
@@ -37,6 +37,10 @@ impl Step for Refund {
 
     fn longest_call(&self, directory: &Directory) -> Duration {
         sources::longest_call(directory)
+    }
+
+    fn longest_call_of(&self, directory: &Directory, lane: LaneId) -> Duration {
+        sources::longest_call_of(directory, lane)
     }
 
     fn call_deadline(&self, directory: &Directory, job: &Job) -> Duration {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fleet_boot::Exchange;
 use fleet_contracts::{BankReply, Outcome, codes, conclude};
 use fleet_domain::{
-    Answer, Change, Decision, Directory, Fact, FollowUp, Job, LedgerEntry, Next, PlanClass,
+    Answer, Change, Decision, Directory, Fact, FollowUp, Job, LaneId, LedgerEntry, Next, PlanClass,
     Private, ReserveEvent, ReserveState, TaskKind, Tries, between, later,
 };
 use fleet_engine::waiting::{cannot_tell, may_be_out, next_wait, unknown_outcome};
@@ -34,6 +34,10 @@ impl Step for Reserve {
 
     fn longest_call(&self, directory: &Directory) -> Duration {
         sources::longest_call(directory)
+    }
+
+    fn longest_call_of(&self, directory: &Directory, lane: LaneId) -> Duration {
+        sources::longest_call_of(directory, lane)
     }
 
     fn call_deadline(&self, directory: &Directory, job: &Job) -> Duration {

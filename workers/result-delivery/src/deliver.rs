@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use fleet_boot::Exchange;
-use fleet_domain::{Answer, Decision, DeliveryState, Directory, Fact, Job, Next, TaskKind, Tries};
+use fleet_domain::{
+    Answer, Decision, DeliveryState, Directory, Fact, Job, LaneId, Next, TaskKind, Tries,
+};
 use fleet_engine::{Attempt, CallError, Learnt, LookUp, Step};
 
 use crate::channels;
@@ -36,6 +38,10 @@ impl Step for Deliver {
     type Reply = Acknowledged;
 
     fn longest_call(&self, _: &Directory) -> Duration {
+        self.call_deadline
+    }
+
+    fn longest_call_of(&self, _: &Directory, _: LaneId) -> Duration {
         self.call_deadline
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fleet_boot::Exchange;
 use fleet_domain::{
-    Answer, Change, Decision, DeliveryState, Directory, Fact, Job, Next, Party, PlanClass,
+    Answer, Change, Decision, DeliveryState, Directory, Fact, Job, LaneId, Next, Party, PlanClass,
     TaskKind, Tries,
 };
 use fleet_engine::waiting::{next_wait, start_is_over};
@@ -35,6 +35,12 @@ impl Step for Notify {
     type Reply = Acknowledged;
 
     fn longest_call(&self, directory: &Directory) -> Duration {
+        directory.longest_call(Party::Channel)
+    }
+
+    /// A message goes to the provider that its client has now, whoever owned the lane when it was
+    /// made.
+    fn longest_call_of(&self, directory: &Directory, _: LaneId) -> Duration {
         directory.longest_call(Party::Channel)
     }
 

@@ -3,6 +3,7 @@ use fleet_domain::{PurchaseId, TaskKind};
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
+const MILLISECOND: Duration = Duration::from_millis(1);
 const REGULAR: (bool, bool) = (true, false);
 
 fn lease(permits: u32, rate_per_second: u32, calls: u32) -> LaneLease {
@@ -122,12 +123,12 @@ fn a_circuit_opens_lets_one_probe_pass_and_closes_on_success() {
     assert_eq!(lane.call_ended(true, now, 2, SECOND), None);
     assert_eq!(lane.call_ended(true, now, 2, SECOND), Some(Change::Opened));
     assert_eq!(lane.call_ended(true, now, 2, SECOND), None, "told once");
-    assert_eq!(lane.gate(now, true), Gate::HeldBack(SECOND));
+    assert_eq!(lane.gate(now, true), Gate::HeldBack);
     assert_eq!(lane.gate(now, false), go, "who asks nobody is not held back");
     assert_eq!(lane.gate(now + SECOND, true), go);
-    assert!(matches!(lane.gate(now + SECOND, true), Gate::HeldBack(_)), "one probe at a time");
+    assert_eq!(lane.gate(now + SECOND, true), Gate::HeldBack, "one probe at a time");
     assert_eq!(lane.call_ended(true, now + SECOND, 2, SECOND), None, "open as before");
-    assert_eq!(lane.gate(now + SECOND, true), Gate::HeldBack(2 * SECOND), "for twice as long");
+    assert_eq!(lane.gate(now + 3 * SECOND - MILLISECOND, true), Gate::HeldBack, "twice as long");
     assert_eq!(lane.gate(now + 3 * SECOND, true), go);
     let closed = lane.call_ended(false, now + 3 * SECOND, 2, SECOND);
     assert_eq!(closed, Some(Change::Closed(3 * SECOND)));
@@ -157,15 +158,12 @@ fn an_open_circuit_asks_for_one_permit_and_to_probe() {
 }
 
 #[test]
-fn a_lane_that_was_dead_gets_a_trickle_then_grows_with_each_success() {
+fn a_lane_that_was_dead_grows_with_each_success() {
     let now = Instant::now();
     let mut lane = leased(6, 0, 0, now);
     lane.call_ended(true, now, 1, SECOND);
-    assert_eq!((permits(&mut lane, now), lane.room(now)), (1, 1));
-    assert!(lane.is_backlogged(now), "fresh hints go to the table");
     lane.gate(now + SECOND, true);
     lane.call_ended(false, now + SECOND, 1, SECOND);
-    assert!(!lane.is_backlogged(now + SECOND));
     let mut seen = vec![permits(&mut lane, now)];
     for _ in 0..5 {
         lane.call_ended(false, now + SECOND, 3, SECOND);
@@ -178,6 +176,52 @@ fn a_lane_that_was_dead_gets_a_trickle_then_grows_with_each_success() {
     lane.call_ended(false, now + SECOND, 9, SECOND);
     lane.call_ended(true, now + SECOND, 9, SECOND);
     assert_eq!(permits(&mut lane, now), 1, "a failure on the way halves it");
+}
+
+#[test]
+fn an_open_circuit_has_no_room_but_for_its_probe_and_nothing_is_looked_for() {
+    let now = Instant::now();
+    for (limit, waits) in [(1, 1), (6, 4), (50, 30)] {
+        let mut lane = leased(limit, 0, 0, now);
+        lane.call_ended(true, now, 1, waits * SECOND);
+        lane.has_backlog(now);
+        let mut at = now + waits * SECOND - MILLISECOND;
+        assert_eq!((permits(&mut lane, at), lane.room(at)), (0, 0));
+        assert!(lane.sleeps(at) && !lane.wants_tasks(at));
+        at += MILLISECOND;
+        assert!(!lane.sleeps(at) && lane.wants_tasks(at));
+        assert_eq!((permits(&mut lane, at), lane.room(at)), (1, 1));
+        assert!(lane.take_permit(at));
+        assert!(matches!(lane.gate(at, true), Gate::Go(_)));
+        assert_eq!((permits(&mut lane, at), lane.room(at)), (0, 0), "it is under way");
+        assert!(lane.sleeps(at));
+        lane.release();
+        lane.call_not_made();
+        assert_eq!((lane.sleeps(at), lane.room(at)), (false, 1), "it asked nobody: the next one");
+    }
+}
+
+#[test]
+fn who_has_no_permit_for_the_probe_looks_for_nothing_and_asks_once_a_beat() {
+    let now = Instant::now();
+    for limit in [1, 6, 50] {
+        let mut lane = leased(limit, 0, 0, now);
+        lane.call_ended(true, now, 1, SECOND);
+        lane.has_backlog(now);
+        let ask = lane.ask(LaneId(1), now, REGULAR).unwrap();
+        assert_eq!((ask.need, ask.probe), (1, true));
+        for _ in 0..2 {
+            // The first of them gives back what it had.
+            lane.ask(LaneId(1), now, REGULAR);
+            lane.leased(Some(&lease(0, 0, 0)), now + SECOND, now);
+        }
+        let later = now + 9 * SECOND;
+        assert!(lane.sleeps(later), "somebody else probes");
+        assert_eq!(lane.asks_at(later), None, "and no beat of its own");
+        lane.ask(LaneId(1), later, REGULAR);
+        lane.leased(Some(&lease(1, 0, 0)), later + SECOND, later);
+        assert!(!lane.sleeps(later) && lane.room(later) == 1);
+    }
 }
 
 #[test]

@@ -10,6 +10,11 @@ use super::*;
 const SLOW: LaneId = LaneId(1);
 const FAST: LaneId = LaneId(2);
 
+/// Each lane's own.
+fn lease_of(lane: LaneId) -> Duration {
+    Duration::from_secs(u64::from(lane.0.unsigned_abs()))
+}
+
 struct Bench {
     window: Window,
     acked: Arc<AtomicUsize>,
@@ -26,9 +31,9 @@ impl Bench {
     fn new(window_tasks: usize, concurrency: u32) -> Self {
         let mut bench = Self::without_permits(window_tasks, concurrency);
         let more = TickReport { more: vec![SLOW, FAST], ..TickReport::default() };
-        bench.window.doled(&more, bench.now);
+        bench.doled(&more);
         bench.leased(concurrency);
-        bench.window.doled(&TickReport::default(), bench.now);
+        bench.doled(&TickReport::default());
         // It is long ago that anything waited in the table.
         bench.now += Duration::from_secs(5);
         bench
@@ -60,6 +65,23 @@ impl Bench {
         Self { window, acked: Arc::default(), now }
     }
 
+    fn next_group(&mut self) -> Vec<ClaimAsk> {
+        self.window.next_group(self.now, lease_of)
+    }
+
+    /// A look of the clock.
+    fn doled(&mut self, report: &TickReport) {
+        self.window.rooms(self.now);
+        self.window.doled(report, self.now);
+    }
+
+    /// Calls of a lane fail until its circuit opens.
+    fn opened(&mut self, lane: LaneId) {
+        for _ in 0..EngineSettings::default().circuit_failures {
+            self.window.call_ended(lane, true, self.now);
+        }
+    }
+
     /// Writes what goes back to the table.
     fn put_back(&mut self) -> usize {
         let mut count = 0;
@@ -77,7 +99,7 @@ impl Bench {
     fn claim(&mut self) -> Vec<LaneId> {
         let mut lanes = Vec::new();
         loop {
-            let asks = self.window.next_group(self.now);
+            let asks = self.next_group();
             if asks.is_empty() {
                 return lanes;
             }
@@ -115,21 +137,21 @@ impl Bench {
 fn a_task_is_asked_for_only_with_its_lanes_permit() {
     let mut bench = Bench::new(100, 2);
     bench.hint(SLOW, 5);
-    assert_eq!(bench.window.next_group(bench.now).len(), 2);
-    assert!(bench.window.next_group(bench.now).is_empty());
+    assert_eq!(bench.next_group().len(), 2);
+    assert!(bench.next_group().is_empty());
     bench.window.release(SLOW, bench.now);
-    assert_eq!(bench.window.next_group(bench.now).len(), 1);
+    assert_eq!(bench.next_group().len(), 1);
 }
 
 #[test]
 fn a_message_is_acknowledged_once_every_task_of_it_got_a_verdict() {
     let mut bench = Bench::new(100, 9);
     let keys = bench.hint(FAST, 3);
-    bench.window.next_group(bench.now);
+    bench.next_group();
     bench.window.claimed(&keys[0]);
     bench.window.dismissed(&keys[1], bench.now);
     assert_eq!(bench.acks(), 0);
-    bench.window.other_lane(&keys[2], bench.now);
+    bench.window.goes_back(&keys[2], bench.now);
     let returning = bench.window.take_returning();
     assert_eq!((returning.as_slice(), bench.acks()), (&keys[2..], 0));
     bench.window.returned(&returning);
@@ -140,13 +162,13 @@ fn a_message_is_acknowledged_once_every_task_of_it_got_a_verdict() {
 fn a_second_hint_of_a_running_task_is_looked_at_when_its_commit_is_done() {
     let mut bench = Bench::new(100, 9);
     let keys = bench.hint(FAST, 1);
-    bench.window.next_group(bench.now);
+    bench.next_group();
     bench.window.claimed(&keys[0]);
     bench.receive(&keys, FAST);
-    assert_eq!((bench.acks(), bench.window.next_group(bench.now).len()), (2, 0));
+    assert_eq!((bench.acks(), bench.next_group().len()), (2, 0));
     bench.window.release(FAST, bench.now);
     bench.window.finished(&keys[0], bench.now);
-    assert_eq!(bench.window.next_group(bench.now).len(), 1);
+    assert_eq!(bench.next_group().len(), 1);
 }
 
 #[test]
@@ -155,7 +177,7 @@ fn a_slow_lane_never_fills_the_window() {
     bench.hint(SLOW, 32);
     assert_eq!(bench.window.take_returning().len(), 21, "1 has the permit, 10 wait");
     bench.hint(FAST, 1);
-    let lanes: Vec<_> = bench.window.next_group(bench.now).iter().map(|ask| ask.lane).collect();
+    let lanes: Vec<_> = bench.next_group().iter().map(|ask| ask.lane).collect();
     assert_eq!(lanes, [SLOW, FAST]);
 }
 
@@ -213,7 +235,7 @@ fn all_lanes_together_keep_half_of_the_prefetch_and_the_newest_of_the_largest_go
         assert_eq!(bench.claim(), [*alive]);
         if count == 10 {
             bench.window.release(lanes[0], bench.now);
-            let asks = bench.window.next_group(bench.now);
+            let asks = bench.next_group();
             assert_eq!(asks[0].key, first[0], "the oldest of a lane stays");
         }
     }
@@ -269,6 +291,51 @@ fn calls_under_way_do_not_fill_the_window_and_beyond_it_each_lane_has_its_share(
     }
 }
 
+#[test]
+fn each_claim_has_the_lease_of_its_lane() {
+    for count in [1, 2, 4] {
+        let mut bench = Bench::new(100, 9);
+        bench.hint(SLOW, count);
+        bench.hint(FAST, count);
+        for ask in bench.next_group() {
+            assert_eq!((ask.lease, ask.only_ends), (lease_of(ask.lane), false));
+        }
+    }
+}
+
+#[test]
+fn while_nobody_may_be_asked_a_hint_is_claimed_to_end_only_and_goes_back_once() {
+    for count in [1, 3, 20] {
+        let mut bench = Bench::new(100, 2);
+        bench.hint(SLOW, 2);
+        bench.claim();
+        let waiting = bench.hint(SLOW, 4);
+        bench.opened(SLOW);
+        bench.window.release(SLOW, bench.now);
+        let fresh = bench.hint(SLOW, count);
+        let asks = bench.next_group();
+        let keys: Vec<TaskKey> = asks.iter().map(|ask| ask.key).collect();
+        assert_eq!(keys, [waiting, fresh.clone()].concat(), "what waited too");
+        assert!(asks.iter().all(|ask| ask.only_ends));
+        let (acks, ended) = (bench.acks(), &keys[0]);
+        assert!(!bench.window.claimed(ended), "without a permit");
+        keys[1..].iter().for_each(|key| bench.window.goes_back(key, bench.now));
+        bench.window.finished(ended, bench.now);
+        assert_eq!((bench.put_back(), bench.acks()), (keys.len() - 1, acks + 2));
+        assert!(bench.next_group().is_empty() && !bench.window.wants_tasks(bench.now));
+        assert_eq!(bench.window.rooms(bench.now), [(FAST, 2)], "the lane is not looked for");
+        // At the time of the probe the clock finds what waits, and one may go.
+        bench.window.release(SLOW, bench.now);
+        bench.now += EngineSettings::default().circuit_open;
+        bench.leased(1);
+        assert_eq!(bench.window.rooms(bench.now)[0], (SLOW, 1));
+        let due = vec![DueTask { key: fresh[0], lane: SLOW }];
+        bench.doled(&TickReport { due, more: vec![SLOW], ..TickReport::default() });
+        let asks = bench.next_group();
+        assert_eq!((asks.len(), asks[0].key, asks[0].only_ends), (1, fresh[0], false));
+    }
+}
+
 fn due(count: usize) -> Vec<DueTask> {
     let new = |_| TaskKey { purchase: PurchaseId::generate(), kind: TaskKind::Dispense, slot: 0 };
     (0..count).map(new).map(|key| DueTask { key, lane: SLOW }).collect()
@@ -279,10 +346,10 @@ fn fresh_hints_go_behind_a_backlog_and_doled_tasks_do_not() {
     for count in [1, 2, 4] {
         let mut bench = Bench::new(40, 4);
         let report = TickReport { due: due(count), more: vec![SLOW], ..TickReport::default() };
-        bench.window.doled(&report, bench.now);
+        bench.doled(&report);
         bench.hint(SLOW, 1);
         assert_eq!(bench.window.take_returning().len(), 1);
-        assert_eq!(bench.window.next_group(bench.now).len(), count);
+        assert_eq!(bench.next_group().len(), count);
     }
 }
 
@@ -291,7 +358,7 @@ fn without_a_permit_a_hint_asks_then_goes_to_the_table_and_comes_back_doled() {
     for count in [1, 3, 20] {
         let mut bench = Bench::without_permits(100, 4);
         let keys = bench.hint(SLOW, count);
-        assert!(bench.window.next_group(bench.now).is_empty());
+        assert!(bench.next_group().is_empty());
         assert!(bench.window.take_returning().is_empty(), "it may get one");
         assert_eq!(bench.window.asks_at(bench.now), Some(bench.now));
         bench.leased(0);
@@ -308,9 +375,9 @@ fn without_a_permit_a_hint_asks_then_goes_to_the_table_and_comes_back_doled() {
         bench.leased(2);
         assert_eq!(bench.window.rooms(bench.now)[0], (SLOW, 2));
         let due = vec![DueTask { key: keys[0], lane: SLOW }];
-        bench.window.doled(&TickReport { due, ..TickReport::default() }, bench.now);
+        bench.doled(&TickReport { due, ..TickReport::default() });
         assert!(bench.window.take_returning().is_empty(), "never twice");
-        assert_eq!(bench.window.next_group(bench.now).len(), 1);
+        assert_eq!(bench.next_group().len(), 1);
     }
 }
 
@@ -320,10 +387,14 @@ fn a_task_whose_permit_has_run_out_is_not_claimed() {
         let mut bench = Bench::new(40, 4);
         bench.hint(FAST, count);
         let over = bench.now + Duration::from_secs(3_600);
-        assert!(bench.window.next_group(over).is_empty());
+        assert!(bench.window.next_group(over, lease_of).is_empty());
         bench.now = over;
         bench.leased(4);
-        assert_eq!(bench.window.next_group(over).len(), count, "the next lease brings it back");
+        assert_eq!(
+            bench.window.next_group(over, lease_of).len(),
+            count,
+            "the next lease brings it back"
+        );
     }
 }
 
@@ -332,7 +403,7 @@ fn what_was_doled_and_is_not_claimed_at_the_stop_is_put_back() {
     for count in [1, 2, 4] {
         let mut bench = Bench::new(40, 4);
         let due = due(count);
-        bench.window.doled(&TickReport { due, ..TickReport::default() }, bench.now);
+        bench.doled(&TickReport { due, ..TickReport::default() });
         bench.hint(FAST, 1);
         assert_eq!(bench.window.drop_unclaimed().len(), count, "the other one has a message");
     }
@@ -342,20 +413,20 @@ fn what_was_doled_and_is_not_claimed_at_the_stop_is_put_back() {
 fn a_locked_row_is_asked_for_again_for_two_seconds() {
     let mut bench = Bench::new(40, 4);
     let keys = bench.hint(FAST, 1);
-    bench.window.next_group(bench.now);
+    bench.next_group();
     bench.window.locked(&keys[0], bench.now);
-    assert_eq!(bench.window.next_group(bench.now).len(), 1);
+    assert_eq!(bench.next_group().len(), 1);
     bench.window.locked(&keys[0], bench.now + LOCKED_FOR);
-    assert_eq!((bench.window.next_group(bench.now).len(), bench.acks()), (0, 1));
+    assert_eq!((bench.next_group().len(), bench.acks()), (0, 1));
 }
 
 #[test]
 fn what_is_not_claimed_at_the_stop_goes_back_to_the_broker() {
     let mut bench = Bench::new(40, 1);
     let keys = bench.hint(FAST, 2);
-    bench.window.next_group(bench.now);
+    bench.next_group();
     bench.window.claimed(&keys[0]);
     bench.window.drop_unclaimed();
     assert_eq!((bench.acks(), bench.window.running()), (0, 1));
-    assert!(bench.window.next_group(bench.now).is_empty());
+    assert!(bench.next_group().is_empty());
 }

@@ -30,14 +30,17 @@ impl Store {
         let (purchases, slots) = split(asks.iter().map(|ask| ask.key));
         let lanes: Vec<i32> = asks.iter().map(|ask| ask.lane.0).collect();
         let tokens: Vec<Uuid> = asks.iter().map(|ask| ask.token.0).collect();
-        let lease_ms = i64::try_from(group.lease.as_millis()).unwrap_or(i64::MAX);
+        let lease_ms = |ask: &ClaimAsk| i64::try_from(ask.lease.as_millis()).unwrap_or(i64::MAX);
+        let leases: Vec<i64> = asks.iter().map(lease_ms).collect();
+        let only_ends: Vec<bool> = asks.iter().map(|ask| ask.only_ends).collect();
         let query = sqlx::query(include_str!("claim.sql"))
             .bind(group.kind.code())
             .bind(purchases)
             .bind(slots)
             .bind(lanes)
             .bind(tokens)
-            .bind(lease_ms)
+            .bind(leases)
+            .bind(only_ends)
             .bind(group.skip_locked);
         let rows = self.rows(query).await?;
         if rows.len() != asks.len() {
@@ -61,6 +64,7 @@ impl Store {
             "parked" => ClaimVerdict::Parked,
             "gone" => ClaimVerdict::Gone,
             "other_lane" => ClaimVerdict::OtherLane(LaneId(get(row, "true_lane")?)),
+            "held" => ClaimVerdict::Held,
             "locked" => ClaimVerdict::Locked,
             _ => return Err(StoreError::Unreadable("an unknown verdict".to_owned())),
         })

@@ -41,7 +41,10 @@ impl Model {
             if task.lane != ask.lane {
                 return ClaimVerdict::OtherLane(task.lane);
             }
-            let lease = later(now, group.lease);
+            if ask.only_ends && !self.may_end(ask.key, task) {
+                return ClaimVerdict::Held;
+            }
+            let lease = later(now, ask.lease);
             if group.kind == TaskKind::Report && !self.take_token(ask, lease) {
                 return ClaimVerdict::NotDue;
             }
@@ -59,7 +62,7 @@ impl Model {
         let claimed_at = task
             .lease
             .and_then(|lease| {
-                lease.checked_sub_signed(chrono::TimeDelta::from_std(group.lease).ok()?)
+                lease.checked_sub_signed(chrono::TimeDelta::from_std(ask.lease).ok()?)
             })
             .unwrap_or(now);
         let former = task.former_sent_until;
@@ -75,6 +78,19 @@ impl Model {
         } else {
             ClaimVerdict::Started(job)
         }
+    }
+
+    /// Whether it may end without that anybody is asked.
+    fn may_end(&self, key: TaskKey, task: &Task) -> bool {
+        let is_over = task.start_by.is_some_and(|start_by| self.now >= start_by);
+        let row = self.purchases.get(&key.purchase);
+        let has_facts = row.is_some_and(|row| row.facts.iter().any(|fact| fact.about == key));
+        let delivery = self.deliveries.get(&(key.purchase, key.slot));
+        let delivery =
+            delivery.filter(|_| matches!(key.kind, TaskKind::Deliver | TaskKind::Notify));
+        let deadline = delivery.and_then(|row| row.delivery.deadline());
+        let is_late = deadline.is_some_and(|deadline| self.now >= deadline);
+        task.sent_until.is_none() && is_over || has_facts || is_late
     }
 
     fn job(&self, ask: &ClaimAsk, task: &Task, now: chrono::DateTime<chrono::Utc>) -> Option<Job> {

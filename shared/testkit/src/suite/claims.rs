@@ -1,6 +1,7 @@
 //! Claims.
 #![expect(missing_docs, reason = "a test's name is its documentation")]
 
+use super::commits::with_delivery;
 use super::*;
 
 pub async fn a_first_claim_starts_and_counts_one<S: SuiteStore>(store: S) {
@@ -179,4 +180,78 @@ pub async fn a_queued_task_is_claimed_whatever_its_due_time_says<S: SuiteStore>(
     assert!(task.due_at > store.now().await, "the clock looks at it later");
     assert!(matches!(claim(&store, ask(key)).await, ClaimVerdict::Started(_)));
     assert_eq!(row(&store, key).await.due_at, task.due_at, "a claim touches no indexed column");
+}
+
+pub async fn each_claim_of_a_group_has_its_own_lease<S: SuiteStore>(store: S) {
+    let keys = [dispensing(&store).await, dispensing(&store).await, dispensing(&store).await];
+    let seconds = [15, 50, 30];
+    let asks: Vec<ClaimAsk> = keys
+        .into_iter()
+        .zip(seconds)
+        .map(|(key, seconds)| ClaimAsk { lease: Duration::from_secs(seconds), ..ask(key) })
+        .collect();
+    let first = store.claim(&group(&asks)).await.unwrap();
+    for ((key, seconds), verdict) in keys.into_iter().zip(seconds).zip(&first) {
+        let task = row(&store, key).await;
+        let now = job_of(verdict.clone()).task.now;
+        assert_eq!(task.lease, Some(later(now, Duration::from_secs(seconds))));
+        assert_eq!(task.sent_until, task.lease);
+    }
+    store.advance(Duration::from_secs(16)).await;
+    assert_eq!(store.claim(&group(&asks)).await.unwrap(), first, "again by their own tokens");
+    let mut words = Vec::new();
+    for key in keys {
+        words.push(claim(&store, ask(key)).await.name());
+    }
+    assert_eq!(words, ["resumed", "busy", "busy"], "a short one ends before the others");
+}
+
+pub async fn a_claim_that_may_ask_nobody_takes_only_what_may_end_and_writes_nothing_else<
+    S: SuiteStore,
+>(
+    store: S,
+) {
+    let only_ends = |key| ClaimAsk { only_ends: true, ..ask(key) };
+    let plain = dispensing(&store).await;
+    let told = dispensing(&store).await;
+    let over = taken_in(&store, Scenario::WeReserve, Duration::from_secs(20)).await;
+    for key in [plain, told, over] {
+        let before = row(&store, key).await;
+        assert_eq!(claim(&store, only_ends(key)).await, ClaimVerdict::Held);
+        assert_eq!(row(&store, key).await, before);
+    }
+    store.store_fact(&callback(told, 0, "0000", "S-1")).await.unwrap();
+    store.advance(Duration::from_secs(21)).await;
+    let verdicts = store.claim(&group(&[only_ends(plain), only_ends(told)])).await.unwrap();
+    let words: Vec<&str> = verdicts.iter().map(ClaimVerdict::name).collect();
+    assert_eq!(words, ["held", "started"], "there is a fact to decide by");
+    assert_eq!(job_of(verdicts.into_iter().nth(1).unwrap()).facts.len(), 1);
+    assert_eq!(claim(&store, only_ends(over)).await.name(), "expired", "nothing is out");
+
+    // What may be out is looked up, and that is asking.
+    let out = taken_in(&store, Scenario::WeReserve, Duration::from_secs(20)).await;
+    claimed(&store, out).await;
+    store.advance(LEASE + Duration::from_secs(1)).await;
+    assert_eq!(claim(&store, only_ends(out)).await, ClaimVerdict::Held);
+    assert_eq!(claim(&store, ask(out)).await.name(), "expired");
+}
+
+pub async fn a_result_whose_time_is_up_may_end_without_asking<S: SuiteStore>(store: S) {
+    let key = dispensing(&store).await;
+    let job = claimed(&store, key).await;
+    commit(&store, with_delivery(&job, "result", Next::Finish)).await;
+    let deliver = TaskKey { kind: TaskKind::Deliver, slot: 1, ..key };
+    let only_ends = || ClaimAsk { only_ends: true, ..ask(deliver) };
+    let four_days = fleet_domain::DELIVER_FOR;
+    store.advance(four_days).await;
+    assert_eq!(claim(&store, only_ends()).await, ClaimVerdict::Held, "nothing was sent yet");
+    let job = claimed(&store, deliver).await;
+    let (state, sent_at) = (fleet_domain::DeliveryState::Retrying, Some(job.task.now));
+    let change = Change::Deliver { state, http_status: Some(500), sent_at };
+    let decision = Decision { change, ..Decision::only(Next::Now, Tries::Count, "tried") };
+    commit(&store, definite(&job, decision)).await;
+    store.advance(four_days - Duration::from_secs(5)).await;
+    assert_eq!(claim(&store, only_ends()).await, ClaimVerdict::Held);
+    store.advance(Duration::from_secs(6)).await;
+    assert_eq!(claim(&store, only_ends()).await.name(), "started");
 }

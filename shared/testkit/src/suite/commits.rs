@@ -143,7 +143,7 @@ pub async fn tries_are_kept_counted_and_restarted<S: SuiteStore>(store: S) {
 }
 
 /// A decision that freezes one result and queues its delivery.
-fn with_delivery(job: &Job, body: &str, next: Next) -> Commit {
+pub(super) fn with_delivery(job: &Job, body: &str, next: Next) -> Commit {
     let deliver = FollowUp {
         kind: TaskKind::Deliver,
         slot: 1,

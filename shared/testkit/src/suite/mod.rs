@@ -167,12 +167,13 @@ pub(crate) const fn lane_of(kind: TaskKind) -> LaneId {
 }
 
 pub(crate) fn ask(key: TaskKey) -> ClaimAsk {
-    ClaimAsk { key, lane: lane_of(key.kind), token: ClaimToken::generate() }
+    let (lane, token) = (lane_of(key.kind), ClaimToken::generate());
+    ClaimAsk { key, lane, token, lease: LEASE, only_ends: false }
 }
 
 pub(crate) fn group(asks: &[ClaimAsk]) -> ClaimGroup {
     let kind = asks[0].key.kind;
-    ClaimGroup { kind, asks: asks.to_vec(), lease: LEASE, skip_locked: true }
+    ClaimGroup { kind, asks: asks.to_vec(), skip_locked: true }
 }
 
 pub(crate) async fn claim<S: SuiteStore>(store: &S, ask: ClaimAsk) -> ClaimVerdict<Box<Job>> {
@@ -346,6 +347,9 @@ macro_rules! task_store_suite {
             a_task_twice_in_one_group_is_refused,
             one_group_gets_one_verdict_per_ask_in_their_order,
             a_queued_task_is_claimed_whatever_its_due_time_says,
+            each_claim_of_a_group_has_its_own_lease,
+            a_claim_that_may_ask_nobody_takes_only_what_may_end_and_writes_nothing_else,
+            a_result_whose_time_is_up_may_end_without_asking,
         );
         $crate::task_store_suite!(@ $make, commits:
             a_commit_writes_its_track_and_ends_the_task,

@@ -37,6 +37,7 @@ pub(crate) struct Bench {
     pub(crate) trace: Arc<Trace>,
     pub(crate) settings: EngineSettings,
     pub(crate) longest_call: Duration,
+    pub(crate) slow_call: Duration,
     pub(crate) call_deadline: Duration,
     pub(crate) start_within: Duration,
     directory: watch::Sender<Arc<Directory>>,
@@ -67,6 +68,7 @@ impl Bench {
             trace,
             settings,
             longest_call: Duration::from_secs(5),
+            slow_call: Duration::from_secs(5),
             call_deadline: Duration::from_secs(5),
             start_within: Duration::from_secs(86_400),
             directory: watch::Sender::new(Arc::new(directory)),
@@ -140,6 +142,7 @@ impl Bench {
             step: ScriptedStep {
                 process: Arc::clone(&process),
                 longest_call: self.longest_call,
+                slow_call: self.slow_call,
                 call_deadline: self.call_deadline,
             },
             store: Arc::clone(&process),
@@ -176,6 +179,16 @@ impl Bench {
             done
         })
         .await;
+    }
+
+    /// Lets so much time pass, for the table and for the processes alike.
+    pub(crate) async fn pass(&self, time: Duration) {
+        let step = Duration::from_millis(100);
+        let end = tokio::time::Instant::now() + time;
+        while tokio::time::Instant::now() < end {
+            self.memory.advance(step);
+            tokio::time::sleep(step).await;
+        }
     }
 
     /// Waits until every dispense task has ended.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fleet_domain::{DispenseState, TaskState};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, SLOW_LANE};
 use crate::broker::Event;
 use crate::outside::{Reply, Told};
 use crate::process::{Fault, Faults};
@@ -116,4 +116,27 @@ async fn a_refusal_that_may_pass_is_tried_again_and_a_final_one_ends_the_purchas
     bench.assert_dispensed_once(&keys[..1]);
     assert_eq!(bench.view(keys[1]).purchase.progress.dispense, DispenseState::Failed);
     assert_eq!(bench.outside.effects(keys[1]), 0);
+}
+
+#[tokio::test]
+async fn what_a_dead_process_had_claimed_comes_back_after_the_lease_of_its_own_lane() {
+    for slow in [30, 40, 50] {
+        let mut bench = Bench::new(20);
+        bench.slow_call = Duration::from_secs(slow);
+        let fast = bench.hinted(3);
+        let slow = bench.purchases(1, SLOW_LANE);
+        bench.hint(&slow, SLOW_LANE);
+        let all = [fast.clone(), slow.clone()].concat();
+        bench.outside.hold(&all);
+        let first = bench.start();
+        bench.until("all calls", || bench.outside.in_flight() == all.len()).await;
+        first.process.crash();
+        bench.outside.let_go(&all);
+        bench.start();
+        bench.memory.advance(Duration::from_secs(5 + 10 + 1));
+        bench.until("the fast lane's end", || bench.unfinished() == slow).await;
+        assert_eq!(bench.row(slow[0]).claims, 1, "its call may be under way");
+        bench.pass_until_all_ended().await;
+        bench.assert_dispensed_once(&all);
+    }
 }

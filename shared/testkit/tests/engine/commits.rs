@@ -22,7 +22,7 @@ fn tried(bench: &Bench) -> Vec<usize> {
         .collect()
 }
 
-fn callback(bench: &Bench, key: TaskKey, status: &str) -> NewFact {
+pub(crate) fn callback(bench: &Bench, key: TaskKey, status: &str) -> NewFact {
     NewFact {
         source: told_by(SUPPLIER_CALLBACK, &bench.view(key).purchase.order.supplier),
         kind: "vend".to_owned(),

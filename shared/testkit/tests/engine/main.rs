@@ -17,6 +17,7 @@ mod acks;
 mod batches;
 mod bench;
 mod broker;
+mod circuit;
 mod claims;
 mod commits;
 mod crashes;

@@ -5,14 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use fleet_domain::{
-    Answer, Change, Decision, Directory, DispenseState, Fact, FollowUp, Job, Next, ParkClass,
-    Private, TaskKey, TaskKind, TaskState, Tries,
+    Answer, Change, Decision, Directory, DispenseState, Fact, FollowUp, Job, LaneId, Next,
+    ParkClass, Private, TaskKey, TaskKind, TaskState, Tries,
 };
-use fleet_engine::{Attempt, CallError, Learnt, LookUp, Refusal, Step};
+use fleet_engine::{Attempt, CallError, Learnt, LookUp, Refusal, Step, mark_tried};
 use fleet_testkit::samples::DELIVER_LANE;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::bench::SLOW_LANE;
 use crate::broker::Event;
 use crate::process::{Point, Process};
 
@@ -27,7 +28,10 @@ pub(crate) enum Reply {
     Refused {
         retryable: bool,
     },
+    /// The connection is refused.
     NotSent,
+    /// Nobody is tried: what is missing is ours.
+    Ours,
     /// The step panics on it.
     Panic,
 }
@@ -45,6 +49,7 @@ struct State {
     told: HashMap<TaskKey, VecDeque<Told>>,
     effects: HashMap<TaskKey, usize>,
     decide_panics: HashSet<TaskKey>,
+    refusing: HashSet<LaneId>,
     in_flight: usize,
     in_flight_max: usize,
     /// What was under way when a task with at least three claims was.
@@ -89,6 +94,16 @@ impl Outside {
 
     pub(crate) fn let_go(&self, keys: &[TaskKey]) {
         self.held.send_modify(|held| held.retain(|key| !keys.contains(key)));
+    }
+
+    /// Connections of a lane are refused from now on, or taken again.
+    pub(crate) fn refuse(&self, lane: LaneId, refuses: bool) {
+        let mut state = self.lock();
+        if refuses {
+            state.refusing.insert(lane)
+        } else {
+            state.refusing.remove(&lane)
+        };
     }
 
     pub(crate) fn effects(&self, key: TaskKey) -> usize {
@@ -142,6 +157,8 @@ impl Drop for InFlight {
 pub(crate) struct ScriptedStep {
     pub(crate) process: Arc<Process>,
     pub(crate) longest_call: Duration,
+    /// That of the slow lane.
+    pub(crate) slow_call: Duration,
     pub(crate) call_deadline: Duration,
 }
 
@@ -185,7 +202,11 @@ impl Step for ScriptedStep {
     type Reply = ();
 
     fn longest_call(&self, _: &Directory) -> Duration {
-        self.longest_call
+        self.longest_call.max(self.slow_call)
+    }
+
+    fn longest_call_of(&self, _: &Directory, lane: LaneId) -> Duration {
+        if lane == SLOW_LANE { self.slow_call } else { self.longest_call }
     }
 
     fn call_deadline(&self, _: &Directory, _: &Job) -> Duration {
@@ -203,7 +224,9 @@ impl Step for ScriptedStep {
         let reply = {
             let mut state = outside.lock();
             let scripted = state.replies.get_mut(&key).and_then(VecDeque::pop_front);
-            let reply = scripted.unwrap_or(Reply::Done);
+            let refuses = state.refusing.contains(&job.task.lane);
+            let usual = if refuses { Reply::NotSent } else { Reply::Done };
+            let reply = scripted.unwrap_or(usual);
             if matches!(reply, Reply::Done | Reply::Lost { effect: true }) {
                 *state.effects.entry(key).or_default() += 1;
             }
@@ -214,7 +237,11 @@ impl Step for ScriptedStep {
             Reply::Done => Ok(()),
             Reply::Lost { .. } => Err(CallError::Unknown { cause: "no answer".to_owned() }),
             Reply::Refused { retryable } => Err(CallError::Refused { refusal: refusal(retryable) }),
-            Reply::NotSent => Err(not_sent()),
+            Reply::NotSent => {
+                mark_tried();
+                Err(not_sent())
+            }
+            Reply::Ours => Err(not_sent()),
             Reply::Panic => self.dies_over(key),
         }
     }

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::pending;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -75,6 +75,8 @@ pub(crate) struct Process {
     pub(crate) told: Arc<Mutex<HashSet<TaskKey>>>,
     pub(crate) faults: Mutex<Faults>,
     dead: AtomicBool,
+    /// Lanes that its clock has looked for, over all looks.
+    looked_for: AtomicUsize,
     busy: AtomicU32,
     claimed: Mutex<HashMap<TaskKey, u32>>,
 }
@@ -95,6 +97,7 @@ impl Process {
             told: Arc::default(),
             faults: Mutex::default(),
             dead: AtomicBool::new(false),
+            looked_for: AtomicUsize::new(0),
             busy: AtomicU32::new(0),
             claimed: Mutex::default(),
         })
@@ -113,6 +116,11 @@ impl Process {
     pub(crate) fn has_work(&self) -> bool {
         let claimed = !self.claimed.lock().unwrap().is_empty();
         !self.is_dead() && (claimed || self.busy.load(Ordering::SeqCst) > 0)
+    }
+
+    /// How many lanes its clock has looked for, over all looks.
+    pub(crate) fn looked_for(&self) -> usize {
+        self.looked_for.load(Ordering::SeqCst)
     }
 
     /// Tasks whose claim is not committed yet.
@@ -269,6 +277,7 @@ impl TaskStore for Process {
     async fn tick(&self, tick: &Tick) -> Result<TickReport, StoreFault> {
         self.while_alive().await;
         self.trace.push(Event::Ticked);
+        self.looked_for.fetch_add(tick.lanes.len(), Ordering::SeqCst);
         self.memory.tick(tick).await
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use fleet_boot::Exchange;
 use fleet_contracts::BankReply;
-use fleet_domain::{Connector, Directory, Fact, Job, Party, SourceAdapter};
+use fleet_domain::{Connector, Directory, Fact, Job, LaneId, Party, SourceAdapter};
 use fleet_engine::{Attempt, CallError, Learnt, LookUp, Refusal, connectors};
 
 use crate::asked::Told;
@@ -38,6 +38,12 @@ pub fn call_deadline(directory: &Directory, job: &Job) -> Duration {
 #[must_use]
 pub fn longest_call(directory: &Directory) -> Duration {
     directory.longest_call(Party::Bank)
+}
+
+/// The longest call of the funding source that owns a lane.
+#[must_use]
+pub fn longest_call_of(directory: &Directory, lane: LaneId) -> Duration {
+    directory.longest_call_of(lane, Party::Bank)
 }
 
 /// Reserves.

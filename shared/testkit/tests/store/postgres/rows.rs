@@ -37,10 +37,15 @@ async fn dispensing(store: &Store, count: usize) -> Vec<TaskKey> {
 }
 
 fn group(keys: &[TaskKey], skip_locked: bool) -> ClaimGroup {
-    let ask =
-        |key: &TaskKey| ClaimAsk { key: *key, lane: DISPENSE_LANE, token: ClaimToken::generate() };
+    let ask = |key: &TaskKey| ClaimAsk {
+        key: *key,
+        lane: DISPENSE_LANE,
+        token: ClaimToken::generate(),
+        lease: Duration::from_secs(30),
+        only_ends: false,
+    };
     let asks = keys.iter().map(ask).collect();
-    ClaimGroup { kind: KIND, asks, lease: Duration::from_secs(30), skip_locked }
+    ClaimGroup { kind: KIND, asks, skip_locked }
 }
 
 fn decided(key: TaskKey, token: ClaimToken, next: Next) -> Commit {
