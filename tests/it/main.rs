@@ -39,6 +39,7 @@ mod identity;
 mod in_flight;
 mod kills;
 mod limits;
+mod logging;
 mod maintenance;
 mod mno_lookup;
 mod mo_charge;

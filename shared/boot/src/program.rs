@@ -91,7 +91,10 @@ where
     });
     runtime.shutdown_timeout(Duration::from_secs(2));
     match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            fleet_telemetry::flush_logs();
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             let schema = matches!(error.downcast_ref(), Some(StoreError::Schema(_)));
             let settings = error.downcast_ref().is_some_and(|set_up: &SetUp| set_up.of_settings);
@@ -119,9 +122,8 @@ fn parse(program: Program) -> Arguments {
     Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
-#[expect(clippy::print_stderr, reason = "the last word before the exit, where no log may be")]
 fn fail(code: u8, text: &str) -> ExitCode {
-    eprintln!("error: {text}");
+    fleet_telemetry::last_word(&format!("error: {text}"));
     ExitCode::from(code)
 }
 
@@ -157,6 +159,7 @@ async fn signals(stop: CancellationToken) {
 
 #[expect(clippy::exit, reason = "a second signal means now; nothing is lost, leases cover it")]
 fn exit_at_once() {
+    fleet_telemetry::flush_logs();
     std::process::exit(130);
 }
 

@@ -7,9 +7,11 @@
 //! anything else that grows without limit.
 
 mod crash;
+mod lines;
 mod logs;
 mod metrics;
 
 pub use crash::{HAS_CRASH_POINTS, arm, crash_point, is_armed};
+pub use lines::{flush_logs, last_word};
 pub use logs::{LogFormat, LogSettings, TelemetryError, check_filter, init};
 pub use metrics::{METRIC_NAMES, Metrics, metrics, render};

@@ -1,4 +1,4 @@
-//! Log lines: one event, one line, one write to standard error.
+//! Log lines: one event, one line, one write.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -8,6 +8,8 @@ use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::lines::{Lines, tell_panics};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -50,10 +52,13 @@ pub enum TelemetryError {
 /// When the filter or the service's name is unusable, or a test names no crash point.
 pub fn init(service: &str, log: &LogSettings) -> Result<(), TelemetryError> {
     crate::crash::arm()?;
-    let subscriber = subscriber(service, log, io::stderr)?;
+    let lines = Lines::of_process();
+    let subscriber = subscriber(service, log, move || lines.clone())?;
     if subscriber.try_init().is_err() {
         tracing::debug!("logging was set up before");
+        return Ok(());
     }
+    tell_panics();
     Ok(())
 }
 

@@ -4,13 +4,13 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter, MeterProvider};
+use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter, MeterProvider, ObservableCounter};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Registry, TextEncoder};
 
 /// Every metric as Prometheus shows it, in alphabetical order. Dashboards and alerts may use
 /// these and no others.
-pub const METRIC_NAMES: [&str; 24] = [
+pub const METRIC_NAMES: [&str; 25] = [
     "fleet_backlog_tasks",
     "fleet_broker_up",
     "fleet_claim_verdicts_total",
@@ -25,6 +25,7 @@ pub const METRIC_NAMES: [&str; 24] = [
     "fleet_intake_total",
     "fleet_invariant_violations",
     "fleet_lane_hindered",
+    "fleet_log_lines_dropped_total",
     "fleet_money_minor",
     "fleet_oldest_due_seconds",
     "fleet_parked_tasks",
@@ -80,6 +81,7 @@ pub struct Metrics {
     money: Gauge<u64>,
     unmatched_facts: Gauge<u64>,
     lane_hindered: Gauge<u64>,
+    _log_lines_dropped: ObservableCounter<u64>,
 }
 
 struct Instruments {
@@ -176,10 +178,7 @@ impl Metrics {
             intake: counter("fleet.intake", "Purchases asked for, by way in"),
             broker_up: gauge("fleet.broker.up", "Whether a connection to the broker is open"),
             in_flight_tasks: gauge("fleet.in_flight.tasks", "Tasks that this process works on"),
-            unclaimed_tasks: gauge(
-                "fleet.unclaimed.tasks",
-                "Hints that this process holds and has not claimed",
-            ),
+            unclaimed_tasks: gauge("fleet.unclaimed.tasks", "Hints held here and not yet claimed"),
             backlog_tasks: gauge("fleet.backlog.tasks", "Open tasks of the whole fleet"),
             oldest_due: age("fleet.oldest_due", OLDEST_DUE),
             unfinished: age("fleet.unfinished", UNFINISHED),
@@ -198,6 +197,7 @@ impl Metrics {
                 "Callbacks that speak of no purchase of ours",
             ),
             lane_hindered: gauge("fleet.lane.hindered", "Lanes whose tasks cannot be started"),
+            _log_lines_dropped: log_lines_dropped(meter),
         }
     }
 
@@ -358,6 +358,15 @@ impl Metrics {
         ];
         self.lane_hindered.record(u64::from(is), &labels);
     }
+}
+
+/// Looked at when it is asked for: what logs has no metrics yet, or is in the middle of one.
+fn log_lines_dropped(meter: &Meter) -> ObservableCounter<u64> {
+    meter
+        .u64_observable_counter("fleet.log.lines_dropped")
+        .with_description("Log lines that could not be written, and were dropped")
+        .with_callback(|lines| lines.observe(crate::lines::dropped(), &[]))
+        .build()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 use comfy_table::Table;
+use fleet_telemetry::last_word;
 use serde_json::Value;
 
 /// How results are printed.
@@ -29,10 +30,9 @@ impl Output {
     }
 
     /// Prints a text as it stands, for files.
-    #[expect(clippy::print_stderr, reason = "the result could not be printed: that is all to say")]
     pub(crate) fn print_file(self, text: &str) {
         if let Err(error) = write(io::stdout().lock(), text) {
-            eprintln!("error: the result cannot be printed: {error}");
+            last_word(&format!("error: the result cannot be printed: {error}"));
         }
     }
 }
@@ -102,9 +102,8 @@ const fn is_invisible(c: char) -> bool {
 }
 
 /// The last word of a command that failed.
-#[expect(clippy::print_stderr, reason = "this is where a command says why it failed")]
 pub(crate) fn error(code: u8, text: &str) -> ExitCode {
-    eprintln!("error: {}", visible(text, true));
+    last_word(&format!("error: {}", visible(text, true)));
     ExitCode::from(code)
 }
 

@@ -1,5 +1,6 @@
 //! The points of a build that has them.
 
+use std::io::Write;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -123,14 +124,17 @@ impl Armed {
     #[expect(clippy::panic, reason = "that is what was asked for")]
     fn end(&self) {
         let Self { scope, point, .. } = self;
-        tracing::info!(scope, point, "crash point reached");
         match self.end {
             End::Kill => {
+                // At once: while it waited for the log's thread, other threads would go on.
+                let line = b"{\"level\":\"INFO\",\"message\":\"crash point reached\"}\n";
+                std::io::stderr().write_all(line).ok();
                 kill_process(getpid(), Signal::KILL).ok();
                 // Not reached; should the signal fail, its test sees another end.
                 std::process::abort();
             }
             End::Terminate => {
+                tracing::info!(scope, point, "crash point reached");
                 kill_process(getpid(), Signal::TERM).ok();
             }
             End::Panic => panic!("crash point {scope}/{point}"),

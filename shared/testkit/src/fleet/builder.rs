@@ -231,7 +231,7 @@ fn settings(gateway_port: u16) -> Table {
 }
 
 /// Sets a key such as `engine.window_tasks`.
-fn set(table: &mut Table, key: &str, value: Value) {
+pub(super) fn set(table: &mut Table, key: &str, value: Value) {
     match key.split_once('.') {
         None => drop(table.insert(key.to_owned(), value)),
         Some((section, rest)) => {
@@ -241,7 +241,7 @@ fn set(table: &mut Table, key: &str, value: Value) {
     }
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     let candidates = (0..1_000).map(|_| rand::random_range(PORTS));
     let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
     candidates.into_iter().find(free).expect("a free port")

@@ -220,6 +220,19 @@ impl TestFleet {
         self.launch_with(program, path, Extra { arguments, ends: true, ..Extra::default() })
     }
 
+    /// A program as a command whose output is the test's own, and the address of its admin port.
+    #[must_use]
+    pub fn command(&self, program: &str, filter: &str) -> (std::process::Command, String) {
+        let admin = format!("127.0.0.1:{}", builder::free_port());
+        let path = self.settings_file(program, &format!("{program}-own"));
+        let text = std::fs::read_to_string(&path).expect("a file of settings");
+        let mut settings: toml::Table = toml::from_str(&text).expect("settings");
+        builder::set(&mut settings, "admin.listen", admin.as_str().into());
+        builder::set(&mut settings, "log.filter", filter.into());
+        let path = self.own_settings(&settings, &format!("{program}-own"));
+        (process::command(program, &path), admin)
+    }
+
     fn own_settings(&self, settings: &toml::Table, instance: &str) -> PathBuf {
         let path = self.folder.join(format!("{instance}.toml"));
         let text = toml::to_string(settings).expect("settings as text");

@@ -47,7 +47,7 @@ fn program(name: &str) -> PathBuf {
 }
 
 /// Nothing of the caller's own settings reaches a program under test.
-fn command(name: &str, settings: &Path) -> Command {
+pub(super) fn command(name: &str, settings: &Path) -> Command {
     let mut command = Command::new(program(name));
     command.env_clear().arg("--settings").arg(settings).stdin(Stdio::null());
     let authorities = settings.with_file_name(AUTHORITIES);
