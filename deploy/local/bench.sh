@@ -5,6 +5,7 @@
 #
 #   PURCHASES=20000   purchases of a grouped round; the others have a quarter
 #   ROUNDS=3          rounds of each kind
+#   --overload        in place of that: a polite client beside a flood, and alone (ratios)
 #   KEEP=1            leaves the servers running, for the next time
 #   bench.sh --json FILE …   all figures (default: .local/bench/figures.json); see `load bench --help`
 set -euo pipefail
@@ -40,7 +41,7 @@ done
 
 "$programs/load" bench --programs "$programs" --settings deploy/settings/local.toml \
   --directory "$bench_dir/directory" --logs "$bench_dir/log" \
-  --simulator-port "$SIMULATOR_PORT" --admin-port $((ADMIN_PORT_BASE + 1)) \
+  --simulator-port "$SIMULATOR_PORT" --admin-port $((ADMIN_PORT_BASE + 1)) --gateway-port "$GATEWAY_PORT" \
   --postgres-pid "$(pid_in "$FLEET_TEST_PG_PID_FILE")" \
   --rabbitmq-pid "$(pid_in "$FLEET_TEST_RABBITMQ_PID_FILE")" \
   --rabbitmq-version "$("$FLEET_TEST_RABBITMQCTL" version 2>/dev/null | tail -n 1)" \

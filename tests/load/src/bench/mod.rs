@@ -5,6 +5,7 @@
 #![expect(clippy::float_arithmetic, reason = "rates and shares; no money is counted here")]
 
 mod figures;
+mod overload;
 mod programs;
 mod round;
 mod servers;
@@ -44,6 +45,15 @@ pub(crate) struct Settings {
     /// Rounds of each kind.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(0..=50))]
     rounds: u8,
+    /// In place of all rounds: a polite client beside one that sends twice what the gateway takes in.
+    #[arg(long)]
+    overload: bool,
+    /// How long each of its phases is measured.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(3..=600))]
+    seconds: u16,
+    /// Where its gateway listens.
+    #[arg(long, default_value_t = 21_081)]
+    gateway_port: u16,
     /// Only the grouped rounds.
     #[arg(long)]
     grouped_only: bool,
@@ -57,6 +67,9 @@ pub(crate) struct Settings {
 /// # Errors
 /// When anything is in the way, or a round broke a promise.
 pub(crate) async fn bench(settings: &Settings) -> anyhow::Result<()> {
+    if settings.overload {
+        return overload::overload(settings).await;
+    }
     let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
     let pair =
         [(Mode::OneAtATime, (settings.purchases / 4).max(1)), (Mode::Grouped, settings.purchases)];

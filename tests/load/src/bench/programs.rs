@@ -108,6 +108,20 @@ impl Places {
         Ok(Programs(programs))
     }
 
+    /// Starts a gateway.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(super) fn gateway(&self, servers: &Servers, port: u16) -> anyhow::Result<Programs> {
+        let mut command = self.program("gateway", "gateway")?;
+        command
+            .env("FLEET__DATABASE__URL", servers.database())
+            .env("FLEET__BROKER__URL", servers.broker("gateway"))
+            .env("FLEET__GATEWAY__LISTEN", format!("127.0.0.1:{port}"))
+            .env("FLEET__ADMIN__LISTEN", format!("127.0.0.1:{}", self.admin_port));
+        Ok(Programs(vec![("gateway", command.spawn().context("gateway")?)]))
+    }
+
     pub(super) fn simulator_url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}/{path}", self.simulator_port)
     }
@@ -140,6 +154,20 @@ impl Programs {
     /// Their names and processes.
     pub(super) fn pids(&self) -> impl Iterator<Item = (&'static str, u32)> {
         self.0.iter().filter_map(|(name, child)| Some((*name, child.id()?)))
+    }
+
+    /// Waits until one takes connections there.
+    ///
+    /// # Errors
+    /// When none does.
+    pub(super) async fn until_listening(&mut self, port: u16) -> anyhow::Result<()> {
+        let began = Instant::now();
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            self.all_run()?;
+            anyhow::ensure!(began.elapsed() < PATIENCE, "nobody listens on port {port}");
+            sleep(LOOK_APART).await;
+        }
+        Ok(())
     }
 
     /// # Errors

@@ -182,7 +182,7 @@ fn is_server(name: &str) -> bool {
     ["postgres", "rabbitmq"].contains(&name)
 }
 
-fn share(part: u64, whole: u64) -> f64 {
+pub(super) fn share(part: u64, whole: u64) -> f64 {
     let seconds = |us| Duration::from_micros(us).as_secs_f64();
     seconds(part) / seconds(whole.max(1))
 }
