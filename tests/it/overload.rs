@@ -1,31 +1,18 @@
 //! One client floods the gateway while the store stands still: who finds no place is told so while
 //! nothing moves, and all others are served as if there were no flood.
 
-use std::collections::BTreeMap;
-
 use fleet_testkit::TestFleet;
 use fleet_testkit::fleet::{Builder, HttpAnswer, key_of, purchase};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde_json::{Value, json};
 
+use crate::gate::{groups, open, shut};
+
 /// Places of one client.
 const PLACES: usize = 24;
 /// Purchases of one group.
 const GROUP: usize = 4;
-
-/// While it is shut, a group that has begun waits, on no lock that would time out.
-const GATE: &str = "
-    create table gate (is_shut boolean not null);
-    insert into gate values (true);
-    create function wait_at_gate() returns trigger language plpgsql volatile as $$
-    begin
-        while (select is_shut from gate) loop
-            perform pg_sleep(0.02);
-        end loop;
-        return null;
-    end $$;
-    create trigger gate before insert on purchase for each statement execute function wait_at_gate();";
 
 fn fleet() -> Builder {
     TestFleet::builder()
@@ -34,27 +21,6 @@ fn fleet() -> Builder {
         .setting("gateway.group_max", i64::try_from(GROUP).unwrap())
         .setting("gateway.request_wait_ms", 10_000)
         .setting("database.statement_timeout_ms", 60_000)
-}
-
-async fn run(fleet: &TestFleet, sql: &'static str) {
-    let mut connection = fleet.database().connection().await.unwrap();
-    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-}
-
-async fn open(fleet: &TestFleet) {
-    run(fleet, "update gate set is_shut = false").await;
-}
-
-/// The clients of what is stored, by groups in the order in which these began.
-async fn groups(fleet: &TestFleet) -> Vec<Vec<i64>> {
-    let sql = "select created_at::text, client_id from purchase order by created_at, client_id";
-    let mut connection = fleet.database().connection().await.unwrap();
-    let rows: Vec<(String, i64)> = sqlx::query_as(sql).fetch_all(&mut connection).await.unwrap();
-    let mut groups = BTreeMap::<String, Vec<i64>>::new();
-    for (began, client) in rows {
-        groups.entry(began).or_default().push(client);
-    }
-    groups.into_values().collect()
 }
 
 fn of_client(client: i64) -> Value {
@@ -101,7 +67,7 @@ async fn nobodys(fleet: &TestFleet) -> HttpAnswer {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_is_told_to_come_again_at_once_and_who_comes_after_it_is_in_the_next_group() {
     let fleet = fleet().start().await;
-    run(&fleet, GATE).await;
+    shut(&fleet).await;
     let flood: Vec<Value> = (0..PLACES * 10).map(|_| of_client(1001)).collect();
     let (mut flooding, shed) = flood!(fleet, flood, PLACES * 9);
     let told = "fleet_shed_total{owner=\"1001\",sort=\"purchase\"}";
@@ -154,7 +120,7 @@ async fn who_is_in_no_group_in_time_is_told_so_and_nothing_of_it_is_stored() {
         .setting("gateway.request_wait_ms", 200)
         .start()
         .await;
-    run(&fleet, GATE).await;
+    shut(&fleet).await;
     let bodies: Vec<Value> = (0..6).map(|_| of_client(1001)).collect();
     let (mut sent, shed) = flood!(fleet, bodies, 5);
     open(&fleet).await;
@@ -170,7 +136,7 @@ async fn who_is_in_no_group_in_time_is_told_so_and_nothing_of_it_is_stored() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_that_hangs_up_cuts_nothing_and_leaves_its_place() {
     let fleet = fleet().setting("gateway.requests_per_client", 2).start().await;
-    run(&fleet, GATE).await;
+    shut(&fleet).await;
     let bodies: Vec<Value> = (0..3).map(|_| of_client(1001)).collect();
     let (sent, shed) = flood!(fleet, bodies, 1);
     drop(sent);

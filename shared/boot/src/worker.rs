@@ -143,7 +143,8 @@ impl Worker {
             tracing::error!(queue = queue.name(), "a queue is read that the program does not name");
         }
         let prefetch = NonZeroU16::new(prefetch).unwrap_or(NonZeroU16::MIN);
-        let (into, incoming) = mpsc::channel(usize::from(prefetch.get()).min(256));
+        // Room for all that the broker hands out: who reads sees whose messages there are.
+        let (into, incoming) = mpsc::channel(usize::from(prefetch.get()));
         let broker = self.settings.broker(self.program.name);
         let consuming = fleet_broker::consume(broker, queue, prefetch, into, self.stop.clone());
         self.tracker.spawn(async move { drop(consuming.await) });

@@ -1,14 +1,18 @@
 //! `purchase.requested`: the message is the purchase until it is stored. It is acknowledged only
 //! after that, or after its dead letter is confirmed.
+//!
+//! Of what the broker has handed out, each group takes from one client after the other: whoever
+//! enqueues ten times as much as others waits behind his own messages. The window of the broker's
+//! messages is several groups wide, so that others are seen behind a flood.
 
 use std::time::Duration;
 
 use fleet_boot::{
-    Intake, Refusal, RequestedMessage, StoreDirectory, Taken, check_requested, dead_letter,
+    Intake, Refusal, RequestedMessage, StoreDirectory, Taken, Turns, check_requested, dead_letter,
 };
 use fleet_broker::{Incoming, Outgoing, Publisher, Target};
 use fleet_contracts::{DeadCause, PurchaseBody, Queue, RequestedOutcome, RequestedReply, codes};
-use fleet_domain::{Directory, Scenario, WayIn};
+use fleet_domain::{ClientId, Directory, Scenario, WayIn};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -31,6 +35,30 @@ struct Refused {
     refusal: Refusal,
 }
 
+/// Whose turn a message waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Owner {
+    /// A client that its publisher may speak for.
+    Client(ClientId),
+    /// A publisher whose message speaks for no client that there is: a new number in each would
+    /// otherwise be a turn for each.
+    Publisher(Option<String>),
+}
+
+/// What was handed out and is in no group yet, in turns.
+#[derive(Default)]
+struct Held(Turns<Owner, Result<Request, Box<Refused>>>);
+
+impl Held {
+    fn add(&mut self, directory: &Directory, message: Incoming) {
+        let publisher = Owner::Publisher(message.user_id.clone());
+        let read = read(directory, message);
+        let client = read.as_ref().ok().map(|request| ClientId(request.body.client_id));
+        let known = client.filter(|client| directory.clients.contains_key(client));
+        self.0.push(known.map_or(publisher, Owner::Client), read);
+    }
+}
+
 /// Takes messages in until the consumer ends.
 pub async fn take_requests(
     mut incoming: mpsc::Receiver<Incoming>,
@@ -39,12 +67,20 @@ pub async fn take_requests(
     publisher: Publisher,
     stop: CancellationToken,
 ) {
-    let mut messages = Vec::with_capacity(BATCH_MAX);
-    while incoming.recv_many(&mut messages, BATCH_MAX).await > 0 {
+    let mut held = Held::default();
+    loop {
         let present = directory.current();
+        if held.0.waiting() == 0 {
+            let Some(message) = incoming.recv().await else { return };
+            held.add(&present, message);
+        }
+        // All that has come is looked at before it is said whose turn it is.
+        while let Ok(message) = incoming.try_recv() {
+            held.add(&present, message);
+        }
         let mut requests = Vec::new();
-        for message in messages.drain(..) {
-            match read(&present, message) {
+        for read in held.0.take(BATCH_MAX) {
+            match read {
                 Ok(request) => requests.push(request),
                 Err(refused) => refuse(&publisher, *refused).await,
             }
