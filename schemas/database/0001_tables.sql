@@ -1,6 +1,10 @@
 -- The tables of Purchase Fleet. Times are the database's (fleet_now). Sealed columns hold
 -- key version (2 bytes), nonce (24) and XChaCha20-Poly1305 text, bound to table, column and key;
 -- hashes are keyed (HMAC-SHA256, 16 bytes kept).
+--
+-- Each text of an index has its cap here, in bytes where others write it: an index takes no entry of
+-- more than 2,704 bytes, and says so with an error that looks as if the same again might help. Whoever
+-- takes a text in cuts or refuses it long before; all columns of an index together stay below.
 
 -- One clock for every decision; tests move it for all processes at once.
 create table fleet_clock (
@@ -57,7 +61,7 @@ create table client (
 
 create table client_channel (
     client_id bigint not null references client,
-    channel text not null,
+    channel text not null check (length(channel) <= 64),
     url text not null,
     primary key (client_id, channel)
 );
@@ -136,7 +140,7 @@ create table product (
 create table lane (
     lane integer generated always as identity primary key,
     kind smallint not null,
-    owner text not null,
+    owner text not null check (length(owner) <= 64),
     concurrency integer not null check (concurrency between 1 and 10000),
     rate_per_second integer not null default 0 check (rate_per_second >= 0),
     unique (kind, owner)
@@ -144,7 +148,7 @@ create table lane (
 
 create table retry_plan (
     kind smallint not null,
-    owner text not null,
+    owner text not null check (length(owner) <= 64),
     class text not null check (class in ('not_done', 'unknown', 'pending')),
     version integer not null,
     delays_seconds integer[] not null check (array_length(delays_seconds, 1) between 1 and 200),
@@ -154,7 +158,7 @@ create table retry_plan (
 
 -- The fraud desk's reason for a code of a connector; * = of any.
 create table failure_reason (
-    connector text not null,
+    connector text not null check (length(connector) <= 64),
     code text not null check (length(code) between 1 and 64),
     reason text not null check (reason in ('no_credit', 'vas_bar', 'blacklisted_msisdn',
                                            'child_bar', 'technical_fault', 'billing_frequency',
@@ -222,7 +226,7 @@ create table purchase (
 -- its updates stay in place.
 create table reservation_reference (
     client_id bigint not null,
-    reference text not null,
+    reference text not null check (octet_length(reference) <= 512),
     purchase uuid not null,
     primary key (client_id, reference, purchase)
 );
@@ -356,11 +360,12 @@ create table transaction_hold (
 -- What others told us. The second copy of a fact is a no-op; one that tells anything else is another.
 create table fact (
     fact bigint generated always as identity primary key,
-    source text not null,
-    fact_type text not null,
-    reference text not null,
-    status text not null,
-    external_id text not null,
+    source text not null check (octet_length(source) <= 128),
+    fact_type text not null check (octet_length(fact_type) <= 64),
+    reference text not null check (octet_length(reference) <= 512),
+    -- a card gateway's kind and word, 128 characters each
+    status text not null check (octet_length(status) <= 1100),
+    external_id text not null check (octet_length(external_id) <= 512),
     purchase uuid,
     kind smallint,
     slot integer,
@@ -425,7 +430,7 @@ create table dead_letter (
     letter uuid primary key,
     received_at timestamptz not null,
     queue text not null,
-    cause text not null,
+    cause text not null check (length(cause) <= 64),
     detail text not null default '',
     message_id text,
     headers jsonb not null default '{}',

@@ -50,8 +50,8 @@ create table directory_history (
     actor text not null check (length(actor) between 1 and 64),
     -- why, where whoever did it said so
     reason text check (length(reason) between 1 and 200),
-    section text not null,
-    key text not null,
+    section text not null check (length(section) <= 64),
+    key text not null check (octet_length(key) <= 1024),
     change_kind text not null check (change_kind in ('added', 'changed')),
     fields jsonb not null,
     -- No index begins with the number: walking all changes back for those of one section would read

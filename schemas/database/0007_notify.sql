@@ -14,7 +14,7 @@ create table client_notify (
 create table notify_template (
     client_id bigint not null references client,
     event text not null check (event in ('buyer_failed', 'recipient_success')),
-    language text not null default '',
+    language text not null default '' check (length(language) <= 16),
     text text not null check (length(text) between 1 and 600),
     primary key (client_id, event, language)
 );

@@ -4,8 +4,8 @@
 -- what they answer about a transaction does not name the purchase: without this row the same
 -- transaction could be told for two.
 create table charge (
-    funding_source text not null,
-    reference text not null,
+    funding_source text not null check (length(funding_source) <= 64),
+    reference text not null check (octet_length(reference) <= 512),
     purchase uuid not null unique,
     primary key (funding_source, reference)
 );

@@ -38,7 +38,7 @@ create table consumer_card (
     card uuid primary key,
     client_id bigint not null,
     consumer_hash bytea not null,
-    funding_source text not null,
+    funding_source text not null check (length(funding_source) <= 64),
     server_card_hash bytea not null,
     server_card_sealed bytea not null,
     email_hash bytea,

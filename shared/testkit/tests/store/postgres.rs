@@ -10,6 +10,7 @@
 mod authenticate;
 mod directory;
 mod figures;
+mod indexes;
 mod intake;
 mod operations;
 mod replays;
