@@ -33,9 +33,10 @@ impl StoreTasks {
 fn fault(error: &StoreError) -> StoreFault {
     match error {
         StoreError::Refused { .. } => StoreFault::Refused(error.to_string()),
-        StoreError::Retry { .. } | StoreError::Unreadable(_) | StoreError::Schema(_) => {
-            StoreFault::Retry(error.to_string())
-        }
+        StoreError::Retry { .. }
+        | StoreError::Unfit { .. }
+        | StoreError::Unreadable(_)
+        | StoreError::Schema(_) => StoreFault::Retry(error.to_string()),
     }
 }
 

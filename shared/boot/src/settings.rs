@@ -194,8 +194,8 @@ impl Settings {
         let wanted = "database.url must be postgres://user:password@host:port/name";
         match url.split_once("://") {
             Some(("postgres" | "postgresql", _)) => {
-                let is_url = fleet_store::is_database_url(&self.database.url);
-                (!is_url).then(|| format!("{wanted}: it cannot be read as one"))
+                let checked = fleet_store::check_database_url(&self.database.url);
+                checked.err().map(|what| format!("{wanted}: {what}"))
             }
             // The scheme is no secret; what stands in its place without one may be.
             Some((scheme, _)) if scheme.bytes().all(|byte| byte.is_ascii_lowercase()) => {

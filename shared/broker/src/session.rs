@@ -7,6 +7,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use fleet_telemetry::metrics;
 use futures_util::{Stream, StreamExt};
+use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, ConnectionProperties, ErrorKind, Event};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
@@ -212,14 +213,24 @@ async fn one_session(
     outcome
 }
 
-/// Opens a connection that never recovers by itself, and ends with its socket at the latest.
+/// Opens a connection that never recovers by itself, and ends with its socket at the latest: to the
+/// first of the hosts that lets us in.
 pub(crate) async fn connect(
     settings: &BrokerSettings,
     label: &str,
 ) -> Result<(Connection, Socket), SessionError> {
-    let uri = settings.uri().map_err(SessionError::Settings)?;
-    let name = format!("{} {label}", settings.service);
-    let properties = ConnectionProperties::default().with_connection_name(name.into());
+    let mut outcome = Err(SessionError::Lost(None));
+    for uri in settings.uris().map_err(SessionError::Settings)? {
+        outcome = connect_to(uri, &format!("{} {label}", settings.service)).await;
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome
+}
+
+async fn connect_to(uri: AMQPUri, name: &str) -> Result<(Connection, Socket), SessionError> {
+    let properties = ConnectionProperties::default().with_connection_name(name.to_owned().into());
     let socket = Socket::new();
     let connecting = socket.connect(uri, properties);
     let connection = bounded("connecting to the broker", connecting).await?;

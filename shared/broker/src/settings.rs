@@ -14,7 +14,8 @@ const SERVICE_BYTES_MAX: usize = 64;
 /// Where the broker is and how we speak to it.
 #[derive(Debug, Clone)]
 pub struct BrokerSettings {
-    /// `amqp://user:password@host:port/vhost`, or `amqps`.
+    /// `amqp://user:password@host:port/vhost`, or `amqps`; several hosts of one cluster with commas
+    /// between them.
     pub url: SecretString,
     /// The name of our connections, and the `app_id` of what we publish.
     pub service: String,
@@ -70,11 +71,11 @@ impl BrokerSettings {
     /// # Errors
     /// [`BrokerError`] names the first thing that is wrong, never the url.
     pub fn check(&self) -> Result<(), BrokerError> {
-        self.uri().map(drop)
+        self.uris().map(drop)
     }
 
-    /// The checked url as the client wants it.
-    pub(crate) fn uri(&self) -> Result<AMQPUri, BrokerError> {
+    /// The checked url as the client wants it, once for each of its hosts.
+    pub(crate) fn uris(&self) -> Result<Vec<AMQPUri>, BrokerError> {
         if self.service.is_empty() || self.service.len() > SERVICE_BYTES_MAX {
             return Err(BrokerError::Service);
         }
@@ -82,17 +83,28 @@ impl BrokerSettings {
             return Err(BrokerError::ConfirmTimeout);
         }
         let text = self.url.expose_secret();
+        let (scheme, rest) = text.split_once("://").ok_or(BrokerError::NotAUrl)?;
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(end).ok_or(BrokerError::NotAUrl)?;
+        let (user, hosts) = match authority.rsplit_once('@') {
+            Some((user, hosts)) => (format!("{user}@"), hosts),
+            None => (String::new(), authority),
+        };
+        let each =
+            hosts.split(',').map(|host| self.uri(host, &format!("{scheme}://{user}{host}{path}")));
+        each.collect()
+    }
+
+    fn uri(&self, host: &str, url: &str) -> Result<AMQPUri, BrokerError> {
         // The client's parser replaces such hosts, and missing ones, by "localhost" without a word.
-        if text.contains('[') {
+        if host.contains('[') {
             return Err(BrokerError::Ipv6Literal);
         }
-        let authority = text.split("://").nth(1).and_then(|rest| rest.split(['/', '?']).next());
-        let host = authority.and_then(|authority| authority.rsplit('@').next());
-        if host.is_none_or(|host| host.is_empty() || host.starts_with(':')) {
+        if host.is_empty() || host.starts_with(':') {
             return Err(BrokerError::NotAUrl);
         }
         // The parser's own text may quote the url.
-        let mut uri: AMQPUri = text.parse().ok().ok_or(BrokerError::NotAUrl)?;
+        let mut uri: AMQPUri = url.parse().ok().ok_or(BrokerError::NotAUrl)?;
         let trusted = self.insecure || is_loopback(&uri.authority.host);
         if !trusted && uri.scheme == AMQPScheme::AMQP {
             return Err(BrokerError::PlainText);
@@ -147,6 +159,22 @@ mod tests {
         ] {
             assert!(matches!(check(url, true), Err(BrokerError::NotAUrl)), "{url}");
         }
+    }
+
+    #[test]
+    fn each_of_several_hosts_is_a_broker_of_the_same_user_and_vhost() {
+        let url = "amqps://worker:a%2Cb@one.example:5671,two.example,10.0.0.3/fleet";
+        let uris = BrokerSettings::new(url.into(), "test").uris().unwrap();
+        let of = |uri: &AMQPUri| {
+            assert_eq!((&*uri.authority.userinfo.password, &*uri.vhost), ("a,b", "fleet"));
+            (uri.authority.host.clone(), uri.authority.port)
+        };
+        let hosts: Vec<_> = uris.iter().map(of).collect();
+        let host = |name: &str| (name.to_owned(), 5671);
+        assert_eq!(hosts, [host("one.example"), host("two.example"), host("10.0.0.3")]);
+        let mixed = "amqp://guest:guest@127.0.0.1,mq.example/";
+        assert!(matches!(check(mixed, false), Err(BrokerError::PlainText)));
+        assert!(matches!(check("amqp://a:b@one.example,/", true), Err(BrokerError::NotAUrl)));
     }
 
     #[test]

@@ -17,6 +17,15 @@ pub enum StoreError {
         /// The message without its detail.
         cause: String,
     },
+    /// SQLSTATE class 42: a function, table or column that this build needs is not there, or this user
+    /// has no right to it.
+    #[error("the database is not as this build needs it ({sqlstate}: {cause})")]
+    Unfit {
+        /// Five characters.
+        sqlstate: String,
+        /// The message, which names it.
+        cause: String,
+    },
     /// A row cannot be decoded or unsealed.
     #[error("a row is unreadable: {0}")]
     Unreadable(String),
@@ -37,6 +46,16 @@ impl StoreError {
         Self::Refused { sqlstate: "22023".to_owned(), cause: cause.to_owned() }
     }
 
+    /// Why, without what it means.
+    pub(crate) fn cause(self) -> String {
+        match self {
+            Self::Retry { cause } => cause,
+            Self::Refused { .. } | Self::Unfit { .. } | Self::Unreadable(_) | Self::Schema(_) => {
+                self.to_string()
+            }
+        }
+    }
+
     #[expect(clippy::wildcard_enum_match_arm, reason = "sqlx adds variants in minor versions")]
     pub(crate) fn of(error: &sqlx::Error) -> Self {
         let Some(database) = error.as_database_error() else {
@@ -53,6 +72,7 @@ impl StoreError {
         match sqlstate.get(..2) {
             // Data exceptions quote the value.
             Some("22") => Self::Refused { sqlstate, cause: without_quoted(&cause) },
+            Some("42") => Self::Unfit { sqlstate, cause },
             Some("23" | "P0") => Self::Refused { sqlstate, cause },
             _ => Self::Retry { cause: format!("{sqlstate}: {cause}") },
         }
@@ -73,8 +93,6 @@ fn without_quoted(text: &str) -> String {
 #[expect(clippy::wildcard_enum_match_arm, reason = "sqlx adds variants in minor versions")]
 fn transport_word(error: &sqlx::Error) -> &'static str {
     match error {
-        sqlx::Error::PoolTimedOut => "no free connection in time",
-        sqlx::Error::PoolClosed => "the pool is closed",
         sqlx::Error::Io(_) => "connection lost",
         sqlx::Error::Tls(_) => "tls failed",
         sqlx::Error::Configuration(_) => "the url is not usable",

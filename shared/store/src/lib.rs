@@ -4,8 +4,11 @@
 //! may become is decided in the database's functions (`schemas/database`), one round trip each,
 //! under the fence of the claim. It never hands out an open transaction.
 
+mod connections;
 mod directory;
 mod error;
+mod fitness;
+mod hosts;
 mod notifications;
 mod operations;
 mod pool;
@@ -34,7 +37,7 @@ pub use operations::{
     ReportView, Resend, StageTime, TaskView, TokenView, Transaction, TransactionHold,
     UnfinishedRow, Unfit, UnmatchedFact, UnmatchedFilter, WaitsFor,
 };
-pub use pool::{Store, StoreSettings, is_database_url};
+pub use pool::{Store, StoreSettings, check_database_url};
 pub use purchases::{
     Accepted, Earlier, NewPurchase, OfBuyer, OpenStep, PaymentPage, Reference, Similar,
     StatementOf, Stored,

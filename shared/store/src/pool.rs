@@ -1,21 +1,23 @@
-//! Connections: session settings, hooks against half-open ones, and a time limit on every
-//! statement.
+//! The store: session settings, and a time limit on every statement.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
-use sqlx::{ConnectOptions, Connection, PgPool, Postgres, Row};
+use sqlx::{ConnectOptions, Postgres, Row};
 
+use crate::connections::{Connections, Lease};
+use crate::fitness::Fitness;
+use crate::hosts::Hosts;
 use crate::{Keyring, StoreError};
 
 /// Settings of the pool.
 #[derive(Debug, Clone)]
 pub struct StoreSettings {
-    /// Where Postgres is.
+    /// Where Postgres is: one host, or several of which one takes writes.
     pub url: SecretString,
     /// Connections at most, 1 to 100.
     pub pool_max: u32,
@@ -30,75 +32,51 @@ pub struct StoreSettings {
 /// Postgres. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pool: PgPool,
+    connections: Connections,
+    fitness: Arc<Fitness>,
     keyring: Keyring,
     limit: Duration,
     process: Arc<str>,
 }
 
-/// Whether a URL is one that [`Store::open`] takes.
-#[must_use]
-pub fn is_database_url(url: &SecretString) -> bool {
-    url.expose_secret().parse::<PgConnectOptions>().is_ok()
+/// What is wrong with a URL that [`Store::open`] does not take; never the URL itself.
+///
+/// # Errors
+/// That.
+pub fn check_database_url(url: &SecretString) -> Result<(), &'static str> {
+    Hosts::parse(url.expose_secret()).map(drop)
 }
 
 impl Store {
-    /// A pool; connections are made when they are needed, so this does not fail while Postgres is
-    /// away.
+    /// Connections are made when they are needed, so this does not fail while Postgres is away.
     ///
     /// # Errors
     /// [`StoreError::Schema`] for a URL that is none.
     pub fn open(settings: &StoreSettings, keyring: Keyring) -> Result<Self, StoreError> {
-        let options: PgConnectOptions =
-            settings.url.expose_secret().parse().map_err(|_secret| {
-                StoreError::Schema("database.url is not a postgres:// url".to_owned())
-            })?;
+        let hosts = Hosts::parse(settings.url.expose_secret()).map_err(|what| {
+            StoreError::Schema(format!("database.url is not a postgres:// url: {what}"))
+        })?;
         let statement_ms = settings.statement_timeout.as_millis().to_string();
-        let options = options
-            .application_name(&settings.application_name)
-            .options([
-                ("statement_timeout", statement_ms.as_str()),
-                ("lock_timeout", "2000"),
-                ("idle_in_transaction_session_timeout", "15000"),
-                ("synchronous_commit", "on"),
-                // Function bodies are planned once: their arrays are of any length.
-                ("plan_cache_mode", "force_generic_plan"),
-                // Functions run without sequential scans, whose price would look worth compiling.
-                ("jit", "off"),
-            ])
-            .disable_statement_logging();
-        let pool = PgPoolOptions::new()
-            .max_connections(settings.pool_max)
-            .acquire_timeout(settings.acquire_timeout)
-            .max_lifetime(Duration::from_secs(300))
-            .idle_timeout(Duration::from_secs(60))
-            .test_before_acquire(false)
-            .before_acquire(|connection, meta| {
-                Box::pin(async move {
-                    // One that has been idle may be dead, or its server may have become a standby.
-                    if meta.idle_for < Duration::from_secs(1) {
-                        return Ok(true);
-                    }
-                    let ask = sqlx::query("show transaction_read_only").fetch_one(connection);
-                    match tokio::time::timeout(Duration::from_secs(2), ask).await {
-                        Ok(Ok(row)) => Ok(row.try_get::<String, _>(0)? == "off"),
-                        Ok(Err(_)) | Err(_) => Ok(false),
-                    }
-                })
-            })
-            .after_release(|connection, _| {
-                Box::pin(async move {
-                    // A connection with an open transaction or a silent peer never goes back.
-                    let ask = connection.ping();
-                    Ok(matches!(
-                        tokio::time::timeout(Duration::from_secs(2), ask).await,
-                        Ok(Ok(()))
-                    ))
-                })
-            })
-            .connect_lazy_with(options);
+        let hosts = hosts.with(|host| {
+            host.application_name(&settings.application_name)
+                .options([
+                    ("statement_timeout", statement_ms.as_str()),
+                    ("lock_timeout", "2000"),
+                    ("idle_in_transaction_session_timeout", "15000"),
+                    ("synchronous_commit", "on"),
+                    // Function bodies are planned once: their arrays are of any length.
+                    ("plan_cache_mode", "force_generic_plan"),
+                    // What is asked by key has an index, however small its table is now.
+                    ("enable_seqscan", "off"),
+                    // Without sequential scans prices would look worth compiling.
+                    ("jit", "off"),
+                ])
+                .disable_statement_logging()
+        });
+        let connections = Connections::new(hosts, settings.pool_max, settings.acquire_timeout);
         let limit = settings.statement_timeout.saturating_mul(2);
-        Ok(Self { pool, keyring, limit, process: settings.application_name.as_str().into() })
+        let process = settings.application_name.as_str().into();
+        Ok(Self { connections, fitness: Arc::default(), keyring, limit, process })
     }
 
     /// The keys.
@@ -107,35 +85,46 @@ impl Store {
         &self.keyring
     }
 
-    pub(crate) const fn pool(&self) -> &PgPool {
-        &self.pool
+    pub(crate) async fn connection(&self) -> Result<Lease, StoreError> {
+        self.connections.acquire().await
+    }
+
+    /// Waits until a statement is refused for good, because the database is not as this build needs
+    /// it; which, and why.
+    pub async fn unfit(&self) -> StoreError {
+        self.fitness.unfit().await
     }
 
     pub(crate) fn service(&self) -> &str {
         &self.process
     }
 
-    /// Runs one statement within the time limit; a connection that exceeds it is dropped.
+    /// Runs one statement within the time limit; a connection that exceeds it, or whose statement
+    /// nobody waits for any more, is closed.
     pub(crate) async fn rows(
         &self,
         query: Query<'_, Postgres, PgArguments>,
     ) -> Result<Vec<PgRow>, StoreError> {
         let began = tokio::time::Instant::now();
-        let mut connection = self.pool.acquire().await.map_err(|e| StoreError::of(&e))?;
+        let mut connection = self.connection().await?;
         let answer = tokio::time::timeout(self.limit, query.fetch_all(&mut *connection)).await;
         fleet_telemetry::metrics().store_round_trip(began.elapsed());
         match answer {
-            Ok(Ok(rows)) => Ok(rows),
+            Ok(Ok(rows)) => {
+                connection.keep();
+                Ok(rows)
+            }
             Ok(Err(error)) => {
                 if crate::error::spoils_connection(&error) {
-                    connection.close_on_drop();
+                    connection.spoilt();
+                } else {
+                    connection.keep();
                 }
-                Err(StoreError::of(&error))
+                let error = StoreError::of(&error);
+                self.fitness.note(&error, tokio::time::Instant::now());
+                Err(error)
             }
-            Err(_elapsed) => {
-                connection.close_on_drop();
-                Err(StoreError::Retry { cause: "no answer in time".to_owned() })
-            }
+            Err(_elapsed) => Err(StoreError::Retry { cause: "no answer in time".to_owned() }),
         }
     }
 
@@ -187,7 +176,7 @@ impl Store {
 
     /// Closes all connections.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.connections.close().await;
     }
 }
 

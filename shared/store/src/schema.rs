@@ -16,12 +16,14 @@ impl Store {
     #[expect(clippy::wildcard_enum_match_arm, reason = "sqlx adds variants in minor versions")]
     pub async fn migrate(&self) -> Result<Vec<i64>, StoreError> {
         let before = self.applied().await?;
-        MIGRATOR.run(self.pool()).await.map_err(|error| match error {
+        let mut connection = self.connection().await?;
+        MIGRATOR.run(&mut *connection).await.map_err(|error| match error {
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
                 StoreError::of(&error)
             }
             other => StoreError::Schema(format!("migration failed: {other}")),
         })?;
+        connection.keep();
         let after = self.applied().await?;
         Ok(after.into_iter().filter(|version| !before.contains(version)).collect())
     }

@@ -48,6 +48,15 @@ impl TestDatabase {
         Ok(Self { name, server, store })
     }
 
+    /// The same database by way of one connection, which makes each plan once.
+    ///
+    /// # Errors
+    /// None: its URL was read before.
+    pub fn by_one_connection(mut self) -> Result<Self> {
+        self.store = open(&self.server, &self.name, 1)?;
+        Ok(self)
+    }
+
     /// A store on it.
     #[must_use]
     pub fn store(&self) -> Store {
@@ -242,9 +251,10 @@ impl PostgresTasks {
 fn fault(error: StoreError) -> StoreFault {
     match error {
         StoreError::Refused { .. } => StoreFault::Refused(error.to_string()),
-        StoreError::Retry { .. } | StoreError::Unreadable(_) | StoreError::Schema(_) => {
-            StoreFault::Retry(error.to_string())
-        }
+        StoreError::Retry { .. }
+        | StoreError::Unfit { .. }
+        | StoreError::Unreadable(_)
+        | StoreError::Schema(_) => StoreFault::Retry(error.to_string()),
     }
 }
 

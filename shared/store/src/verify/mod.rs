@@ -99,20 +99,16 @@ impl Store {
         limit: u32,
         within: Duration,
     ) -> Result<Vec<Violation>, StoreError> {
-        let acquired = self.pool().acquire().await;
-        let mut connection = acquired.map_err(|error| StoreError::of(&error))?;
-        // Postgres gives up first; a silent one is left alone.
+        let mut connection = self.connection().await?;
+        // Postgres gives up first; a silent one is left alone. Whichever does, it is closed.
         let patience = within.saturating_add(Duration::from_secs(5));
         match timeout(patience, ask(&mut connection, invariant, limit, within)).await {
-            Ok(Ok(found)) => Ok(found),
-            Ok(Err(error)) => {
-                connection.close_on_drop();
-                Err(StoreError::of(&error))
+            Ok(Ok(found)) => {
+                connection.keep();
+                Ok(found)
             }
-            Err(_elapsed) => {
-                connection.close_on_drop();
-                Err(StoreError::Retry { cause: "no answer in time".to_owned() })
-            }
+            Ok(Err(error)) => Err(StoreError::of(&error)),
+            Err(_elapsed) => Err(StoreError::Retry { cause: "no answer in time".to_owned() }),
         }
     }
 }
@@ -124,7 +120,9 @@ async fn ask(
     within: Duration,
 ) -> Result<Vec<Violation>, sqlx::Error> {
     let begin = format!(
-        "begin isolation level repeatable read read only; set local statement_timeout = {}",
+        // What must hold of all rows reads them all.
+        "begin isolation level repeatable read read only; set local enable_seqscan = on;
+         set local statement_timeout = {}",
         within.as_millis()
     );
     sqlx::raw_sql(AssertSqlSafe(begin)).execute(&mut *connection).await?;

@@ -92,9 +92,10 @@ impl From<StoreError> for QueryProblem {
         tracing::error!(error = %error, "store failed");
         match error {
             StoreError::Retry { .. } => Self::Unavailable,
-            StoreError::Refused { .. } | StoreError::Unreadable(_) | StoreError::Schema(_) => {
-                Self::Ours
-            }
+            StoreError::Refused { .. }
+            | StoreError::Unfit { .. }
+            | StoreError::Unreadable(_)
+            | StoreError::Schema(_) => Self::Ours,
         }
     }
 }

@@ -262,25 +262,3 @@ async fn a_store_whose_server_is_away_says_so_in_time_and_without_its_password()
     assert!(matches!(error, StoreError::Retry { .. }));
     assert!(!format!("{error:?} {store:?} {settings:?}").contains("very-secret"));
 }
-
-#[tokio::test]
-async fn a_connection_to_a_server_that_takes_no_writes_is_not_used_again() {
-    let database = TestDatabase::create().await.unwrap();
-    let mut connection = database.connection().await.unwrap();
-    let name: String =
-        sqlx::query_scalar("select current_database()").fetch_one(&mut connection).await.unwrap();
-    let set = |how: &str| sqlx::AssertSqlSafe(format!("alter database {name} {how}"));
-    let read_only = set("set default_transaction_read_only = on");
-    sqlx::query(read_only).execute(&mut connection).await.unwrap();
-    let store = database.store();
-    let error = store.advance_clock(Duration::from_secs(1)).await.unwrap_err();
-    assert!(error.to_string().contains("25006"), "{error}");
-    // New sessions write again; the old one would not.
-    let writable = set("reset default_transaction_read_only");
-    sqlx::query(sqlx::AssertSqlSafe("set default_transaction_read_only = off"))
-        .execute(&mut connection)
-        .await
-        .unwrap();
-    sqlx::query(writable).execute(&mut connection).await.unwrap();
-    store.advance_clock(Duration::from_secs(1)).await.unwrap();
-}
