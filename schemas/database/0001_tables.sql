@@ -332,7 +332,8 @@ create table delivery (
     primary key (purchase, slot)
 ) with (fillfactor = 70);
 
-create index delivery_client on delivery (client_id, purchase, slot);
+-- Each has a client: the condition keeps look-ups by purchase away from it.
+create index delivery_client on delivery (client_id, purchase, slot) where client_id is not null;
 
 -- Deliveries that have ended without an acknowledgement, for people: no index of delivery names a
 -- state, so that its updates stay in place. Written with the state, in one statement.
@@ -422,7 +423,7 @@ create table fraud_report (
     reported_at timestamptz,
     created_at timestamptz not null
 ) with (fillfactor = 70);
-create index fraud_report_token on fraud_report (token_hash) where token_hash is not null;
+create index fraud_report_token on fraud_report (token_hash);
 
 -- Operations --------------------------------------------------------------------------------------
 

@@ -2,9 +2,12 @@
 -- before anything is written; only rows that pass the fence are written; every row gets a verdict.
 -- States: 1 queued, 2 running, 3 waiting, 4 parked.
 --
--- A plan is made once a connection and kept, perhaps since the table was empty. So that no plan can
--- begin with the tasks and read all of a kind for each group, the kind stands beside each key in a
--- subquery that cannot be dissolved (`offset 0`): the only way left is the primary key.
+-- A plan is made once a connection and kept, perhaps since the tables were empty, or known to be: then all
+-- ways to a row cost the same, and one that reads a whole table is as good as any. So no function that
+-- goes by keys has such a way: neither a scan of a table nor of an index without a key in it (a bitmap
+-- has one always), nor a merge. What would be a condition of the wrong index, or of the right one without
+-- its first column, is written as an expression: tasks are named by `kind + 0` wherever their key is
+-- known, because the index of due times is the clock's, and by `slot + 0` where the slot is a constant.
 
 -- Whether facts of this source prove who tells them.
 create function fleet_is_signed(p_source text) returns boolean language sql immutable as $$
@@ -27,7 +30,8 @@ create function fleet_claim_v1(
     f_source text[], f_type text[], f_reference text[], f_status text[], f_external_id text[],
     f_body bytea[], f_received_at timestamptz[], f_asks integer[], f_asked_at timestamptz[],
     desk_token fraud_token
-) language plpgsql volatile set enable_seqscan = off set enable_mergejoin = off as $$
+) language plpgsql volatile set enable_seqscan = off set enable_indexscan = off
+set enable_mergejoin = off as $$
 declare
     v_now constant timestamptz := fleet_now();
     v_locked integer[];
@@ -40,7 +44,7 @@ begin
             from (select u.*, p_kind as kind
                   from unnest(p_purchase, p_slot) with ordinality as u (purchase, slot, i)
                   offset 0) ask
-            join task t on t.purchase = ask.purchase and t.kind = ask.kind and t.slot = ask.slot
+            join task t on t.purchase = ask.purchase and t.kind + 0 = ask.kind and t.slot = ask.slot
             order by t.purchase, t.slot
             for update of t skip locked) locked;
     else
@@ -49,7 +53,7 @@ begin
             from (select u.*, p_kind as kind
                   from unnest(p_purchase, p_slot) with ordinality as u (purchase, slot, i)
                   offset 0) ask
-            join task t on t.purchase = ask.purchase and t.kind = ask.kind and t.slot = ask.slot
+            join task t on t.purchase = ask.purchase and t.kind + 0 = ask.kind and t.slot = ask.slot
             order by t.purchase, t.slot
             for update of t) locked;
     end if;
@@ -77,7 +81,7 @@ begin
     from (select u.*, p_kind as kind
           from unnest(p_purchase, p_slot, p_lane, p_token, p_only_ends)
                with ordinality as u (purchase, slot, lane, token, only_ends, i) offset 0) ask
-    left join task t on t.purchase = ask.purchase and t.kind = ask.kind and t.slot = ask.slot;
+    left join task t on t.purchase = ask.purchase and t.kind + 0 = ask.kind and t.slot = ask.slot;
 
     if p_kind = 7 then
         v_verdict := fleet_token_take_v1(p_purchase, p_token, p_lease_ms, v_verdict, v_now);
@@ -93,7 +97,7 @@ begin
           from unnest(v_verdict, p_purchase, p_slot, p_token, p_lease_ms)
                as u (verdict, purchase, slot, token, lease_ms)
           where u.verdict = 'claim' offset 0) ask
-    where t.purchase = ask.purchase and t.kind = ask.kind and t.slot = ask.slot;
+    where t.purchase = ask.purchase and t.kind + 0 = ask.kind and t.slot = ask.slot;
 
     -- Few tasks have facts.
     select array_agg(distinct f.purchase) into v_facts
@@ -115,10 +119,11 @@ begin
     from (select u.*, p_kind as kind
           from unnest(v_verdict, p_purchase, p_slot, p_lease_ms)
                with ordinality as u (verdict, purchase, slot, lease_ms, i) offset 0) ask
-    left join task t on t.purchase = ask.purchase and t.kind = ask.kind and t.slot = ask.slot
+    left join task t on t.purchase = ask.purchase and t.kind + 0 = ask.kind and t.slot = ask.slot
     left join lateral (select t.lease - ask.lease_ms * interval '1 millisecond' as claimed) began on true
     left join purchase p on ask.verdict in ('claim', 'again') and p.purchase = ask.purchase
-    left join delivery d on p_kind in (5, 6) and d.purchase = p.purchase and d.slot = ask.slot
+    left join delivery d on p_kind in (5, 6) and ask.verdict in ('claim', 'again')
+                        and d.purchase = ask.purchase and d.slot = ask.slot
     left join fraud_report r on p_kind in (7, 9) and r.purchase = p.purchase
     left join fraud_token k on k.token_hash = r.token_hash
     left join (
@@ -219,13 +224,13 @@ begin
     -- Two cases of one purchase at the same time would take the same slot.
     perform 1 from purchase p where p.purchase = p_purchase for no key update;
     if exists (select 1 from task t
-               where t.purchase = p_purchase and t.kind = 8 and t.park_cause = p_cause) then
+               where t.purchase = p_purchase and t.kind + 0 = 8 and t.park_cause = p_cause) then
         return;
     end if;
     insert into task (purchase, kind, slot, state, due_at, lane, client, park_class, park_cause,
                       at_risk_minor, at_risk_currency, parked_at, created_at)
     select p_purchase, 8, coalesce((select max(t.slot) + 1 from task t
-                                    where t.purchase = p_purchase and t.kind = 8), 0),
+                                    where t.purchase = p_purchase and t.kind + 0 = 8), 0),
            4, p_now + interval '1 day', 0, p.client_id, 'unknown_outcome', p_cause,
            p.purchase_amount + p.fee_amount, p.currency, p_now, p_now
     from purchase p where p.purchase = p_purchase;
@@ -293,7 +298,8 @@ create function fleet_fact_v1(
     p_source text, p_type text, p_reference text, p_status text, p_external text,
     p_purchase uuid, p_kind smallint, p_slot integer, p_meaning bytea, p_body bytea
 ) returns table (verdict text, woken_lane integer)
-language plpgsql volatile set enable_seqscan = off set enable_mergejoin = off as $$
+language plpgsql volatile set enable_seqscan = off set enable_indexscan = off
+set enable_mergejoin = off as $$
 declare
     v_now constant timestamptz := fleet_now();
     v_purchase constant uuid :=
@@ -304,7 +310,7 @@ declare
 begin
     -- The task first, as everywhere: a commit that holds it must see this fact or be seen by it.
     select * into v_task from task t
-    where t.purchase = v_purchase and t.kind = p_kind and t.slot = p_slot for update;
+    where t.purchase = v_purchase and t.kind + 0 = p_kind and t.slot = p_slot for update;
     insert into fact as f (source, fact_type, reference, status, external_id, purchase, kind, slot,
                            meaning, body_sealed, received_at)
     values (p_source, p_type, p_reference, p_status, p_external, v_purchase, p_kind, p_slot,
@@ -336,7 +342,7 @@ begin
             hinted_at = case when t.state in (3, 4) then v_now else t.hinted_at end,
             park_class = null, park_cause = null, parked_at = null,
             at_risk_minor = null, at_risk_currency = null
-        where t.purchase = p_purchase and t.kind = p_kind and t.slot = p_slot;
+        where t.purchase = p_purchase and t.kind + 0 = p_kind and t.slot = p_slot;
         return query select 'stored'::text,
             case when v_task.state in (3, 4) then v_task.lane end;
         return;
@@ -366,7 +372,8 @@ create function fleet_commit_v1(
     l_i integer[], l_entry text[], l_amount bigint[], l_currency text[], p_own_code text[],
     p_case text[]
 ) returns table (idx integer, verdict smallint, db_now timestamptz)
-language plpgsql volatile set enable_seqscan = off set enable_mergejoin = off as $$
+language plpgsql volatile set enable_seqscan = off set enable_indexscan = off
+set enable_mergejoin = off as $$
 declare
     v_now constant timestamptz := fleet_now();
     v_verdict smallint[];
@@ -379,7 +386,7 @@ begin
     perform 1
         from (select u.*, p_kind as kind from unnest(p_purchase, p_slot) as u (purchase, slot)
               offset 0) ask
-        join task t on t.purchase = ask.purchase and t.kind = ask.kind and t.slot = ask.slot
+        join task t on t.purchase = ask.purchase and t.kind + 0 = ask.kind and t.slot = ask.slot
         order by t.purchase, t.slot for update of t;
     if p_kind in (1, 2, 3, 9) then
         perform 1 from purchase p where p.purchase = any (p_purchase)
@@ -399,7 +406,7 @@ begin
     from (select u.*, p_kind as kind
           from unnest(p_purchase, p_slot, p_token, p_signals, p_definite)
                with ordinality as u (purchase, slot, token, signals, definite, i) offset 0) ask
-    left join task t on t.purchase = ask.purchase and t.kind = ask.kind and t.slot = ask.slot;
+    left join task t on t.purchase = ask.purchase and t.kind + 0 = ask.kind and t.slot = ask.slot;
 
     v_goes_on := exists (select 1 from unnest(v_verdict, p_next) as c (verdict, next)
                          where c.verdict = 3 or c.verdict = 1 and c.next <> 1);
@@ -564,7 +571,7 @@ begin
                v_now, f.start_by, f.deadline_at, v_now
         from unnest(f_i, f_kind, f_slot, f_lane, f_start_by, f_deadline)
              as f (i, kind, slot, lane, start_by, deadline_at)
-        join task t on t.purchase = p_purchase[f.i] and t.kind = p_kind + 0
+        join task t on t.purchase = p_purchase[f.i] and t.kind + 0 = p_kind
                        and t.slot = p_slot[f.i]
         where v_verdict[f.i] = 1
         order by p_purchase[f.i], f.kind, f.slot
@@ -574,7 +581,7 @@ begin
     using (select u.*, p_kind as kind
            from unnest(v_verdict, p_purchase, p_slot, p_next) as u (verdict, purchase, slot, next)
            where u.verdict = 1 and u.next = 1 offset 0) c
-    where t.purchase = c.purchase and t.kind = c.kind and t.slot = c.slot;
+    where t.purchase = c.purchase and t.kind + 0 = c.kind and t.slot = c.slot;
     -- A definite answer is applied whatever came in between, but then the task is looked at again
     -- at once (the clock queues what waits and is due): the facts may say more than it knew.
     if v_goes_on then
@@ -609,7 +616,7 @@ begin
                    as u (verdict, moved, purchase, slot, next, wait_ms, sent, sent_value, tries,
                          new_ref, park_class, park_cause, risk_minor, risk_currency)
               where u.verdict = 1 and u.next <> 1 or u.verdict = 3 offset 0) c
-        where t.purchase = c.purchase and t.kind = c.kind and t.slot = c.slot;
+        where t.purchase = c.purchase and t.kind + 0 = c.kind and t.slot = c.slot;
     end if;
 
     insert into journal (purchase, kind, slot, token, ref_no, outcome, detail, sealed)
@@ -667,7 +674,7 @@ begin
                         v_late.purchase, p_kind, v_late.slot, '', v_late.body, v_now)
                 on conflict do nothing;
                 update task set signals = signals + 1
-                where purchase = v_late.purchase and kind = p_kind and slot = v_late.slot;
+                where purchase = v_late.purchase and kind + 0 = p_kind and slot = v_late.slot;
             else
                 perform 1 from fleet_fact_v1('call', v_late.type, v_late.ref, v_late.status,
                     v_late.token::text, v_late.purchase, p_kind, v_late.slot, '', v_late.body);
@@ -680,7 +687,8 @@ end $$;
 
 -- Hints that found no room: rows still queued wait, due now; the clock doles them out.
 create function fleet_put_back_v1(p_kind smallint, p_purchase uuid[], p_slot integer[])
-returns integer language plpgsql volatile set enable_seqscan = off set enable_mergejoin = off as $$
+returns integer language plpgsql volatile set enable_seqscan = off set enable_indexscan = off
+set enable_mergejoin = off as $$
 declare
     v_now constant timestamptz := fleet_now();
     v_count integer;
@@ -689,21 +697,22 @@ begin
         select t.purchase, t.kind, t.slot
         from (select u.*, p_kind as kind from unnest(p_purchase, p_slot) as u (purchase, slot)
               offset 0) ask
-        join task t on t.purchase = ask.purchase and t.kind = ask.kind and t.slot = ask.slot
+        join task t on t.purchase = ask.purchase and t.kind + 0 = ask.kind and t.slot = ask.slot
         where t.state = 1
         order by t.purchase, t.slot
         for update of t skip locked
     )
     update task t set state = 3, due_at = v_now
     from locked l
-    where t.purchase = l.purchase and t.kind = l.kind and t.slot = l.slot;
+    where t.purchase = l.purchase and t.kind + 0 = l.kind and t.slot = l.slot;
     get diagnostics v_count = row_count;
     return v_count;
 end $$;
 
 -- Claims of which nothing has left: as if they had never been made.
 create function fleet_free_v1(p_kind smallint, p_purchase uuid[], p_slot integer[], p_token uuid[])
-returns integer language plpgsql volatile set enable_seqscan = off set enable_mergejoin = off as $$
+returns integer language plpgsql volatile set enable_seqscan = off set enable_indexscan = off
+set enable_mergejoin = off as $$
 declare
     v_now constant timestamptz := fleet_now();
     v_count integer;
@@ -712,7 +721,7 @@ begin
         select t.purchase, t.kind, t.slot
         from (select u.*, p_kind as kind
               from unnest(p_purchase, p_slot, p_token) as u (purchase, slot, token) offset 0) ask
-        join task t on t.purchase = ask.purchase and t.kind = ask.kind and t.slot = ask.slot
+        join task t on t.purchase = ask.purchase and t.kind + 0 = ask.kind and t.slot = ask.slot
         where t.state = 2 and t.token = ask.token
         order by t.purchase, t.slot
         for update of t
@@ -721,7 +730,7 @@ begin
     set state = 3, due_at = v_now, claims = greatest(t.claims - 1, 0), token = null, lease = null,
         sent_until = t.former_sent_until, former_sent_until = null
     from locked l
-    where t.purchase = l.purchase and t.kind = l.kind and t.slot = l.slot;
+    where t.purchase = l.purchase and t.kind + 0 = l.kind and t.slot = l.slot;
     get diagnostics v_count = row_count;
     if p_kind = 7 then
         perform fleet_token_give_v1(p_purchase, p_token, null, null, null, v_now);
@@ -1012,7 +1021,8 @@ end $$;
 -- attempt is owed. Verdicts: due, under_way, not_found.
 create function fleet_resend_v1(
     p_purchase uuid, p_slot integer, p_reason text, p_actor text
-) returns text language plpgsql volatile set enable_seqscan = off as $$
+) returns text language plpgsql volatile set enable_seqscan = off set enable_indexscan = off
+set enable_mergejoin = off as $$
 declare
     v_now constant timestamptz := fleet_now();
     v_kind constant smallint := case when p_slot < 100 then 5 else 6 end;
@@ -1020,7 +1030,7 @@ declare
     v_lane integer;
 begin
     select t.state into v_state from task t
-    where t.purchase = p_purchase and t.kind = v_kind and t.slot = p_slot for update;
+    where t.purchase = p_purchase and t.kind + 0 = v_kind and t.slot = p_slot for update;
     if v_state = 2 then
         return 'under_way';
     end if;
@@ -1129,7 +1139,7 @@ begin
         for update of t skip locked
     ), gone as (
         delete from task t using settled s
-        where t.purchase = s.purchase and t.kind = s.kind and t.slot = s.slot
+        where t.purchase = s.purchase and t.kind + 0 = s.kind and t.slot = s.slot
         returning t.purchase, t.slot
     ), told as (
         insert into journal (purchase, kind, slot, outcome, detail)
@@ -1142,7 +1152,7 @@ begin
         where t.kind = 8 and t.state = 4 and t.due_at <= v_now for update skip locked
     )
     update task t set due_at = v_now + interval '1 day'
-    from up u where t.purchase = u.purchase and t.kind = u.kind and t.slot = u.slot;
+    from up u where t.purchase = u.purchase and t.kind + 0 = u.kind and t.slot = u.slot;
     get diagnostics reminded = row_count;
 
     -- A case has no hint: the mark says that it was told, once, whoever opened it.
@@ -1152,7 +1162,7 @@ begin
         limit 100 for update skip locked
     ), told as (
         update task t set hinted_at = v_now
-        from fresh f where t.purchase = f.purchase and t.kind = f.kind and t.slot = f.slot
+        from fresh f where t.purchase = f.purchase and t.kind + 0 = f.kind and t.slot = f.slot
         returning t.purchase, t.park_class, t.park_cause
     )
     select array_agg(t.purchase), array_agg(t.park_class), array_agg(t.park_cause)

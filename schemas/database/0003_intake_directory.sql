@@ -14,7 +14,8 @@ create function fleet_accept_v1(
     k_hash bytea[], k_desk text[], k_sealed bytea[], k_made timestamptz[], k_timestamp text[],
     p_refuse_similar boolean[]
 ) returns table (idx integer, db_now timestamptz, is_new boolean, about purchase, similar_to uuid)
-language plpgsql volatile set enable_seqscan = off as $$
+language plpgsql volatile set enable_seqscan = off set enable_indexscan = off
+set enable_mergejoin = off as $$
 declare
     v_now constant timestamptz := fleet_now();
     v_new uuid[];
@@ -85,11 +86,16 @@ begin
         where a.hash is not null and a.purchase = any (v_new);
     end if;
 
+    -- What is new is read by its number, what was there before by its reference: a key that is null
+    -- is not looked for.
     return query
-    select a.i::integer, v_now, p.purchase = a.purchase and p.purchase = any (v_new), p,
-           s.similar_to
-    from unnest(p_purchase, p_client, p_ref) with ordinality as a (purchase, client, ref, i)
-    left join purchase p on p.client_id = a.client and p.client_txn_ref = a.ref
+    select a.i::integer, v_now, n.purchase is not null, coalesce(n, o), s.similar_to
+    from (select u.*, case when u.purchase = any (v_new) then u.purchase end as new
+          from unnest(p_purchase, p_client, p_ref) with ordinality as u (purchase, client, ref, i)
+          offset 0) a
+    left join purchase n on n.purchase = a.new
+    left join purchase o on o.client_id = a.client
+                        and o.client_txn_ref = case when a.new is null then a.ref end
     left join unnest(v_similar, v_similar_to) as s (refused, similar_to) on s.refused = a.purchase
     order by a.i;
 end $$;

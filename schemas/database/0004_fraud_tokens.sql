@@ -3,7 +3,8 @@
 
 -- Locks the tokens of purchases, in key order; which they are.
 create function fleet_token_lock(p_purchase uuid[]) returns bytea[]
-language sql volatile set enable_seqscan = off set enable_mergejoin = off as $$
+language sql volatile set enable_seqscan = off set enable_indexscan = off
+set enable_mergejoin = off as $$
     select array_agg(k.token_hash) from (
         select k.token_hash from fraud_token k
         where k.token_hash in (select r.token_hash from fraud_report r
@@ -15,7 +16,7 @@ $$;
 -- the claim that holds it, which makes the oldest of them due at once, or for its lease.
 create function fleet_token_take_v1(
     p_purchase uuid[], p_token uuid[], p_lease_ms bigint[], p_verdict text[], p_now timestamptz
-) returns text[] language plpgsql volatile set enable_seqscan = off
+) returns text[] language plpgsql volatile set enable_seqscan = off set enable_indexscan = off
 set enable_mergejoin = off as $$
 declare
     v_waits uuid[];
@@ -56,7 +57,7 @@ begin
         update task t
         set state = 3, due_at = case when w.is_open then w.lease else w.busy_until end
         from wanted w
-        where not w.takes and t.purchase = w.purchase and t.kind = 7 and t.slot = 0
+        where not w.takes and t.purchase = w.purchase and t.kind + 0 = 7 and t.slot + 0 = 0
     )
     select array_agg(w.purchase) into v_waits from wanted w where not w.takes;
 
@@ -73,7 +74,7 @@ end $$;
 create function fleet_token_give_v1(
     p_purchase uuid[], p_token uuid[], p_verdict smallint[], p_track text[], p_success boolean[],
     p_now timestamptz
-) returns void language plpgsql volatile set enable_seqscan = off
+) returns void language plpgsql volatile set enable_seqscan = off set enable_indexscan = off
 set enable_mergejoin = off as $$
 declare
     v_hash constant bytea[] := fleet_token_lock(p_purchase);
@@ -102,7 +103,7 @@ begin
         select distinct on (r.token_hash) r.token_hash, r.purchase
         from fraud_token k
         join fraud_report r on r.token_hash = k.token_hash
-        join task t on t.purchase = r.purchase and t.kind = 7 and t.slot = 0 and t.state in (1, 3)
+        join task t on t.purchase = r.purchase and t.kind + 0 = 7 and t.slot + 0 = 0 and t.state in (1, 3)
         where k.token_hash = any (v_hash) and k.busy_until is null and r.waits_since is not null
         order by r.token_hash, r.waits_since, r.purchase
     ), promised as (
@@ -111,19 +112,19 @@ begin
         from next n where k.token_hash = n.token_hash
     ), woken as (
         select t.purchase from next n
-        join task t on t.purchase = n.purchase and t.kind = 7 and t.slot = 0
+        join task t on t.purchase = n.purchase and t.kind + 0 = 7 and t.slot + 0 = 0
         where t.state = 3
         for update of t skip locked
     )
     update task t set due_at = p_now from woken w
-    where t.purchase = w.purchase and t.kind = 7 and t.slot = 0;
+    where t.purchase = w.purchase and t.kind + 0 = 7 and t.slot + 0 = 0;
 end $$;
 
 -- What the desk said about tokens.
 create function fleet_token_validated_v1(
     p_purchase uuid[], p_verdict smallint[], p_valid boolean[], p_threat bigint[], p_flags text[],
     p_now timestamptz
-) returns void language plpgsql volatile set enable_seqscan = off
+) returns void language plpgsql volatile set enable_seqscan = off set enable_indexscan = off
 set enable_mergejoin = off as $$
 begin
     perform fleet_token_lock(p_purchase);

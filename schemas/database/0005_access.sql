@@ -1,7 +1,10 @@
 -- What clients ask about a buyer's purchases, the refusal of similar ones, and access tokens.
 
--- These columns never change, so that updates of the row stay in place.
-create index purchase_buyer on purchase (client_id, source_hash, created_at);
+-- These columns never change, so that updates of the row stay in place. Each purchase has a buyer: the
+-- condition keeps a plan that was made on an empty table from taking it, and with it all of a client's
+-- purchases, to find one by the client's reference.
+create index purchase_buyer on purchase (client_id, source_hash, created_at)
+    where source_hash is not null;
 
 -- Which purchases of a batch are refused because a similar one (client, source, target, product,
 -- amount) is in flight, and which that is. A reference that is stored already is never among them.
@@ -10,7 +13,8 @@ create function fleet_similar_v1(
     p_purchase uuid[], p_client bigint[], p_ref text[], p_product bigint[], p_amount bigint[],
     p_source_hash bytea[], p_target_hash bytea[], p_wanted boolean[], p_now timestamptz
 ) returns table (refused uuid[], similar_to uuid[])
-language plpgsql volatile set enable_seqscan = off as $$
+language plpgsql volatile set enable_seqscan = off set enable_indexscan = off
+set enable_mergejoin = off as $$
 begin
     -- Before any row is written, and in one order for all: nobody waits in a ring.
     perform pg_advisory_xact_lock(l.key)

@@ -39,7 +39,8 @@ create function fleet_notify_v1(
     p_client bigint, p_ref text, p_fingerprint bytea, p_purchase uuid, p_channel text,
     p_body bytea, p_lane integer, p_start_by timestamptz, p_at_most integer
 ) returns table (verdict text, slot integer, db_now timestamptz)
-language plpgsql volatile set enable_seqscan = off as $$
+language plpgsql volatile set enable_seqscan = off set enable_indexscan = off
+set enable_mergejoin = off as $$
 declare
     v_slot integer;
     v_known notification%rowtype;

@@ -20,7 +20,8 @@ create table fact_decision (
 create function fleet_match_fact_v1(
     p_fact bigint, p_purchase uuid, p_external text, p_body bytea, p_reason text, p_actor text
 ) returns table (verdict text, contrary text)
-language plpgsql volatile set enable_seqscan = off set enable_mergejoin = off as $$
+language plpgsql volatile set enable_seqscan = off set enable_indexscan = off
+set enable_mergejoin = off as $$
 declare
     v_now constant timestamptz := fleet_now();
     v_kind smallint;
@@ -33,7 +34,7 @@ begin
     into v_kind from fact f where f.fact = p_fact;
     -- The task first, as everywhere: a commit that holds it must see this fact or be seen by it.
     select * into v_task from task t
-    where t.purchase = p_purchase and t.kind = v_kind and t.slot = 0 for update;
+    where t.purchase = p_purchase and t.kind + 0 = v_kind and t.slot + 0 = 0 for update;
     select * into v_fact from fact f where f.fact = p_fact for update;
     verdict := case
         when v_kind is null then 'no_fact'
@@ -69,7 +70,7 @@ begin
             due_at = case when t.state in (3, 4) then v_now else t.due_at end,
             park_class = null, park_cause = null, parked_at = null,
             at_risk_minor = null, at_risk_currency = null
-        where t.purchase = p_purchase and t.kind = v_kind and t.slot = 0;
+        where t.purchase = p_purchase and t.kind + 0 = v_kind and t.slot + 0 = 0;
     else
         contrary := fleet_contradiction(v_fact.source, v_fact.fact_type, v_fact.status,
                                         v_fact.reference, p_external, p_purchase);

@@ -12,7 +12,7 @@ from ((select n.* from (
       (select n.* from (
            select d.* from delivery d
            -- As a range of the client's index: by a number alone, all of history may be walked.
-           where (d.client_id, d.purchase, d.slot) < ($1, $4, $5)
+           where d.client_id is not null and (d.client_id, d.purchase, d.slot) < ($1, $4, $5)
              and (d.client_id, d.purchase, d.slot)
                  >= ($1, '00000000-0000-0000-0000-000000000000', -2147483648)
            order by d.client_id desc, d.purchase desc, d.slot desc limit 50000) n

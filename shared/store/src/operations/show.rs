@@ -210,12 +210,14 @@ impl Store {
                      and h.alive_at > fleet_now() - interval '10 seconds' group by m.lane";
         let ledger = "select * from ledger_entry where purchase = $1 order by step";
         let deliveries = "select * from delivery where purchase = $1 order by slot";
-        let facts = "select * from fact where purchase = $1 order by fact desc limit 1001";
-        let matches = "select d.* from fact f join fact_decision d on d.fact = f.fact \
-                       where f.purchase = $1 order by f.fact desc limit 1000";
+        // Not in the order of any index: a plan that was made on an empty table would walk that.
+        let facts = "select * from fact where purchase = $1 order by fact + 0 desc limit 1001";
+        let matches = "select d.* from (select fact from fact where purchase = $1 offset 0) f \
+                       cross join lateral (select * from fact_decision where fact = f.fact \
+                       offset 0) d order by d.fact desc limit 1000";
         let hidden = "select * from transaction_hold where purchase = $1";
-        let report = "select r.*, k.* from fraud_report r \
-                      left join fraud_token k on k.token_hash = r.token_hash where r.purchase = $1";
+        let report = "select r.*, k.* from fraud_report r left join lateral (select * from fraud_token t \
+                      where t.token_hash = r.token_hash offset 0) k on true where r.purchase = $1";
         let mut is_cut = false;
         let journal = each(&self.newest(ask(journal), &mut is_cut).await?, journal_row)?;
         let facts = each(&self.newest(ask(facts), &mut is_cut).await?, fact)?;

@@ -13,6 +13,8 @@ mod figures;
 mod indexes;
 mod intake;
 mod operations;
+mod plans;
+mod reconnect;
 mod replays;
 mod rows;
 
