@@ -18,7 +18,7 @@ for argument in "$@"; do
 done
 # Histories need no servers, and many of them are worth an optimised build.
 case " $* " in
-  *" kills "* | *" broker-disk "* | *" neighbours "* | *" no-broker "* | *" mutations "*) ;;
+  *" kills "* | *" reconnect "* | *" broker-disk "* | *" neighbours "* | *" no-broker "* | *" mutations "*) ;;
   *" simulation "*" --trace "*) exec "${drills[@]}" "$@" ;;
   *" simulation "*) exec "${run[@]}" --release -- "$@" ;;
 esac

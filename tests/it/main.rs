@@ -24,6 +24,7 @@ mod certificates;
 mod charge_first;
 mod crashes;
 mod crowds;
+mod database_away;
 mod dead_letters;
 mod delivery;
 mod directory;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Parser;
 use fleet_contracts::Queue;
 use fleet_domain::Party;
-use fleet_store::{Store, StoreError};
+use fleet_store::StoreError;
 use tokio_util::sync::CancellationToken;
 
 use crate::check::SetUp;
@@ -45,7 +45,8 @@ pub struct Program {
     after_help = "Settings: every key stands in deploy/settings/default.toml; \
     FLEET__DATABASE__URL sets database.url, and so on.\n\
     Exit codes: 0 stopped in order or, with --check, all well; 1 failed, or what it needs outside \
-    is not as it must be; 2 settings or arguments refused; 3 the database's schema is another."
+    is not as it must be; 2 settings or arguments refused; 3 the database's schema is another, or lacks \
+    something."
 )]
 pub struct Arguments {
     /// A TOML file with settings that go over the defaults
@@ -96,7 +97,10 @@ where
             ExitCode::SUCCESS
         }
         Err(error) => {
-            let schema = matches!(error.downcast_ref(), Some(StoreError::Schema(_)));
+            let of_schema = |error: &StoreError| {
+                matches!(error, StoreError::Schema(_) | StoreError::Unfit { .. })
+            };
+            let schema = error.downcast_ref().is_some_and(of_schema);
             let settings = error.downcast_ref().is_some_and(|set_up: &SetUp| set_up.of_settings);
             let code = match (schema, settings) {
                 (true, _) => EXIT_SCHEMA,
@@ -163,22 +167,26 @@ fn exit_at_once() {
     std::process::exit(130);
 }
 
-/// Waits until Postgres answers, then refuses another schema. `None` when stopped meanwhile.
-pub(crate) async fn store_at_start(
-    store: &Store,
+/// How often Postgres is asked again while a program that starts waits for it.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+
+/// What Postgres answers at the start when it is asked for `what`: while it is away the program waits and says so; what it would
+/// answer again is an error. `None` when stopped meanwhile.
+pub(crate) async fn at_start<T>(
+    what: &'static str,
     stop: &CancellationToken,
-) -> anyhow::Result<Option<()>> {
+    ask: impl AsyncFn() -> Result<T, StoreError>,
+) -> Result<Option<T>, StoreError> {
     loop {
-        match store.check_schema().await {
-            Ok(()) => return Ok(Some(())),
-            Err(error @ (StoreError::Schema(_) | StoreError::Refused { .. })) => {
-                return Err(error.into());
+        match ask().await {
+            Ok(answer) => return Ok(Some(answer)),
+            Err(error @ StoreError::Retry { .. }) => {
+                tracing::warn!(error = %error, what, "postgres is not there yet");
             }
-            Err(error) => tracing::warn!(error = %error, "postgres is not there yet"),
+            Err(error) => return Err(error),
         }
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
-            () = stop.cancelled() => return Ok(None),
+        if stop.run_until_cancelled(tokio::time::sleep(ASK_EVERY)).await.is_none() {
+            return Ok(None);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU16;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use fleet_broker::{Incoming, Publisher};
@@ -10,13 +10,13 @@ use fleet_contracts::Queue;
 use fleet_domain::TaskKind;
 use fleet_engine::{Engine, ReceivedHint, Step};
 use fleet_outbound::Outbound;
-use fleet_store::Store;
+use fleet_store::{Store, StoreError};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::check::enough_grace;
-use crate::program::{Program, store_at_start};
+use crate::program::{Program, at_start};
 use crate::serve::{Ready, Served, admin_router, bind, plainly, serve};
 use crate::{
     Exchange, HintPublisher, Settings, StoreDirectory, StoreTasks, hindered, hints, upkeep,
@@ -49,6 +49,7 @@ pub struct Worker {
     tracker: TaskTracker,
     publishing: tokio::task::JoinHandle<()>,
     stop_publishing: CancellationToken,
+    unfit: Arc<OnceLock<StoreError>>,
 }
 
 impl Worker {
@@ -75,7 +76,8 @@ impl Worker {
             Duration::from_secs(1),
             stop.clone(),
         ));
-        if store_at_start(&store, &stop).await?.is_none() {
+        let checked = at_start("the schema", &stop, async || store.check_schema().await).await?;
+        if checked.is_none() {
             return Ok(None);
         }
         // What is taken in before it can be told onwards would wait for the clock.
@@ -83,11 +85,15 @@ impl Worker {
             let up = publisher.wait_usable(BROKER_AT_START);
             let _up: Option<bool> = stop.run_until_cancelled(up).await;
         }
-        let (directory, renewing) = StoreDirectory::load(&store, stop.clone()).await?;
+        let load = async || StoreDirectory::load(&store, stop.clone()).await;
+        let loaded = at_start("the directory", &stop, load).await?;
+        let Some((directory, renewing)) = loaded else { return Ok(None) };
         enough_grace(program, &settings, &directory.current())?;
         tracker.spawn(renewing);
         tracker.spawn(upkeep::watch_backlog(store.clone(), stop.clone()));
         tracker.spawn(upkeep::prepare_partitions(store.clone(), stop.clone()));
+        let unfit = Arc::new(OnceLock::new());
+        tracker.spawn(stop_when_unfit(store.clone(), Arc::clone(&unfit), stop.clone()));
         tracing::info!(admin.listen = %admin, "started");
         let tasks = Arc::new(StoreTasks::new(store.clone()));
         Ok(Some(Self {
@@ -104,6 +110,7 @@ impl Worker {
             tracker,
             publishing,
             stop_publishing,
+            unfit,
         }))
     }
 
@@ -175,8 +182,20 @@ impl Worker {
         drop(tokio::time::timeout(Duration::from_secs(5), self.publishing).await);
         self.store.close().await;
         tracing::info!("stopped");
-        Ok(())
+        match self.unfit.get() {
+            Some(error) => Err(error.clone().into()),
+            None => Ok(()),
+        }
     }
+}
+
+/// A program that cannot work with its database ends, as at a stop: whoever started it sees that, and what
+/// its calls have brought is written as far as it can be.
+async fn stop_when_unfit(store: Store, told: Arc<OnceLock<StoreError>>, stop: CancellationToken) {
+    let Some(error) = stop.run_until_cancelled(store.unfit()).await else { return };
+    tracing::error!(error = %error, "stopping: work in flight is finished first");
+    told.set(error).ok();
+    stop.cancel();
 }
 
 #[derive(Debug, Clone)]

@@ -118,15 +118,7 @@ impl Connections {
 
 async fn lease(shared: &Arc<Shared>) -> Result<Lease, StoreError> {
     loop {
-        let waiting = Waiting::begin(shared);
-        let Ok(permit) = shared.ready.acquire().await else {
-            return Err(StoreError::Retry { cause: "the pool is closed".to_owned() });
-        };
-        permit.forget();
-        let taken = shared.state().idle.pop();
-        drop(waiting);
-        // None when they were closed in between.
-        let Some(kept) = taken else { continue };
+        let Some(kept) = take(shared).await? else { continue };
         let place = Place { shared: Arc::clone(shared), is_kept: false };
         let mut lease = Lease { kept, place };
         if lease.is_fit().await {
@@ -134,6 +126,32 @@ async fn lease(shared: &Arc<Shared>) -> Result<Lease, StoreError> {
         }
         lease.spoilt();
     }
+}
+
+/// The idle one that was used last; none when they were closed in between.
+async fn take(shared: &Shared) -> Result<Option<Kept>, StoreError> {
+    let mut waiting = None;
+    let permit = match shared.ready.try_acquire() {
+        Ok(permit) => Ok(permit),
+        Err(_none_is_idle) => {
+            waiting = Some(Waiting::begin(shared));
+            shared.ready.acquire().await
+        }
+    };
+    let Ok(permit) = permit else {
+        return Err(StoreError::Retry { cause: "the pool is closed".to_owned() });
+    };
+    permit.forget();
+    let mut state = shared.state();
+    let taken = state.idle.pop();
+    let others_wait = state.waiting > state.idle.len();
+    drop(state);
+    drop(waiting);
+    // What was idle when they came is not any more.
+    if others_wait {
+        shared.changed.notify_one();
+    }
+    Ok(taken)
 }
 
 impl Lease {

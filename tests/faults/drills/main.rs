@@ -16,6 +16,7 @@ mod kills;
 mod mutants;
 mod neighbours;
 mod no_broker;
+mod reconnect;
 mod servers;
 mod steady;
 mod traffic;
@@ -30,8 +31,9 @@ use clap::Parser;
 use servers::Servers;
 
 /// Name, and what it does.
-const DRILLS: [(&str, &str); 6] = [
+const DRILLS: [(&str, &str); 7] = [
     ("kills", "each program, Postgres and the broker killed in turn, 20 kills in all"),
+    ("reconnect", "Postgres killed ten times under ten programs: how soon they accept again"),
     ("broker-disk", "the broker killed and its data deleted while purchases run"),
     ("neighbours", "a healthy party beside slow, dead and flooding ones, against the same alone"),
     ("no-broker", "the broker stopped for a minute under load, with one and with three processes"),
@@ -119,6 +121,7 @@ fn drill(name: &str, seed: u64) -> String {
         "kills" => runtime.block_on(kills::run(servers, seed)),
         "neighbours" => runtime.block_on(neighbours::run(servers)),
         "no-broker" => runtime.block_on(no_broker::run(servers)),
+        "reconnect" => runtime.block_on(reconnect::run(servers, seed)),
         _ => runtime.block_on(broker_disk::run(servers, seed)),
     }
 }

@@ -286,6 +286,11 @@ impl TestFleet {
         assert_eq!(status.and_then(|status| status.code()), Some(0), "{}", self.log_of(index));
     }
 
+    /// A process is to end by itself.
+    pub fn expect_end(&self, index: usize) {
+        lock(&self.processes)[index].expect_end();
+    }
+
     /// How a process ended, if it has.
     #[must_use]
     pub fn exit_of(&self, index: usize) -> Option<std::process::ExitStatus> {

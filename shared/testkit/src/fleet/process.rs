@@ -133,6 +133,11 @@ impl Process {
         self.signal("-TERM");
     }
 
+    /// Its end is expected from now on.
+    pub(super) const fn expect_end(&mut self) {
+        self.ended = true;
+    }
+
     /// How it ended, if it has.
     pub(super) fn exit(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
