@@ -868,7 +868,7 @@ begin
         from sorted s
     ), locked as (
         select s.* from (select * from numbered offset 0) s
-        join task t on t.purchase = s.purchase and t.kind = s.kind and t.slot = s.slot
+        join task t on t.purchase = s.purchase and t.kind + 0 = s.kind and t.slot = s.slot
         where (not s.wants or s.nth <= s.room) and t.state = s.state and t.due_at = s.due_at
         for update of t skip locked
     ), written as (
@@ -884,7 +884,7 @@ begin
                     then t.hinted_at + interval '30 seconds'
                 else v_now + interval '2 minutes' end
         from locked s
-        where t.purchase = s.purchase and t.kind = s.kind and t.slot = s.slot
+        where t.purchase = s.purchase and t.kind + 0 = s.kind and t.slot = s.slot
         returning t.purchase, t.slot, t.lane, t.client, s.wants, s.lost, s.state = 4 as reminded,
                   s.nth
     ), told as (
