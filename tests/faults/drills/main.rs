@@ -35,7 +35,7 @@ const DRILLS: [(&str, &str); 7] = [
     ("kills", "each program, Postgres and the broker killed in turn, 20 kills in all"),
     ("reconnect", "Postgres killed ten times under ten programs: how soon they accept again"),
     ("broker-disk", "the broker killed and its data deleted while purchases run"),
-    ("neighbours", "a healthy party beside slow, dead and flooding ones, against the same alone"),
+    ("neighbours", "a healthy party beside slow, dead and flooding ones"),
     ("no-broker", "the broker stopped for a minute under load, with one and with three processes"),
     ("simulation", "a million histories in one thread each, of all faults, from seed SEED on"),
     ("mutations", "each defence taken away in turn: the tests that it names must fail"),
