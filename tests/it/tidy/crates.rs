@@ -66,7 +66,7 @@ const LOAD: &[&str] = &["simulator", "store", "contracts", "domain"];
 /// One crate knows each technology; tests may look at it from outside.
 const TECHNOLOGIES: &[(&str, &[&str])] = &[
     ("lapin", &["broker", "testkit", "load"]),
-    ("sqlx", &["store", "testkit", "load"]),
+    ("sqlx", &["store", "testkit", "load", "faults"]),
     ("reqwest", &["outbound", "testkit", "load", "simulator"]),
     ("opentelemetry_sdk", &["telemetry"]),
     ("config", &["boot"]),
