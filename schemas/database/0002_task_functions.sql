@@ -806,6 +806,41 @@ begin
     join unnest(p_lane, p_room, p_after) as r (lane, room, after) on r.lane = u.lane;
 end $$;
 
+-- What a look writes, by key (as above): what is wanted is queued without a hint, the rest looked at again
+-- later. What somebody else has changed since it was read, or is writing, is left as it is.
+create function fleet_looked_v1(
+    p_kind smallint, p_purchase uuid[], p_slot integer[], p_state smallint[],
+    p_due_at timestamptz[], p_wants boolean[], p_lost boolean[], p_nth bigint[], p_now timestamptz
+) returns table (purchase uuid, slot integer, lane integer, client bigint, wants boolean, lost boolean,
+                 reminded boolean, nth bigint)
+language plpgsql volatile set enable_seqscan = off set enable_indexscan = off
+set enable_mergejoin = off as $$
+begin
+    return query
+    with locked as (
+        select s.* from (
+            select u.*, p_kind as kind
+            from unnest(p_purchase, p_slot, p_state, p_due_at, p_wants, p_lost, p_nth)
+                 as u (purchase, slot, state, due_at, wants, lost, nth) offset 0) s
+        join task t on t.purchase = s.purchase and t.kind + 0 = s.kind and t.slot = s.slot
+        where t.state = s.state and t.due_at = s.due_at
+        for update of t skip locked
+    )
+    update task t
+    set state = case when s.wants then 1 else t.state end,
+        hinted_at = case when s.wants then null else t.hinted_at end,
+        due_at = case
+            when s.wants then p_now + interval '10 seconds'
+            when s.state = 2 then t.lease
+            when s.state = 4 then p_now + interval '1 day'
+            -- Whether a hint was lost shows once a later one was received: soon, then rarely.
+            when p_now < t.hinted_at + interval '30 seconds' then t.hinted_at + interval '30 seconds'
+            else p_now + interval '2 minutes' end
+    from locked s
+    where t.purchase = s.purchase and t.kind + 0 = s.kind and t.slot = s.slot
+    returning t.purchase, t.slot, t.lane, t.client, s.wants, s.lost, s.state = 4, s.nth;
+end $$;
+
 -- One look of the clock at one kind. Only lanes that are named, in order, are looked at, each for as
 -- many tasks as it has room, one of each client in turn; a lane without any is only asked whether more
 -- is due. Rows that only look due get a new due time; those that found no room keep their place and are
@@ -856,7 +891,7 @@ begin
                   + (16 + u.clients - 1) / u.clients) t
         where not u.goes_on and u.turn <= 2 * u.room + 16
     ), sorted as (
-        select d.*, p_kind as kind, w.wants,
+        select d.*, w.wants,
                count(*) filter (where w.wants)
                    over (partition by d.lane, d.client order by d.due_at, d.purchase, d.slot) as round
         from due d
@@ -866,27 +901,14 @@ begin
         select s.*, count(*) filter (where s.wants)
                         over (partition by s.lane order by s.round, s.turn, s.purchase, s.slot) as nth
         from sorted s
-    ), locked as (
-        select s.* from (select * from numbered offset 0) s
-        join task t on t.purchase = s.purchase and t.kind + 0 = s.kind and t.slot = s.slot
-        where (not s.wants or s.nth <= s.room) and t.state = s.state and t.due_at = s.due_at
-        for update of t skip locked
     ), written as (
-        update task t
-        set state = case when s.wants then 1 else t.state end,
-            hinted_at = case when s.wants then null else t.hinted_at end,
-            due_at = case
-                when s.wants then v_now + interval '10 seconds'
-                when s.state = 2 then s.lease
-                when s.state = 4 then v_now + interval '1 day'
-                -- Whether a hint was lost shows once a later one was received: soon, then rarely.
-                when v_now < t.hinted_at + interval '30 seconds'
-                    then t.hinted_at + interval '30 seconds'
-                else v_now + interval '2 minutes' end
-        from locked s
-        where t.purchase = s.purchase and t.kind + 0 = s.kind and t.slot = s.slot
-        returning t.purchase, t.slot, t.lane, t.client, s.wants, s.lost, s.state = 4 as reminded,
-                  s.nth
+        select w.*
+        from (select array_agg(s.purchase) as purchase, array_agg(s.slot) as slot,
+                     array_agg(s.state) as state, array_agg(s.due_at) as due_at,
+                     array_agg(s.wants) as wants, array_agg(s.lost) as lost, array_agg(s.nth) as nth
+              from numbered s where not s.wants or s.nth <= s.room) n
+        cross join lateral fleet_looked_v1(p_kind, n.purchase, n.slot, n.state, n.due_at, n.wants,
+                                           n.lost, n.nth, v_now) w
     ), told as (
         select w.purchase, w.slot, w.lane, w.client, w.lost, w.reminded, false as goes_on, w.nth
         from written w where w.wants or w.reminded
