@@ -18,6 +18,8 @@ const KEPT_FOR: Duration = Duration::from_secs(60);
 const ASK_AGAIN: Duration = Duration::from_millis(250);
 /// Permits that are asked for while more waits in the table than anybody has counted.
 const BACKLOG_NEED: usize = 8;
+/// So many may wait for a permit of a lane, however few permits it has.
+const WAITING_MIN: usize = 8;
 /// A circuit never stays open longer than this before one probe.
 const OPEN_MAX: Duration = Duration::from_secs(30);
 
@@ -172,6 +174,12 @@ impl Lane {
     /// waited for. What is due stays as it is, and is not even read.
     pub(crate) fn sleeps(&self, now: Instant) -> bool {
         self.is_held(now) || self.is_open() && self.refused
+    }
+
+    /// Tasks that may wait here for a permit. What waits here goes in the order in which it came, so it is
+    /// no more than keeps the permits busy; in the table clients take turns.
+    pub(crate) fn waiting_max(&self) -> usize {
+        self.limit.saturating_mul(2).max(WAITING_MIN)
     }
 
     /// Gives a permit back.

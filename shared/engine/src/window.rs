@@ -133,7 +133,7 @@ impl Window {
         }
         let lane = self.lanes.entry(lane_id).or_default();
         // At least one may wait, however small the window is.
-        let cap = (self.settings.window_tasks / 4).max(1);
+        let cap = lane.waiting_max().min(self.settings.window_tasks / 4).max(1);
         let crowded = lane.waiting.len() >= cap && self.lanes.len() > 1;
         let Some(lane) = self.lanes.get_mut(&lane_id) else { return };
         let only_ends = lane.is_open() && (!paced || lane.is_held(now));

@@ -17,6 +17,9 @@ const ALONE: Duration = Duration::from_secs(30);
 const BESIDE: Duration = Duration::from_secs(40);
 /// No more than this times what it is beside good neighbours.
 const RATIO_MAX: f64 = 1.5;
+/// The same within a lane that a flood keeps full: whoever comes finds all permits in use, and some who came
+/// before.
+const RATIO_MAX_IN_LANE: f64 = 5.0;
 /// Waits that differ by less say nothing: one look of the clock.
 const NOISE_MS: f64 = 200.0;
 const SLOW_MS: u64 = 20_000;
@@ -98,9 +101,9 @@ pub(crate) async fn run(servers: Servers) -> String {
     let delivered = (Some("dispensed"), "acknowledged");
     let loads = [HEALTHY, dead];
     told.push(compare("one dead of a thousand", &fleet, &servers, &loads, delivered).await);
-    let ratios: Vec<String> = told.iter().map(|(ratio, _)| ratio.clone()).collect();
+    let ratios: Vec<&str> = told.iter().map(|(ratio, _)| ratio.as_str()).collect();
     let ratios = format!("p99 beside bad / good neighbours (/ alone): {}", ratios.join(", "));
-    assert!(told.iter().all(|(_, held)| *held), "{ratios}; at most {RATIO_MAX}");
+    assert!(told.iter().all(|(_, held)| *held), "{ratios}");
     ratios
 }
 
@@ -141,7 +144,10 @@ async fn compare(
         p99[place] = worst;
     }
     let [alone, good, bad] = p99;
-    let held = bad <= good * RATIO_MAX || bad < good + NOISE_MS;
+    let is_one_lane = loads.iter().all(|load| load.product == loads[0].product);
+    let is_flood = is_one_lane && words == DISPENSED;
+    let most = if is_flood { RATIO_MAX_IN_LANE } else { RATIO_MAX };
+    let held = bad <= good * most || bad < good + NOISE_MS;
     (format!("{name} {:.2} ({:.2})", bad / good, bad / alone), held)
 }
 
