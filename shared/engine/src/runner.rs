@@ -118,6 +118,8 @@ impl<S: Step, T: TaskStore, H: HintSink> Engine<S, T, H> {
         let beating = beat::run(Arc::clone(&shared), longest_call, stop.clone(), done.clone());
         let working = async {
             tokio::join!(work, committer, clock::run(Arc::clone(&shared), stop.clone()));
+            // A look that was under way at the stop has doled since.
+            put_unclaimed_back(&shared).await;
             done.cancel();
         };
         let ended = async {
@@ -172,6 +174,11 @@ async fn read_hints<T: TaskStore, H: HintSink>(
         shared.changed.notify_one();
         shared.asks.notify_one();
     }
+    put_unclaimed_back(shared).await;
+}
+
+/// Gives up what is not claimed, with its permits.
+async fn put_unclaimed_back<T: TaskStore, H: HintSink>(shared: &Shared<T, H>) {
     let doled = shared.window().drop_unclaimed();
     for keys in doled.chunks(shared.settings.group_max) {
         if let Err(error) = shared.store.put_back(keys).await {
